@@ -1,0 +1,181 @@
+//! From the set of events to what a reader sees. One order decides; nothing else does.
+
+use serde_json::{Map, Value};
+
+use super::{CallEvent, CallRecord, CallStatus, Direction, EventKind, HangupReason, Parties, Facts};
+use crate::{CallId, EndpointId, NumberId, Timestamp};
+
+/// A call as readers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Its id.
+    pub id: CallId,
+    /// The caller.
+    pub from_number: Option<String>,
+    /// The called side.
+    pub to_number: Option<String>,
+    /// Who called whom; inbound unless an event says otherwise.
+    pub direction: Direction,
+    /// How far it has come.
+    pub status: CallStatus,
+    /// Seconds from answer to end; 0 until it is over and when it was never answered.
+    pub duration: u32,
+    /// Cost in millionths of a US cent; 0 until known.
+    pub cost_micro_cents: u64,
+    /// Time to connect, in milliseconds; 0 until known.
+    pub latency_ms: u32,
+    /// The organization's number.
+    pub phone_number_id: Option<NumberId>,
+    /// The endpoint it was routed to.
+    pub endpoint_id: Option<EndpointId>,
+    /// Where the recording is.
+    pub recording_url: Option<String>,
+    /// A Q.850 cause name.
+    pub hangup_cause: Option<String>,
+    /// Why it ended.
+    pub hangup_reason: Option<HangupReason>,
+    /// The carrier's name.
+    pub carrier: Option<String>,
+    /// The carrier's id of the call.
+    pub carrier_call_id: Option<String>,
+    /// What the source attached.
+    pub metadata: Map<String, Value>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// The transcript.
+    pub transcript: Option<String>,
+}
+
+/// Why an event stands in the timeline without an effect on the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IgnoreReason {
+    /// An earlier event had ended the call.
+    CallWasOver,
+    /// The type is not known to this version.
+    UnknownType,
+}
+
+impl IgnoreReason {
+    /// The reason's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CallWasOver => "call_was_over",
+            Self::UnknownType => "unknown_type",
+        }
+    }
+}
+
+/// One event of a call's timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry<'a> {
+    /// The event.
+    pub event: &'a CallEvent,
+    /// Why it had no effect, if it had none.
+    pub ignored: Option<IgnoreReason>,
+}
+
+impl CallRecord {
+    /// The events in the order that decides: time, sequence, id.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<&CallEvent> {
+        let mut events: Vec<&CallEvent> = self.events.values().collect();
+        events.sort_by_key(|event| event.order());
+        events
+    }
+
+    /// The events in order, each with the reason if it changed nothing.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<TimelineEntry<'_>> {
+        let events = self.in_order();
+        let end = events.iter().copied().find(|event| event.kind.is_terminal());
+        events.into_iter().map(|event| TimelineEntry { event, ignored: ignored(event, end) }).collect()
+    }
+
+    /// Folds the events into the call they tell.
+    ///
+    /// The first terminal event in order ends the call. Parties, recording and the like: the first event that tells
+    /// one wins; cost, latency, transcript and metadata: the last one does, as a later word corrects an earlier.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        let events = self.in_order();
+        let end = events.iter().copied().find(|event| event.kind.is_terminal());
+        let answer = events.iter().copied().find(|event| event.kind == EventKind::Answered && ignored(event, end).is_none());
+        let answered_at = answer.map(|event| event.timestamp);
+        let hangup_cause = end.and_then(|event| event.facts.hangup_cause.clone());
+        let named_reason = end.and_then(|event| event.facts.hangup_reason);
+        let route = self.route.as_ref();
+        Call {
+            id: self.id,
+            from_number: first(&events, |p| p.from_number.clone()),
+            to_number: first(&events, |p| p.to_number.clone()),
+            direction: first(&events, |p| p.direction).unwrap_or(Direction::Inbound),
+            status: status(&events, end),
+            duration: duration(end, answered_at),
+            cost_micro_cents: last(&events, |f| f.cost_micro_cents).unwrap_or(0),
+            latency_ms: last(&events, |f| f.latency_ms).unwrap_or(0),
+            phone_number_id: first(&events, |p| p.phone_number_id).or(route.map(|route| route.number_id)),
+            endpoint_id: first(&events, |p| p.endpoint_id).or(route.and_then(|route| route.endpoint_id)),
+            recording_url: last(&events, |f| f.recording_url.clone()),
+            hangup_reason: named_reason.or_else(|| hangup_cause.as_deref().and_then(HangupReason::of_cause)),
+            hangup_cause,
+            carrier: first(&events, |p| p.carrier.clone()),
+            carrier_call_id: first(&events, |p| p.carrier_call_id.clone()),
+            metadata: last(&events, |f| f.metadata.clone()).unwrap_or_default(),
+            created_at: self.created_at(),
+            answered_at,
+            completed_at: end.map(|event| event.timestamp),
+            transcript: last(&events, |f| f.transcript.clone()),
+        }
+    }
+
+    /// When the call began: the time in its id, else its earliest event's, else the start of 1970.
+    fn created_at(&self) -> Timestamp {
+        let earliest = || self.events.values().map(|event| event.timestamp).min();
+        self.id.time().or_else(earliest).unwrap_or(Timestamp::EPOCH)
+    }
+}
+
+fn first<T>(events: &[&CallEvent], field: impl Fn(&Parties) -> Option<T>) -> Option<T> {
+    events.iter().find_map(|event| field(&event.parties))
+}
+
+fn last<T>(events: &[&CallEvent], field: impl Fn(&Facts) -> Option<T>) -> Option<T> {
+    events.iter().rev().find_map(|event| field(&event.facts))
+}
+
+/// The status: the end if there is one, else the furthest that any event tells. It never moves backwards.
+fn status(events: &[&CallEvent], end: Option<&CallEvent>) -> CallStatus {
+    if let Some(status) = end.and_then(CallEvent::terminal_status) {
+        return status;
+    }
+    let furthest = events.iter().map(|event| match event.kind {
+        EventKind::Answered => CallStatus::InProgress,
+        EventKind::Ringing => CallStatus::Ringing,
+        EventKind::Initiated | EventKind::Completed | EventKind::Failed | EventKind::RecordingReady | EventKind::TranscriptReady | EventKind::Other(_) => {
+            CallStatus::Initiated
+        }
+    });
+    furthest.max().unwrap_or(CallStatus::Initiated)
+}
+
+/// Seconds of conversation: what the source counted, else whole seconds from answer to end, else none.
+fn duration(end: Option<&CallEvent>, answered_at: Option<Timestamp>) -> u32 {
+    let Some(end) = end.filter(|end| end.kind == EventKind::Completed) else { return 0 };
+    let counted = answered_at.map(|answer| end.timestamp.millis_since(answer).max(0) / 1000);
+    end.facts.duration.unwrap_or_else(|| counted.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(0))
+}
+
+fn ignored(event: &CallEvent, end: Option<&CallEvent>) -> Option<IgnoreReason> {
+    let moves_status = match event.kind {
+        EventKind::Initiated | EventKind::Ringing | EventKind::Answered | EventKind::Completed | EventKind::Failed => true,
+        EventKind::RecordingReady | EventKind::TranscriptReady => false,
+        EventKind::Other(_) => return Some(IgnoreReason::UnknownType),
+    };
+    let after_the_end = end.is_some_and(|end| event.order() > end.order());
+    (moves_status && after_the_end).then_some(IgnoreReason::CallWasOver)
+}

@@ -1,0 +1,27 @@
+//! Types and rules of telephony, pure: no AWS, no HTTP, no clock, no randomness, no I/O.
+//!
+//! Whatever a rule needs from the world (the time, random bytes, a record) is an argument. What is
+//! here decides; other crates carry decisions out.
+
+pub mod api_key;
+pub mod call;
+pub mod country;
+pub mod e164;
+pub mod endpoint;
+pub mod id;
+pub mod inventory;
+pub mod invalid;
+pub mod mode;
+pub mod number;
+pub mod scope;
+pub mod secret;
+pub mod time;
+pub mod webhook;
+pub mod wire;
+
+pub use country::Country;
+pub use e164::E164;
+pub use id::{CallId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId};
+pub use invalid::Invalid;
+pub use mode::Mode;
+pub use time::Timestamp;

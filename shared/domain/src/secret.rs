@@ -1,0 +1,70 @@
+//! A secret as it lies in the table: sealed, opaque, bound to its place.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Mode, OrgId};
+
+/// What a sealed secret is for. Part of what seals it: a secret of one kind never opens as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecretKind {
+    /// The signing secret of a webhook endpoint or subscription.
+    WebhookSecret,
+    /// The generated password of a number's SIP credentials.
+    SipPassword,
+}
+
+impl SecretKind {
+    /// The kind's name in associated data, KMS encryption contexts and key policies.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WebhookSecret => "webhook-secret",
+            Self::SipPassword => "sip-password",
+        }
+    }
+}
+
+/// The one place where a sealed secret may be opened.
+///
+/// A sealed value that is copied to another organization, mode, kind or resource does not open there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretPlace {
+    /// Whose secret it is.
+    pub org: OrgId,
+    /// In which data set.
+    pub mode: Mode,
+    /// What for.
+    pub kind: SecretKind,
+    /// The id of the resource that carries it.
+    pub id: uuid::Uuid,
+}
+
+/// A sealed secret, ready to be stored: printable text that says nothing and opens only in its [`SecretPlace`].
+///
+/// Its inside belongs to the `vault` crate.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+impl Sealed {
+    /// Wraps what the vault encoded.
+    #[must_use]
+    pub const fn from_encoded(encoded: String) -> Self {
+        Self(encoded)
+    }
+
+    /// What the vault encoded.
+    #[must_use]
+    pub fn encoded(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Says that it is sealed and nothing else: ciphertext in logs helps only an attacker.
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(…)")
+    }
+}

@@ -1,0 +1,197 @@
+//! A call as clients and receivers see it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    CallId, EndpointId, NumberId, OrgId, Timestamp,
+    call::{CallEvent, CallRecord, CallStatus, Direction, HangupReason, TimelineEntry},
+};
+
+/// A call in lists and webhooks. Every field is always present, null when unset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Call {
+    /// The call's id.
+    pub id: CallId,
+    /// The caller.
+    pub from_number: Option<String>,
+    /// The called side.
+    pub to_number: Option<String>,
+    /// `inbound` or `outbound`.
+    pub direction: Direction,
+    /// How far the call has come.
+    pub status: CallStatus,
+    /// Seconds from answer to end.
+    pub duration: u32,
+    /// Cost in US cents, with fractions.
+    pub cost: f64,
+    /// Cost in US cents, rounded.
+    pub cost_cents: u64,
+    /// Time to connect, in milliseconds.
+    pub latency_ms: u32,
+    /// The organization's number.
+    pub phone_number_id: Option<NumberId>,
+    /// The endpoint it was routed to.
+    pub endpoint_id: Option<EndpointId>,
+    /// Where the recording is.
+    pub recording_url: Option<String>,
+    /// A Q.850 cause name.
+    pub hangup_cause: Option<String>,
+    /// Why it ended.
+    pub hangup_reason: Option<HangupReason>,
+    /// The carrier's name.
+    pub carrier: Option<String>,
+    /// The carrier's id of the call.
+    pub carrier_call_id: Option<String>,
+    /// What the source attached.
+    pub metadata: Map<String, Value>,
+    /// Whose call it is.
+    pub organization_id: OrgId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// The transcript; null in lists.
+    pub transcript: Option<String>,
+    /// Whether there is a transcript.
+    pub has_transcript: bool,
+}
+
+const MICRO: u64 = 1_000_000;
+
+impl Call {
+    /// The call that a record tells, with its transcript.
+    #[must_use]
+    pub fn new(record: &CallRecord, organization_id: OrgId) -> Self {
+        let call = record.call();
+        Self {
+            id: call.id,
+            from_number: call.from_number,
+            to_number: call.to_number,
+            direction: call.direction,
+            status: call.status,
+            duration: call.duration,
+            cost: cents(call.cost_micro_cents),
+            cost_cents: (call.cost_micro_cents + MICRO / 2) / MICRO,
+            latency_ms: call.latency_ms,
+            phone_number_id: call.phone_number_id,
+            endpoint_id: call.endpoint_id,
+            recording_url: call.recording_url,
+            hangup_cause: call.hangup_cause,
+            hangup_reason: call.hangup_reason,
+            carrier: call.carrier,
+            carrier_call_id: call.carrier_call_id,
+            metadata: call.metadata,
+            organization_id,
+            created_at: call.created_at,
+            answered_at: call.answered_at,
+            completed_at: call.completed_at,
+            has_transcript: call.transcript.is_some(),
+            transcript: call.transcript,
+        }
+    }
+
+    /// The same call as lists show it: without the transcript's text.
+    #[must_use]
+    pub fn listed(mut self) -> Self {
+        self.transcript = None;
+        self
+    }
+}
+
+/// Micro-cents as a number of cents. Below 2^53 micro-cents (90 million dollars) the nearest number that JSON's
+/// readers know; above it the last digits are rounded.
+#[expect(clippy::cast_precision_loss, reason = "explained above")]
+fn cents(micro_cents: u64) -> f64 {
+    micro_cents as f64 / MICRO as f64
+}
+
+/// One call with its events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CallDetail {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// What happened, in order.
+    pub events: Vec<TimelineEvent>,
+}
+
+impl CallDetail {
+    /// The call that a record tells, with its events in order.
+    #[must_use]
+    pub fn new(record: &CallRecord, organization_id: OrgId) -> Self {
+        Self { call: Call::new(record, organization_id), events: record.timeline().iter().map(TimelineEvent::new).collect() }
+    }
+}
+
+/// One event of a call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TimelineEvent {
+    /// The source's id of it.
+    pub id: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When, by the source's clock.
+    pub timestamp: Timestamp,
+    /// What the event told.
+    pub data: Value,
+    /// Whether the event had no effect on the call's status.
+    pub ignored: bool,
+    /// Why it had none: `call_was_over` or `unknown_type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored_reason: Option<&'static str>,
+}
+
+impl TimelineEvent {
+    fn new(entry: &TimelineEntry<'_>) -> Self {
+        Self {
+            id: entry.event.id.to_string(),
+            kind: entry.event.kind.as_str().to_owned(),
+            timestamp: entry.event.timestamp,
+            data: data(entry.event),
+            ignored: entry.ignored.is_some(),
+            ignored_reason: entry.ignored.map(crate::call::IgnoreReason::as_str),
+        }
+    }
+}
+
+/// What an event told, in the names of the queue's messages. The transcript stands on the call alone.
+fn data(event: &CallEvent) -> Value {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        #[serde(flatten)]
+        parties: &'a crate::call::Parties,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<CallStatus>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        duration: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cost: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        latency_ms: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hangup_cause: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hangup_reason: Option<HangupReason>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recording_url: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metadata: Option<&'a Map<String, Value>>,
+    }
+    let facts = &event.facts;
+    let data = Data {
+        parties: &event.parties,
+        status: facts.status,
+        duration: facts.duration,
+        cost: facts.cost_micro_cents.map(cents),
+        latency_ms: facts.latency_ms,
+        hangup_cause: facts.hangup_cause.as_deref(),
+        hangup_reason: facts.hangup_reason,
+        recording_url: facts.recording_url.as_deref(),
+        metadata: facts.metadata.as_ref(),
+    };
+    serde_json::to_value(data).unwrap_or_default()
+}

@@ -1,0 +1,118 @@
+//! Endpoints as clients see them.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    EndpointId, OrgId, Timestamp,
+    endpoint::{EndpointStatus, Provider},
+};
+
+/// What stands in a secret's place for those who may not see it.
+pub const MASKED_SECRET: &str = "whsec_********";
+
+/// An endpoint. Every field but `secret` is always present, null when unset.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The type as the creator wrote it.
+    #[serde(rename = "type")]
+    pub declared_type: String,
+    /// Who answers.
+    pub provider: Provider,
+    /// `agent`, `sip` or `webhook`.
+    pub kind: &'static str,
+    /// Where.
+    pub url: String,
+    /// Whether calls reach it.
+    pub status: EndpointStatus,
+    /// Why the system switched it off.
+    pub status_reason: Option<String>,
+    /// The provider's settings.
+    pub provider_config: Map<String, Value>,
+    /// How many numbers ring it.
+    pub phone_numbers_count: u32,
+    /// Which events it takes.
+    pub events: Vec<String>,
+    /// The signing secret, whole or masked; webhooks only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Whose endpoint it is.
+    pub organization_id: OrgId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Endpoint {
+    /// The endpoint as its organization sees it, with the secret masked.
+    #[must_use]
+    pub fn masked(endpoint: crate::endpoint::Endpoint, organization_id: OrgId) -> Self {
+        Self {
+            id: endpoint.id,
+            name: endpoint.name,
+            declared_type: endpoint.declared_type,
+            provider: endpoint.provider,
+            kind: endpoint.provider.kind(),
+            url: endpoint.url,
+            status: endpoint.status,
+            status_reason: endpoint.status_reason,
+            provider_config: Map::new(),
+            phone_numbers_count: endpoint.phone_numbers_count,
+            events: endpoint.events.entries().to_vec(),
+            secret: endpoint.secret.map(|_| MASKED_SECRET.to_owned()),
+            organization_id,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.updated_at,
+        }
+    }
+
+    /// The same endpoint with its secret shown: for the answers of which the contract says so.
+    #[must_use]
+    pub fn with_secret(mut self, secret: String) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+}
+
+/// Leaves the secret out: an answer may be logged by accident, a secret must not be.
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// An endpoint inside a number's detail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndpointSummary {
+    /// Its id.
+    pub id: EndpointId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The type as the creator wrote it.
+    #[serde(rename = "type")]
+    pub declared_type: String,
+    /// Who answers.
+    pub provider: Provider,
+    /// Where.
+    pub url: String,
+    /// Whether calls reach it.
+    pub status: EndpointStatus,
+}
+
+impl From<crate::endpoint::Endpoint> for EndpointSummary {
+    fn from(endpoint: crate::endpoint::Endpoint) -> Self {
+        Self {
+            id: endpoint.id,
+            name: endpoint.name,
+            declared_type: endpoint.declared_type,
+            provider: endpoint.provider,
+            url: endpoint.url,
+            status: endpoint.status,
+        }
+    }
+}

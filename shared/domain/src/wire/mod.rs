@@ -1,0 +1,13 @@
+//! Response shapes: what clients and webhook receivers see. Made from domain types and never stored.
+//!
+//! They stand here, and not in a function, because an API answer and a webhook show the same object.
+
+mod call;
+mod endpoint;
+mod envelope;
+mod number;
+
+pub use call::{Call, CallDetail, TimelineEvent};
+pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};
+pub use envelope::{Envelope, MAX_BODY_BYTES};
+pub use number::{AvailableNumber, Number, NumberDetail, PurchasedNumber, SipCredentials, sip_uri};
