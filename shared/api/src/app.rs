@@ -1,0 +1,60 @@
+//! The frame of every HTTP function: prefixes, 404 and 405, request id, one log line, problems rendered.
+
+use std::time::Instant;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    middleware::{self, Next},
+    response::Response,
+};
+use http::HeaderValue;
+use tracing::Instrument as _;
+
+use crate::{
+    problem::{Code, Problem},
+    request_id,
+};
+
+/// The largest body that is read, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Puts a function's routes under `/v1` and `/api/v1` and gives unknown paths and wrong methods their answers.
+///
+/// The same router runs in Lambda, in tests and on a laptop.
+pub fn app(routes: Router) -> Router {
+    Router::new()
+        .nest("/v1", routes.clone())
+        .nest("/api/v1", routes)
+        .fallback(async || Problem::not_found("Route"))
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(frame))
+}
+
+/// Runs one request: names it, logs it, renders its problem if it has one.
+async fn frame(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id::of(&request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
+    let span = tracing::info_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
+    async move {
+        let mut response = next.run(request).await;
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            let allow = response.headers_mut().remove(http::header::ALLOW);
+            response = problem.render(&id);
+            if let Some(allow) = allow {
+                response.headers_mut().insert(http::header::ALLOW, allow);
+            }
+        }
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(request_id::HEADER, value);
+        }
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, route, status = response.status().as_u16(), duration_ms, "request");
+        response
+    }
+    .instrument(span)
+    .await
+}

@@ -1,0 +1,264 @@
+//! A JSON body, read field by field, so that every fault is reported at once.
+//!
+//! Names are accepted in `snake_case` and camelCase; unknown ones are passed over. The same field twice, under
+//! either name, with different values is a fault.
+
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use domain::Invalid;
+use http::header::CONTENT_TYPE;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::problem::{Code, Problem};
+
+/// A request's JSON object. `application/json` or a type that ends in `+json`; at most 64 KiB.
+#[derive(Debug)]
+pub struct JsonBody(pub Fields);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            return Err(Problem::new(Code::UnsupportedMediaType, "The content type must be application/json"));
+        }
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Problem::new(Code::PayloadTooLarge, "The body must not be larger than 64 KiB"))?;
+        Fields::parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let Some(value) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// The fields of an object, taken one by one; faults are collected until [`Fields::finish`].
+#[derive(Debug, Default)]
+pub struct Fields {
+    values: BTreeMap<String, Value>,
+    missing: Vec<Invalid>,
+    wrong: Vec<Invalid>,
+}
+
+/// Keeps what derive would lose: a name that stands twice with different values.
+struct Object {
+    values: BTreeMap<String, Value>,
+    repeated: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut object = Object { values: BTreeMap::new(), repeated: Vec::new() };
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    let name = snake_case(&name);
+                    if name.contains('\0') {
+                        return Err(A::Error::custom("a name contains NUL"));
+                    }
+                    match object.values.get(&name) {
+                        Some(before) if *before != value => object.repeated.push(name),
+                        _ => _ = object.values.insert(name, value),
+                    }
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
+}
+
+impl Fields {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// A [`Problem`] if the bytes are not one JSON object.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let object: Object = serde_json::from_slice(bytes)
+            .map_err(|error| Problem::invalid(vec![Invalid::new("body", format!("must be a JSON object: {}", position(&error)))]))?;
+        let wrong = object.repeated.into_iter().map(|name| Invalid::new(name, "stands twice with different values")).collect();
+        Ok(Self { values: object.values, missing: Vec::new(), wrong })
+    }
+
+    /// Notes a fault.
+    pub fn fault(&mut self, field: &str, problem: impl Display) {
+        self.wrong.push(Invalid::new(field, problem.to_string()));
+    }
+
+    /// Notes that a required field is missing.
+    pub fn missing(&mut self, field: &str) {
+        self.missing.push(Invalid::new(field, "is required"));
+    }
+
+    /// Whether a field is there and not null.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.values.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// Takes a field out: `None` if it is absent, `Some(None)` if it is null.
+    fn take(&mut self, field: &str) -> Option<Option<Value>> {
+        self.values.remove(field).map(|value| if value.is_null() { None } else { Some(value) })
+    }
+
+    /// A text that may be absent; null counts as absent. NUL is refused.
+    pub fn text(&mut self, field: &str) -> Option<String> {
+        match self.take(field).flatten()? {
+            Value::String(text) if !text.contains('\0') => Some(text),
+            _ => {
+                self.fault(field, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    pub fn required_text(&mut self, field: &str) -> Option<String> {
+        if !self.has(field) {
+            self.missing(field);
+        }
+        self.text(field)
+    }
+
+    /// A value that is written as text, such as an id.
+    pub fn parsed<T: FromStr>(&mut self, field: &str) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        let text = self.text(field)?;
+        text.parse().map_err(|error| self.fault(field, error)).ok()
+    }
+
+    /// Like [`Fields::parsed`], but tells null (`Some(None)`) from absent (`None`).
+    pub fn parsed_or_null<T: FromStr>(&mut self, field: &str) -> Option<Option<T>>
+    where
+        T::Err: Display,
+    {
+        if self.values.get(field) == Some(&Value::Null) {
+            self.values.remove(field);
+            return Some(None);
+        }
+        self.parsed(field).map(Some)
+    }
+
+    /// True or false; null counts as absent.
+    pub fn boolean(&mut self, field: &str) -> Option<bool> {
+        match self.take(field).flatten()? {
+            Value::Bool(value) => Some(value),
+            _ => {
+                self.fault(field, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// A whole number of at least 0; null counts as absent.
+    pub fn whole_number(&mut self, field: &str) -> Option<u64> {
+        let value = self.take(field).flatten()?;
+        let number = value.as_u64();
+        if number.is_none() {
+            self.fault(field, "must be a whole number of at least 0");
+        }
+        number
+    }
+
+    /// A list of texts; null counts as absent.
+    pub fn texts(&mut self, field: &str) -> Option<Vec<String>> {
+        let value = self.take(field).flatten()?;
+        let texts = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        if texts.is_none() {
+            self.fault(field, "must be a list of strings");
+        }
+        texts
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// All faults at once: `MISSING_FIELDS` if fields are missing and nothing else is wrong, else `VALIDATION_ERROR`.
+    pub fn finish(&mut self) -> Result<(), Problem> {
+        let code = if self.wrong.is_empty() { Code::MissingFields } else { Code::ValidationError };
+        let faults: Vec<Invalid> = self.missing.drain(..).chain(self.wrong.drain(..)).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::faulty(code, faults)) }
+    }
+}
+
+/// `endpointId` as `endpoint_id`. Other names stay as they are.
+fn snake_case(name: &str) -> String {
+    if name.contains('_') || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return name.to_owned();
+    }
+    let mut snake = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// Where the JSON goes wrong, without a word of its content.
+fn position(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::EndpointId;
+
+    use super::*;
+
+    fn fields(json: &str) -> Fields {
+        Fields::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn both_spellings_are_one_field() {
+        assert_eq!(fields(r#"{"allowInbound": true}"#).boolean("allow_inbound"), Some(true));
+        assert_eq!(fields(r#"{"allow_inbound": true, "allowInbound": true}"#).boolean("allow_inbound"), Some(true));
+        let problem = fields(r#"{"allow_inbound": true, "allowInbound": false}"#).finish().unwrap_err();
+        assert_eq!(problem.code(), Code::ValidationError);
+    }
+
+    #[test]
+    fn null_detaches_and_absent_leaves_alone() {
+        assert_eq!(fields(r#"{"endpoint_id": null}"#).parsed_or_null::<EndpointId>("endpoint_id"), Some(None));
+        assert_eq!(fields("{}").parsed_or_null::<EndpointId>("endpoint_id"), None);
+    }
+
+    #[test]
+    fn missing_alone_is_missing_fields_and_with_a_wrong_one_a_validation_error() {
+        let mut only_missing = fields("{}");
+        only_missing.required_text("name");
+        assert_eq!(only_missing.finish().unwrap_err().code(), Code::MissingFields);
+        let mut both = fields(r#"{"allow_inbound": "yes"}"#);
+        both.required_text("name");
+        both.boolean("allow_inbound");
+        let problem = both.finish().unwrap_err();
+        assert_eq!(problem.code(), Code::ValidationError);
+        insta::assert_snapshot!(format!("{problem:?}"), @r#"Problem { code: ValidationError, message: "name: is required; allow_inbound: must be true or false", faults: [("name", "is required"), ("allow_inbound", "must be true or false")], cause: None }"#);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", "[]", "1", "null", "{", "{\"a\":1}}", "\"x\"", "{\"a\\u0000\":1}"] {
+            assert!(Fields::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

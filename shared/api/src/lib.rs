@@ -1,0 +1,19 @@
+//! What lies between API Gateway and a handler: who is calling, what they sent, how an answer or a problem looks.
+//!
+//! A handler never touches a header, a JSON parser or a status code of an error. [`Caller`] is the only source of an
+//! organization in HTTP code, and [`Problem`] the only way to say no.
+
+pub mod app;
+mod auth;
+mod fields;
+mod page;
+mod problem;
+mod query;
+mod request_id;
+
+pub use app::app;
+pub use auth::{Caller, Gate};
+pub use fields::{Fields, JsonBody};
+pub use page::Page;
+pub use problem::{Code, Problem};
+pub use query::Query;

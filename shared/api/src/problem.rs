@@ -1,0 +1,185 @@
+//! Every way in which a request is refused, and how a refusal looks: one table, one rendering.
+
+use axum::response::{IntoResponse, Response};
+use domain::Invalid;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use store::StoreError;
+use vault::VaultError;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $status:literal $code:literal;)*) => {
+        /// The machine-readable reason of a refusal. Closed: clients may match on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as it stands in the body.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A value is wrong.
+    ValidationError 400 "VALIDATION_ERROR";
+    /// A required field is missing, and nothing else is wrong.
+    MissingFields 400 "MISSING_FIELDS";
+    /// No credentials, or none that we issued.
+    Unauthorized 401 "UNAUTHORIZED";
+    /// The key's time is over.
+    KeyExpired 401 "KEY_EXPIRED";
+    /// The key was revoked.
+    KeyRevoked 401 "KEY_REVOKED";
+    /// The caller may not do this.
+    Forbidden 403 "FORBIDDEN";
+    /// The key lacks a scope.
+    InsufficientScope 403 "INSUFFICIENT_SCOPE";
+    /// There is no such thing, or it is not the caller's.
+    NotFound 404 "NOT_FOUND";
+    /// The number cannot be bought.
+    NumberNotAvailable 404 "NUMBER_NOT_AVAILABLE";
+    /// The endpoint that was named does not exist.
+    EndpointNotFound 404 "ENDPOINT_NOT_FOUND";
+    /// The path exists, the method does not.
+    MethodNotAllowed 405 "METHOD_NOT_ALLOWED";
+    /// The thing is in a state that does not allow this.
+    Conflict 409 "CONFLICT";
+    /// The caller's organization owns the number already.
+    NumberAlreadyOwned 409 "NUMBER_ALREADY_OWNED";
+    /// The body is too large.
+    PayloadTooLarge 413 "PAYLOAD_TOO_LARGE";
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType 415 "UNSUPPORTED_MEDIA_TYPE";
+    /// A fault of ours.
+    InternalError 500 "INTERNAL_ERROR";
+    /// The table or a queue cannot be reached or is throttled.
+    ServiceUnavailable 503 "SERVICE_UNAVAILABLE";
+    /// Secrets cannot be sealed or opened now.
+    EncryptionUnavailable 503 "ENCRYPTION_UNAVAILABLE";
+}
+
+/// Seconds after which a caller who met an outage may try again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// A refusal on its way to the client.
+///
+/// `message` is for people, `faults` for forms; `cause` is logged and never sent.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    message: String,
+    faults: Vec<(String, String)>,
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A refusal with this code and message.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), faults: Vec::new(), cause: None }
+    }
+
+    /// One or more faulty fields. `MISSING_FIELDS` is for requests that only lack something: see [`Fields`](crate::Fields).
+    #[must_use]
+    pub fn invalid(faults: Vec<Invalid>) -> Self {
+        Self::faulty(Code::ValidationError, faults)
+    }
+
+    pub(crate) fn faulty(code: Code, faults: Vec<Invalid>) -> Self {
+        let message = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let faults = faults.into_iter().map(|fault| (fault.field, fault.problem)).collect();
+        Self { faults, ..Self::new(code, message) }
+    }
+
+    /// There is no such thing for this caller.
+    #[must_use]
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("{what} not found"))
+    }
+
+    /// A fault of ours; the cause is logged.
+    pub fn internal(cause: impl ToString) -> Self {
+        Self { cause: Some(cause.to_string()), ..Self::new(Code::InternalError, "Internal error") }
+    }
+
+    /// The refusal's code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The answer, with the request's id in it. Logs the cause of what is not the client's fault.
+    pub(crate) fn render(&self, request_id: &str) -> Response {
+        #[derive(Serialize)]
+        struct Fault<'a> {
+            field: &'a str,
+            problem: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Details<'a> {
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            errors: Vec<Fault<'a>>,
+        }
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a str,
+            code: &'static str,
+            details: Details<'a>,
+            request_id: &'a str,
+        }
+        if let Some(cause) = &self.cause {
+            tracing::error!(code = self.code.as_str(), cause, "request failed");
+        }
+        let errors = self.faults.iter().map(|(field, problem)| Fault { field, problem }).collect();
+        let body = Body { error: &self.message, code: self.code.as_str(), details: Details { errors }, request_id };
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+/// Leaves the rendering to [`app`](crate::app()), which knows the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let cause = Some(error.to_string());
+        match error {
+            StoreError::Unavailable(_) => Self { cause, ..Self::new(Code::ServiceUnavailable, "The service is busy or unreachable, try again") },
+            StoreError::Refused(_) | StoreError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        let cause = Some(error.to_string());
+        match error {
+            VaultError::Unavailable { .. } => Self { cause, ..Self::new(Code::EncryptionUnavailable, "Encryption service unavailable") },
+            VaultError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Configuration: read once, at start, from the environment; a function that lacks a setting does not start.
+
+/// A setting is missing or is not what it must be.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {name} {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: &'static str,
+}
+
+/// Reads a setting that must be there and not empty.
+///
+/// # Errors
+/// [`ConfigError`] if it is not.
+pub fn required(name: &'static str) -> Result<String, ConfigError> {
+    optional(name).ok_or(ConfigError { name, problem: "is required" })
+}
+
+/// Reads a setting; an empty one counts as absent.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Reads a switch; absent means off.
+///
+/// # Errors
+/// [`ConfigError`] for anything but `true` and `false`.
+pub fn switch(name: &'static str) -> Result<bool, ConfigError> {
+    match optional(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(ConfigError { name, problem: "must be true or false" }),
+    }
+}

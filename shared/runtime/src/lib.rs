@@ -1,0 +1,13 @@
+//! What a process needs to start: configuration, AWS clients, the clock, randomness, logs.
+//!
+//! The only crate that asks the environment, the clock or the source of randomness. It knows nothing of telephony.
+
+pub mod aws;
+pub mod clock;
+pub mod env;
+pub mod random;
+mod recent;
+pub mod telemetry;
+
+pub use clock::Clock;
+pub use recent::Recent;

@@ -1,0 +1,23 @@
+//! Logs: one JSON object a line on standard output, where Lambda takes them from.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::env;
+
+/// Starts logging. `LOG_LEVEL` (`error` to `trace`, or filters such as `info,store=debug`) decides how much.
+///
+/// Does nothing if logging was started before.
+pub fn init() {
+    let level = env::optional("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        // CloudWatch has its own time of each line.
+        .without_time()
+        .with_env_filter(filter)
+        .try_init();
+}

@@ -1,0 +1,177 @@
+//! Every way in which the table is read, one line each. `ACCESS_PATTERNS.md` is rendered from here.
+//!
+//! A line is: id, what it finds, `Get` or `List`, function, item, index, partition key, sort key (or its beginning),
+//! arguments. Each becomes a function that makes the key. The compiler refuses what is not meant; this reads a
+//! number as a number:
+//!
+//! ```
+//! # use {domain::{NumberId, OrgId, number::PhoneNumber}, store::{access_patterns, Get, Tenant}};
+//! # fn example(tenant: Tenant, number: NumberId) {
+//! let key: Get<PhoneNumber> = access_patterns::number(tenant.org, tenant.mode, number);
+//! # }
+//! ```
+//!
+//! Arguments in the wrong order are refused:
+//!
+//! ```compile_fail,E0308
+//! # use {domain::{NumberId, OrgId, number::PhoneNumber}, store::{access_patterns, Get, Tenant}};
+//! # fn example(tenant: Tenant, number: NumberId) {
+//! let key: Get<PhoneNumber> = access_patterns::number(number, tenant.mode, tenant.org);
+//! # }
+//! ```
+//!
+//! So is another kind of id:
+//!
+//! ```compile_fail,E0308
+//! # use {domain::{EndpointId, OrgId, number::PhoneNumber}, store::{access_patterns, Get, Tenant}};
+//! # fn example(tenant: Tenant, number: EndpointId) {
+//! let key: Get<PhoneNumber> = access_patterns::number(tenant.org, tenant.mode, number);
+//! # }
+//! ```
+//!
+//! and reading the item as something else:
+//!
+//! ```compile_fail,E0308
+//! # use {domain::{NumberId, OrgId, endpoint::Endpoint}, store::{access_patterns, Get, Tenant}};
+//! # fn example(tenant: Tenant, number: NumberId) {
+//! let key: Get<Endpoint> = access_patterns::number(tenant.org, tenant.mode, number);
+//! # }
+//! ```
+//!
+//! A list of the table is asked of the table:
+//!
+//! ```
+//! # use {store::{access_patterns, Table, Tenant}};
+//! # async fn example(table: Table, tenant: Tenant) {
+//! let numbers = table.list(access_patterns::numbers(tenant.org, tenant.mode)).await;
+//! # }
+//! ```
+//!
+//! and a list of an index is not:
+//!
+//! ```compile_fail,E0308
+//! # use {store::{access_patterns, Table, Tenant}};
+//! # async fn example(table: Table, tenant: Tenant) {
+//! let keys = table.list(access_patterns::keys_of(tenant.org)).await;
+//! # }
+//! ```
+//!
+//! Free text is no part of a key:
+//!
+//! ```compile_fail,E0277
+//! # use store::Segment;
+//! fn key(part: impl Segment) {}
+//! key("NUMBER#1");
+//! ```
+
+use domain::{
+    CallId, Country, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId,
+    api_key::{ApiKey, KeyHash},
+    call::CallRecord,
+    endpoint::Endpoint,
+    inventory::{NumberType, Slot},
+    number::{Claim, PhoneNumber},
+};
+
+use crate::{
+    Organization,
+    deliveries::{Delivery, DeliveryState},
+    keys::{Get, Gsi1, List, Primary, Segment, Shard},
+};
+
+/// One access pattern as data.
+#[derive(Debug)]
+pub struct Pattern {
+    /// Its short name in tests and cost tables.
+    pub id: &'static str,
+    /// What it finds, in words.
+    pub what: &'static str,
+    /// `Get` or `List`.
+    pub kind: &'static str,
+    /// The function that makes its key.
+    pub function: &'static str,
+    /// The item it finds.
+    pub item: &'static str,
+    /// The table (`Primary`) or the index it asks.
+    pub index: &'static str,
+    /// The partition key's template.
+    pub partition_key: &'static str,
+    /// The sort key's template; a list's is the beginning.
+    pub sort_key: &'static str,
+}
+
+macro_rules! access_patterns {
+    ($($id:literal $what:literal $kind:ident $function:ident -> $item:ident in $index:ident [$pk:literal $sk:literal] ($($arg:ident: $type:ty),*);)*) => {
+        /// Every access pattern, in the order of the document.
+        pub const PATTERNS: &[Pattern] = &[$(Pattern {
+            id: $id,
+            what: $what,
+            kind: stringify!($kind),
+            function: stringify!($function),
+            item: stringify!($item),
+            index: stringify!($index),
+            partition_key: $pk,
+            sort_key: $sk,
+        },)*];
+
+        $(
+            #[doc = concat!($id, ": ", $what, ".")]
+            #[must_use]
+            pub fn $function($($arg: $type),*) -> $kind<$item, $index> {
+                $(let $arg = $arg.segment();)*
+                $kind::new(format!($pk), format!($sk))
+            }
+        )*
+    };
+}
+
+access_patterns! {
+    "O1" "an organization"                              Get  organization   -> Organization  in Primary ["ORG#{org}" "ORG"] (org: OrgId);
+    "K1" "an API key by its hash"                       Get  api_key        -> ApiKey        in Primary ["KEY#{hash}" "KEY"] (hash: KeyHash);
+    "K2" "the API keys of an organization, oldest first" List keys_of       -> ApiKey        in Gsi1    ["ORG#{org}" "KEY#"] (org: OrgId);
+    "I1" "a number that can be bought"                  Get  slot           -> Slot          in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#{e164}"] (mode: Mode, country: Country, kind: NumberType, e164: &E164);
+    "I2" "the numbers of a country and type that can be bought, by number" List slots -> Slot in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#"] (mode: Mode, country: Country, kind: NumberType);
+    "N1" "one number of an organization"                Get  number         -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#{number}"] (org: OrgId, mode: Mode, number: NumberId);
+    "N2" "the numbers of an organization, oldest first" List numbers        -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#"] (org: OrgId, mode: Mode);
+    "N3" "who owns an E.164 number"                     Get  claim          -> Claim         in Primary ["E164#{mode}#{e164}" "CLAIM"] (mode: Mode, e164: &E164);
+    "E1" "one endpoint of an organization"              Get  endpoint       -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#{endpoint}"] (org: OrgId, mode: Mode, endpoint: EndpointId);
+    "C1" "one call of an organization"                  Get  call           -> CallRecord    in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#{call}"] (org: OrgId, mode: Mode, shard: Shard, call: CallId);
+    "C2" "the calls of one shard of an organization, oldest first" List calls -> CallRecord  in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#"] (org: OrgId, mode: Mode, shard: Shard);
+    "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["DELIVERY#{org}#{mode}#{delivery}" "BODY"] (org: OrgId, mode: Mode, delivery: DeliveryId);
+    "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERY#{org}#{mode}#{delivery}" "STATE"] (org: OrgId, mode: Mode, delivery: DeliveryId);
+}
+
+/// The document: every access pattern as a table.
+#[must_use]
+pub fn render() -> String {
+    let mut text = String::from(
+        "# Access patterns\n\n\
+         Rendered from `src/access_patterns.rs`; a test keeps the two equal, and one test per row proves it on a real table.\n\n\
+         | id | finds | how | item | where | partition key | sort key |\n|---|---|---|---|---|---|---|\n",
+    );
+    for Pattern { id, what, kind, function, item, index, partition_key, sort_key } in PATTERNS {
+        let kind = kind.to_lowercase();
+        let end = if kind == "list" { "…" } else { "" };
+        text += &format!("| {id} | {what} | {kind} `{function}` | `{item}` | {index} | `{partition_key}` | `{sort_key}{end}` |\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_equals_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/ACCESS_PATTERNS.md");
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == render(), "{path} is out of date: write this into it\n{}", render());
+    }
+
+    #[test]
+    fn ids_and_functions_are_unique() {
+        for (at, pattern) in PATTERNS.iter().enumerate() {
+            assert!(!PATTERNS[..at].iter().any(|other| other.id == pattern.id || other.function == pattern.function), "{}", pattern.id);
+        }
+    }
+}

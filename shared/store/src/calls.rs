@@ -1,0 +1,223 @@
+//! Calls: one item each, into which events fold.
+//!
+//! An event is one attribute, written if absent: any order and any repetition ends the same, with one write and no
+//! read. What most events of a call repeat, the parties, is stored once under a name made of its content, so that it
+//! commutes too.
+
+use aws_lc_rs::digest;
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue},
+};
+use domain::{
+    CallId, Timestamp,
+    call::{CallEvent, CallRecord, EventId, EventKind, Facts, Parties, Route, apply},
+};
+use futures_util::future::{try_join, try_join_all};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    access_patterns,
+    error::StoreError,
+    expression::SetExpression,
+    item::{Attributes, Item, KIND, VERSION, read},
+    keys::{Keys, Shard, Tenant},
+    table::{Consistency, Table, key_attributes},
+};
+
+const EVENT: &str = "e#";
+const PARTIES: &str = "p#";
+const ID: &str = "id";
+const ROUTE: &str = "route";
+
+/// An event as it is stored. Short names: an ordinary call must stay within one write unit.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredEvent {
+    #[serde(rename = "t")]
+    kind: EventKind,
+    #[serde(rename = "a")]
+    at_millis: i64,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    sequence: Option<i64>,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    parties: Option<String>,
+    /// JSON: metadata may hold numbers that the table would round.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    facts: Option<String>,
+}
+
+impl Item for CallRecord {
+    const KIND: &'static str = "call";
+    type Scope = Tenant;
+
+    fn keys(&self, tenant: &Tenant) -> Keys {
+        Keys::primary(access_patterns::call(tenant.org, tenant.mode, Shard::of(self.id), self.id))
+    }
+
+    fn to_attributes(&self) -> Result<Attributes, StoreError> {
+        let mut attributes = Attributes::from([(ID.to_owned(), AttributeValue::S(self.id.to_string()))]);
+        for event in self.events.values() {
+            attributes.extend(event_attributes(event)?);
+        }
+        if let Some(route) = &self.route {
+            attributes.insert(ROUTE.to_owned(), to_value(route)?);
+        }
+        Ok(attributes)
+    }
+
+    fn from_attributes(mut attributes: Attributes) -> Result<Self, StoreError> {
+        let id: CallId = from_value(attributes.remove(ID))?;
+        let mut record = Self::new(id);
+        record.route = attributes.remove(ROUTE).map(|route| from_value(Some(route))).transpose()?;
+        for (name, value) in &attributes {
+            if let Some(event_id) = name.strip_prefix(EVENT) {
+                apply(&mut record, read_event(event_id, value, &attributes)?);
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// How an event may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventWrite {
+    /// Whether or not anything is known of the call.
+    Always,
+    /// Only if the call has found its route already.
+    IfRouted,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordedEvent {
+    /// It is part of the call, which is now this.
+    Stored(CallRecord),
+    /// It was not written: the call has no route yet.
+    NotRouted,
+}
+
+/// The newest calls and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallPage {
+    /// The calls of the page, newest first.
+    pub calls: Vec<CallRecord>,
+    /// How many calls the organization has.
+    pub total: u64,
+}
+
+impl Table {
+    /// Adds an event, and the route if one was found, to a call. The first route and the first event of an id stay.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn record_event(&self, tenant: Tenant, call: CallId, event: &CallEvent, route: Option<&Route>, how: EventWrite) -> Result<RecordedEvent, StoreError> {
+        let mut set = SetExpression::default();
+        set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
+        set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
+        set.set(ID, AttributeValue::S(call.to_string()));
+        for (name, value) in event_attributes(event)? {
+            set.set_once(&name, value);
+        }
+        if let Some(route) = route {
+            set.set_once(ROUTE, to_value(route)?);
+        }
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call))))
+            .update_expression(set.expression())
+            .set_condition_expression((how == EventWrite::IfRouted).then(|| format!("attribute_exists({ROUTE})")))
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_values(ReturnValue::AllNew)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                Ok(RecordedEvent::Stored(read(output.attributes.unwrap_or_default())?))
+            }
+            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
+                self.meter.refused();
+                Ok(RecordedEvent::NotRouted)
+            }
+            Err(error) => Err(StoreError::from_sdk(&error)),
+        }
+    }
+
+    /// One call of an organization, as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn call(&self, tenant: Tenant, id: CallId) -> Result<Option<CallRecord>, StoreError> {
+        self.get(access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id), Consistency::Strong).await
+    }
+
+    /// The newest calls of an organization and how many it has. Eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn newest_calls(&self, tenant: Tenant, limit: usize) -> Result<CallPage, StoreError> {
+        let shard = |shard| access_patterns::calls(tenant.org, tenant.mode, shard);
+        let pages = try_join_all(Shard::all().map(|one| self.newest(shard(one), limit)));
+        let counts = try_join_all(Shard::all().map(|one| self.count(shard(one))));
+        let (pages, counts) = try_join(pages, counts).await?;
+        let mut calls: Vec<CallRecord> = pages.into_iter().flatten().collect();
+        calls.sort_by_key(|call| std::cmp::Reverse(call.id));
+        calls.truncate(limit);
+        Ok(CallPage { calls, total: counts.into_iter().sum() })
+    }
+}
+
+/// The attributes of one event: the event itself, and its parties under a name made of their content.
+fn event_attributes(event: &CallEvent) -> Result<Attributes, StoreError> {
+    let mut attributes = Attributes::new();
+    let mut parties = None;
+    if event.parties != Parties::default() {
+        let name = content_name(&event.parties)?;
+        attributes.insert(format!("{PARTIES}{name}"), to_value(&event.parties)?);
+        parties = Some(name);
+    }
+    let facts = (event.facts != Facts::default()).then(|| serde_json::to_string(&event.facts)).transpose().map_err(corrupt)?;
+    let stored = StoredEvent { kind: event.kind.clone(), at_millis: event.timestamp.as_millis(), sequence: event.sequence, parties, facts };
+    attributes.insert(format!("{EVENT}{}", event.id), to_value(&stored)?);
+    Ok(attributes)
+}
+
+fn read_event(id: &str, value: &AttributeValue, attributes: &Attributes) -> Result<CallEvent, StoreError> {
+    let stored: StoredEvent = from_value(Some(value.clone()))?;
+    let parties = match &stored.parties {
+        Some(name) => from_value(attributes.get(&format!("{PARTIES}{name}")).cloned())?,
+        None => Parties::default(),
+    };
+    let facts = stored.facts.as_deref().map(serde_json::from_str::<Facts>).transpose().map_err(corrupt)?.unwrap_or_default();
+    Ok(CallEvent {
+        id: id.parse::<EventId>().map_err(corrupt)?,
+        kind: stored.kind,
+        timestamp: Timestamp::from_millis(stored.at_millis).map_err(corrupt)?,
+        sequence: stored.sequence,
+        parties,
+        facts,
+    })
+}
+
+/// A short name that only equal parties share: 64 bits of a SHA-256.
+fn content_name(parties: &Parties) -> Result<String, StoreError> {
+    let json = serde_json::to_vec(parties).map_err(corrupt)?;
+    Ok(hex::encode(&digest::digest(&digest::SHA256, &json).as_ref()[..8]))
+}
+
+fn to_value<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(corrupt)
+}
+
+fn from_value<T: DeserializeOwned>(value: Option<AttributeValue>) -> Result<T, StoreError> {
+    let value = value.ok_or_else(|| corrupt("an attribute is missing"))?;
+    serde_dynamo::from_attribute_value(value).map_err(corrupt)
+}
+
+fn corrupt(cause: impl ToString) -> StoreError {
+    StoreError::corrupt(CallRecord::KIND, cause)
+}

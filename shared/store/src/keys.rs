@@ -1,0 +1,193 @@
+//! Keys as types: what a key is made of, which item it finds, which index it belongs to.
+//!
+//! A key is made by an access pattern and nowhere else. Its type carries the item and the index, so that reading an
+//! item as another, or asking the table with an index's key, does not compile.
+
+use std::marker::PhantomData;
+
+use domain::{
+    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, api_key::KeyHash, inventory::NumberType,
+};
+
+/// A value that may stand in a key: its text never contains the separator `#` and is never empty.
+///
+/// Free text of a tenant is no segment; that is why no key can be forged with it.
+pub trait Segment {
+    /// The text that stands in the key.
+    fn segment(&self) -> String;
+}
+
+macro_rules! segments {
+    ($($type:ty),*) => {$(
+        impl Segment for $type {
+            fn segment(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+segments!(OrgId, Mode, NumberId, EndpointId, KeyId, CallId, DeliveryId, Country, E164, KeyHash);
+
+impl Segment for NumberType {
+    fn segment(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+/// One of the partitions over which an organization's calls are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// How many there are. Fixed for ever: a call's shard is computed from its id.
+    pub const COUNT: u8 = 4;
+
+    /// Every shard.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// The shard in which a call lies: its id's last bits, which are random in version 7.
+    #[must_use]
+    pub fn of(call: CallId) -> Self {
+        Self(call.as_uuid().as_bytes()[15] % Self::COUNT)
+    }
+}
+
+impl Segment for Shard {
+    fn segment(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// Whose data, and which of its two data sets: the first part of nearly every key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tenant {
+    /// The organization.
+    pub org: OrgId,
+    /// Its live or its test data.
+    pub mode: Mode,
+}
+
+/// Where a key is looked up: the table itself or one of its indexes.
+pub trait Index {
+    /// The index's name; `None` for the table.
+    const NAME: Option<&'static str>;
+    /// The name of the partition key's attribute.
+    const PK: &'static str;
+    /// The name of the sort key's attribute.
+    const SK: &'static str;
+}
+
+/// An index beside the table, KEYS_ONLY and sparse.
+pub trait Secondary: Index {}
+
+/// The table's own key.
+#[derive(Debug)]
+pub struct Primary;
+
+impl Index for Primary {
+    const NAME: Option<&'static str> = None;
+    const PK: &'static str = "pk";
+    const SK: &'static str = "sk";
+}
+
+macro_rules! indexes {
+    ($($(#[$doc:meta])* $name:ident $index:literal $pk:literal $sk:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl Index for $name {
+            const NAME: Option<&'static str> = Some($index);
+            const PK: &'static str = $pk;
+            const SK: &'static str = $sk;
+        }
+
+        impl Secondary for $name {}
+    )*};
+}
+
+indexes! {
+    /// The first generic index.
+    Gsi1 "gsi1" "gsi1pk" "gsi1sk";
+    /// The second generic index; nothing uses it yet.
+    Gsi2 "gsi2" "gsi2pk" "gsi2sk";
+    /// The third generic index; nothing uses it yet.
+    Gsi3 "gsi3" "gsi3pk" "gsi3sk";
+}
+
+/// The names of all secondary indexes with their key attributes: what the template has to declare.
+pub const SECONDARY_INDEXES: [(&str, &str, &str); 3] =
+    [("gsi1", Gsi1::PK, Gsi1::SK), ("gsi2", Gsi2::PK, Gsi2::SK), ("gsi3", Gsi3::PK, Gsi3::SK)];
+
+/// The key of one item of type `I` in index `X`.
+#[derive(Debug)]
+pub struct Get<I, X = Primary> {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+    found: PhantomData<fn() -> (I, X)>,
+}
+
+impl<I, X> Get<I, X> {
+    pub(crate) const fn new(pk: String, sk: String) -> Self {
+        Self { pk, sk, found: PhantomData }
+    }
+}
+
+/// The keys of all items of type `I` in one partition of index `X` whose sort key begins alike.
+#[derive(Debug)]
+pub struct List<I, X = Primary> {
+    pub(crate) pk: String,
+    pub(crate) prefix: String,
+    found: PhantomData<fn() -> (I, X)>,
+}
+
+impl<I, X> List<I, X> {
+    pub(crate) const fn new(pk: String, prefix: String) -> Self {
+        Self { pk, prefix, found: PhantomData }
+    }
+}
+
+/// All keys of one item: what is written with it, index keys included.
+#[derive(Debug)]
+pub struct Keys {
+    pub(crate) attributes: Vec<(&'static str, String)>,
+}
+
+impl Keys {
+    /// An item that only the table's own key finds.
+    pub(crate) fn primary<I>(key: Get<I, Primary>) -> Self {
+        Self { attributes: vec![(Primary::PK, key.pk), (Primary::SK, key.sk)] }
+    }
+
+    /// Adds the item to an index, under the pattern that lists it there; `last` ends its sort key.
+    pub(crate) fn listed_in<I, X: Secondary>(mut self, list: List<I, X>, last: &impl Segment) -> Self {
+        self.attributes.push((X::PK, list.pk));
+        self.attributes.push((X::SK, list.prefix + &last.segment()));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_segment_contains_the_separator() {
+        let now = "2026-01-02T03:04:05Z".parse().unwrap();
+        let segments = [
+            OrgId::new(now, [0xFF; 10]).segment(),
+            Mode::Test.segment(),
+            "+14155550100".parse::<E164>().unwrap().segment(),
+            "NG".parse::<Country>().unwrap().segment(),
+            NumberType::TollFree.segment(),
+            domain::api_key::ApiKeyText::mint(Mode::Live, [1; 32]).hash().segment(),
+            Shard::of(CallId::new(now, [9; 10])).segment(),
+        ];
+        for segment in segments {
+            assert!(!segment.is_empty() && !segment.contains('#'), "{segment}");
+        }
+    }
+}

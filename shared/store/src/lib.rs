@@ -1,0 +1,33 @@
+//! The single table: the only crate that knows a key, an index, an expression or the DynamoDB SDK.
+//!
+//! [`access_patterns`] is the design: each way in which the table is read is one line there. The other modules
+//! hold the writes, one file per sort of item, each a conditional write or a transaction. Nothing here decides
+//! what is right, only that two things which must agree change together.
+
+pub mod access_patterns;
+mod api_keys;
+mod calls;
+mod deliveries;
+mod endpoints;
+mod error;
+mod expression;
+mod inventory;
+mod item;
+mod keys;
+mod numbers;
+mod organizations;
+mod table;
+mod transaction;
+mod usage;
+
+pub use calls::{CallPage, EventWrite, RecordedEvent};
+pub use deliveries::{AttemptRecord, Delivery, DeliveryState, DeliveryStatus, Frozen};
+pub use endpoints::CreateEndpoint;
+pub use error::StoreError;
+pub use inventory::Imported;
+pub use item::Item;
+pub use keys::{Get, Gsi1, Gsi2, Gsi3, List, Primary, SECONDARY_INDEXES, Segment, Shard, Tenant};
+pub use numbers::{Attach, Bought, Updated};
+pub use organizations::Organization;
+pub use table::{Consistency, Table};
+pub use usage::Usage;

@@ -1,0 +1,289 @@
+//! Numbers of an organization: bought, changed, attached. Two items that must agree change in one transaction: the
+//! slot goes when the claim and the number come, an endpoint's count moves with the number.
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+};
+use domain::{
+    EndpointId, NumberId, Timestamp,
+    inventory::Slot,
+    number::{Claim, NumberChange, PhoneNumber},
+};
+
+use crate::{
+    access_patterns,
+    error::StoreError,
+    expression::SetExpression,
+    inventory::built,
+    item::{read, serde_item, whole},
+    keys::{Keys, Tenant},
+    table::{Consistency, Table, key_attributes},
+    transaction::Outcome,
+};
+
+serde_item!(PhoneNumber, "number", Tenant, |number, tenant| Keys::primary(access_patterns::number(tenant.org, tenant.mode, number.id)));
+serde_item!(Claim, "claim", domain::Mode, |claim, mode| Keys::primary(access_patterns::claim(*mode, &claim.e164)));
+
+/// What became of a purchase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bought {
+    /// The number is the buyer's.
+    Done,
+    /// The buyer's own organization owns it already.
+    OwnAlready,
+    /// It is not on offer, at least not at this price any more.
+    NotAvailable,
+    /// The endpoint it should ring does not exist.
+    NoSuchEndpoint,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated {
+    /// The number as it is now.
+    Done(Box<PhoneNumber>),
+    /// There is no such number.
+    NotFound,
+    /// It was released: nothing changes any more.
+    Released,
+    /// The endpoint it should ring does not exist.
+    NoSuchEndpoint,
+}
+
+/// One endpoint's count of numbers, one up or one down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attach {
+    /// One number more.
+    Up,
+    /// One number less.
+    Down,
+}
+
+/// How often a move is tried anew when the number changed hands in between.
+const MOVE_TRIES: usize = 5;
+
+impl Table {
+    /// Buys a number: takes its slot, claims the number, stores it and counts it at its endpoint, all or nothing.
+    ///
+    /// Of any number of concurrent buyers one gets [`Bought::Done`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn buy_number(&self, tenant: Tenant, slot: &Slot, number: &PhoneNumber, claim: &Claim) -> Result<Bought, StoreError> {
+        let mut writes = vec![
+            TransactWriteItem::builder().delete(self.take_slot(tenant, slot)?).build(),
+            TransactWriteItem::builder().put(self.put_new(whole(claim, &tenant.mode)?)?).build(),
+            TransactWriteItem::builder().put(self.put_new(whole(number, &tenant)?)?).build(),
+        ];
+        if let Some(endpoint) = number.endpoint_id {
+            writes.push(self.count_at(tenant, endpoint, Attach::Up)?);
+        }
+        let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(Bought::Done) };
+        if let Some(taken) = Outcome::failed(&reasons, 1) {
+            let owner: Claim = read(taken.item.clone().unwrap_or_default())?;
+            return Ok(if owner.organization_id == tenant.org { Bought::OwnAlready } else { Bought::NotAvailable });
+        }
+        let slot_is_there = Outcome::failed(&reasons, 0).is_none();
+        Ok(if slot_is_there && Outcome::failed(&reasons, 3).is_some() { Bought::NoSuchEndpoint } else { Bought::NotAvailable })
+    }
+
+    /// One number of an organization.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn number(&self, tenant: Tenant, id: NumberId, consistency: Consistency) -> Result<Option<PhoneNumber>, StoreError> {
+        self.get(access_patterns::number(tenant.org, tenant.mode, id), consistency).await
+    }
+
+    /// All numbers of an organization, newest first, released ones included. Eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn numbers(&self, tenant: Tenant) -> Result<Vec<PhoneNumber>, StoreError> {
+        let mut numbers = self.list(access_patterns::numbers(tenant.org, tenant.mode)).await?;
+        numbers.reverse();
+        Ok(numbers)
+    }
+
+    /// Changes a number's settings. Attaching moves the number and both endpoints' counts together.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written, or if the number keeps changing hands.
+    pub async fn update_number(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
+        let Some(target) = change.endpoint_id else { return self.change_settings(tenant, id, change, now).await };
+        for round in 0..MOVE_TRIES {
+            // The first look may be a moment old; the transaction's condition tells, and then a fresh one is due.
+            let consistency = if round == 0 { Consistency::Eventual } else { Consistency::Strong };
+            let Some(number) = self.number(tenant, id, consistency).await? else {
+                if round == 0 {
+                    continue;
+                }
+                return Ok(Updated::NotFound);
+            };
+            if number.endpoint_id == target {
+                return self.change_settings(tenant, id, change, now).await;
+            }
+            if let Some(updated) = self.move_number(tenant, &number, target, change, now).await? {
+                return Ok(updated);
+            }
+        }
+        Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
+    }
+
+    /// Changes everything but the endpoint: one write, its condition tells 404 from 409.
+    async fn change_settings(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
+        let set = settings(change, now);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, id))))
+            .update_expression(set.expression())
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(released_at)")
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                Ok(Updated::Done(Box::new(read(output.attributes.unwrap_or_default())?)))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    self.meter.refused();
+                    Ok(if failed.item.is_some() { Updated::Released } else { Updated::NotFound })
+                }
+                _ => Err(StoreError::from_sdk(&error)),
+            },
+        }
+    }
+
+    /// Moves a number from the endpoint it was seen at to another or to none. `None`: it was changed meanwhile.
+    async fn move_number(
+        &self,
+        tenant: Tenant,
+        seen: &PhoneNumber,
+        target: Option<EndpointId>,
+        change: NumberChange,
+        now: Timestamp,
+    ) -> Result<Option<Updated>, StoreError> {
+        if seen.released_at.is_some() {
+            return Ok(Some(Updated::Released));
+        }
+        let mut writes = vec![TransactWriteItem::builder().update(self.repoint(tenant, seen, target, change, now)?).build()];
+        if let Some(new) = target {
+            writes.push(self.count_at(tenant, new, Attach::Up)?);
+        }
+        // An endpoint that was deleted has no count to keep.
+        if let Some(old) = seen.endpoint_id {
+            if self.endpoint(tenant, old, Consistency::Eventual).await?.is_some() {
+                writes.push(self.count_at(tenant, old, Attach::Down)?);
+            }
+        }
+        let Outcome::Refused(reasons) = self.transact(writes).await? else {
+            return Ok(Some(Updated::Done(Box::new(changed(seen.clone(), change, now)))));
+        };
+        let target_is_gone = target.is_some() && Outcome::failed(&reasons, 1).is_some();
+        let number_was_as_seen = Outcome::failed(&reasons, 0).is_none();
+        Ok((target_is_gone && number_was_as_seen).then_some(Updated::NoSuchEndpoint))
+    }
+
+    fn repoint(&self, tenant: Tenant, seen: &PhoneNumber, target: Option<EndpointId>, change: NumberChange, now: Timestamp) -> Result<Update, StoreError> {
+        let mut set = settings(change, now);
+        match target {
+            Some(endpoint) => set.set("endpoint_id", AttributeValue::S(endpoint.to_string())),
+            None => set.remove("endpoint_id"),
+        }
+        let as_seen = match seen.endpoint_id {
+            Some(endpoint) => {
+                set.value(":seen", AttributeValue::S(endpoint.to_string()));
+                "endpoint_id = :seen"
+            }
+            None => "attribute_not_exists(endpoint_id)",
+        };
+        // Two changes of other settings may pass each other; the version of what is answered is the instant.
+        set.value(":before", AttributeValue::S(seen.updated_at.to_string()));
+        built(
+            Update::builder()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, seen.id))))
+                .update_expression(set.expression())
+                .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(released_at) AND updated_at = :before AND {as_seen}"))
+                .set_expression_attribute_names(set.names())
+                .set_expression_attribute_values(set.values())
+                .build(),
+        )
+    }
+
+    /// One number more or less at an endpoint that must exist.
+    pub(crate) fn count_at(&self, tenant: Tenant, endpoint: EndpointId, attach: Attach) -> Result<TransactWriteItem, StoreError> {
+        let step = match attach {
+            Attach::Up => "1",
+            Attach::Down => "-1",
+        };
+        let update = Update::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, endpoint))))
+            .update_expression("ADD phone_numbers_count :step")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":step", AttributeValue::N(step.to_owned()))
+            .build();
+        Ok(TransactWriteItem::builder().update(built(update)?).build())
+    }
+
+    /// Takes a slot away at the price that the buyer saw.
+    fn take_slot(&self, tenant: Tenant, slot: &Slot) -> Result<Delete, StoreError> {
+        built(
+            Delete::builder()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&access_patterns::slot(tenant.mode, slot.country, slot.number_type, &slot.e164))))
+                .condition_expression("setup_cost_cents = :setup AND monthly_cost_cents = :monthly")
+                .expression_attribute_values(":setup", AttributeValue::N(slot.setup_cost_cents.to_string()))
+                .expression_attribute_values(":monthly", AttributeValue::N(slot.monthly_cost_cents.to_string()))
+                .build(),
+        )
+    }
+
+    /// A put that needs the item to be absent, and shows what is there if it is not.
+    pub(crate) fn put_new(&self, item: crate::item::Attributes) -> Result<Put, StoreError> {
+        built(
+            Put::builder()
+                .table_name(&*self.name)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(pk)")
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .build(),
+        )
+    }
+}
+
+/// What a change sets, the endpoint apart.
+fn settings(change: NumberChange, now: Timestamp) -> SetExpression {
+    let mut set = SetExpression::default();
+    set.set("updated_at", AttributeValue::S(now.to_string()));
+    if let Some(allow) = change.allow_inbound {
+        set.set("allow_inbound", AttributeValue::Bool(allow));
+    }
+    if let Some(allow) = change.allow_outbound {
+        set.set("allow_outbound", AttributeValue::Bool(allow));
+    }
+    if let Some(status) = change.status {
+        set.set("status", AttributeValue::S(status.as_str().to_owned()));
+    }
+    set
+}
+
+/// The number after a change that was written under the condition that it had not changed since it was read.
+fn changed(mut number: PhoneNumber, change: NumberChange, now: Timestamp) -> PhoneNumber {
+    number.endpoint_id = change.endpoint_id.unwrap_or(number.endpoint_id);
+    number.allow_inbound = change.allow_inbound.unwrap_or(number.allow_inbound);
+    number.allow_outbound = change.allow_outbound.unwrap_or(number.allow_outbound);
+    number.status = change.status.unwrap_or(number.status);
+    number.updated_at = now;
+    number
+}

@@ -1,0 +1,218 @@
+//! The table: reads by access pattern, and single writes with their condition in the method's name.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+};
+
+use crate::{
+    error::StoreError,
+    item::{Attributes, Item, read, whole},
+    keys::{Get, Index, List, Primary, Secondary},
+    usage::{Meter, Usage},
+};
+
+/// How fresh a read must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Sees every write that was answered before; costs a unit per 4 KB.
+    Strong,
+    /// May miss the last moment; costs half.
+    Eventual,
+    /// Eventual, but what is not there is looked for once more strongly: for what must not be missed because it is new.
+    EventualIfThere,
+}
+
+/// The single table. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub(crate) client: Client,
+    pub(crate) name: Arc<str>,
+    pub(crate) meter: Arc<Meter>,
+}
+
+/// What became of a write that requires the item to be absent.
+#[derive(Debug)]
+pub(crate) enum Created<I> {
+    /// It was written.
+    New,
+    /// Something is there already: this.
+    Exists(I),
+}
+
+impl Table {
+    /// The table of this name, reached with this client.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<Arc<str>>) -> Self {
+        Self { client, name: name.into(), meter: Arc::default() }
+    }
+
+    /// What this handle and its clones have cost so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.meter.usage()
+    }
+
+    /// Reads one item, `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or the item is not what was written.
+    pub async fn get<I: Item>(&self, key: Get<I, Primary>, consistency: Consistency) -> Result<Option<I>, StoreError> {
+        let found = self.get_once(&key, consistency == Consistency::Strong).await?;
+        if found.is_none() && consistency == Consistency::EventualIfThere {
+            return self.get_once(&key, true).await;
+        }
+        Ok(found)
+    }
+
+    async fn get_once<I: Item>(&self, key: &Get<I, Primary>, strong: bool) -> Result<Option<I>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(key)))
+            .consistent_read(strong)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
+        self.meter.read(output.consumed_capacity.as_slice());
+        output.item.map(read).transpose()
+    }
+
+    /// Reads a whole partition's items, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or an item is not what was written.
+    pub async fn list<I: Item>(&self, list: List<I, Primary>) -> Result<Vec<I>, StoreError> {
+        self.all_pages(self.query(list)).await?.into_iter().map(read).collect()
+    }
+
+    /// Reads the newest `limit` items of a partition, newest first. The keys must sort by time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or an item is not what was written.
+    pub(crate) async fn newest<I: Item>(&self, list: List<I, Primary>, limit: usize) -> Result<Vec<I>, StoreError> {
+        let mut items = Vec::new();
+        let mut start = None;
+        while items.len() < limit {
+            let wanted = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
+            let list = List::<I>::new(list.pk.clone(), list.prefix.clone());
+            let output = self
+                .query(list)
+                .scan_index_forward(false)
+                .limit(wanted)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk(&error))?;
+            self.meter.read(output.consumed_capacity.as_slice());
+            for attributes in output.items.unwrap_or_default() {
+                items.push(read(attributes)?);
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    /// Counts a partition's items without fetching them; costs as much as reading them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub(crate) async fn count<I: Item>(&self, list: List<I, Primary>) -> Result<u64, StoreError> {
+        let mut pages = self.query(list).select(aws_sdk_dynamodb::types::Select::Count).into_paginator().send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError::from_sdk(&error))?;
+            self.meter.read(page.consumed_capacity.as_slice());
+            count += u64::try_from(page.count).unwrap_or(0);
+        }
+        Ok(count)
+    }
+
+    /// Reads what an index lists: the keys from the index, then the items themselves, in the index's order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if table or index cannot be read or an item is not what was written.
+    pub async fn list_index<I: Item, X: Secondary>(&self, list: List<I, X>) -> Result<Vec<I>, StoreError> {
+        let rows = self.all_pages(self.query(list)).await?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (Some(pk), Some(sk)) = (text(&row, Primary::PK), text(&row, Primary::SK)) else {
+                return Err(StoreError::corrupt(I::KIND, "an index row has no key"));
+            };
+            // Gone between index and table: deleted a moment ago.
+            items.extend(self.get(Get::<I>::new(pk, sk), Consistency::Eventual).await?);
+        }
+        Ok(items)
+    }
+
+    /// Writes an item that must not be there yet.
+    pub(crate) async fn create<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<Created<I>, StoreError> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&*self.name)
+            .set_item(Some(whole(item, scope)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                Ok(Created::New)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    self.meter.refused();
+                    Ok(Created::Exists(read(failed.item.clone().unwrap_or_default())?))
+                }
+                _ => Err(StoreError::from_sdk(&error)),
+            },
+        }
+    }
+
+    fn query<I, X: Index>(&self, list: List<I, X>) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&*self.name)
+            .set_index_name(X::NAME.map(str::to_owned))
+            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            .expression_attribute_names("#pk", X::PK)
+            .expression_attribute_names("#sk", X::SK)
+            .expression_attribute_values(":pk", AttributeValue::S(list.pk))
+            .expression_attribute_values(":prefix", AttributeValue::S(list.prefix))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+
+    async fn all_pages(&self, query: QueryFluentBuilder) -> Result<Vec<Attributes>, StoreError> {
+        let mut pages = query.into_paginator().send();
+        let mut items = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError::from_sdk(&error))?;
+            self.meter.read(page.consumed_capacity.as_slice());
+            items.extend(page.items.unwrap_or_default());
+        }
+        Ok(items)
+    }
+}
+
+/// A key as the SDK carries it.
+pub(crate) fn key_attributes<I>(key: &Get<I, Primary>) -> Attributes {
+    [(Primary::PK, &key.pk), (Primary::SK, &key.sk)]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.clone())))
+        .collect()
+}
+
+fn text(attributes: &Attributes, name: &str) -> Option<String> {
+    attributes.get(name).and_then(|value| value.as_s().ok()).cloned()
+}
