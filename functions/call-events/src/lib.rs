@@ -1,0 +1,103 @@
+//! Call events from SQS become call records and webhook work.
+//!
+//! Every event may come twice and in any order. A record is written before its webhooks are queued, and a message
+//! that comes again queues them again under the same ids: a crash at any step loses nothing and doubles nothing
+//! that the receiver's side does not recognise.
+
+mod announce;
+mod route;
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::{
+    EndpointId,
+    call::{CallRecord, EventKind},
+    endpoint::Endpoint,
+};
+use queue::{
+    Sender,
+    batch::{self, Failure, Record},
+    call_event::CallEventMessage,
+};
+use route::Found;
+use runtime::{Clock, Recent, aws::Environment, env};
+use store::{EventWrite, RecordedEvent, Table, Tenant};
+
+/// How long a process believes what it read of an endpoint: its event filter and status change that much later.
+const ENDPOINT_AGE_MILLIS: i64 = 30_000;
+const ENDPOINTS: usize = 1_000;
+
+/// The function.
+#[derive(Debug, Clone)]
+pub struct CallEvents {
+    table: Table,
+    deliveries: Sender,
+    dead_letters: Sender,
+    clock: Clock,
+    endpoints: Recent<(Tenant, EndpointId), Arc<Endpoint>>,
+}
+
+impl CallEvents {
+    /// Makes the function from its parts: `deliveries` takes webhook work, `dead_letters` what can never succeed.
+    #[must_use]
+    pub fn new(table: Table, deliveries: Sender, dead_letters: Sender, clock: Clock) -> Self {
+        Self { table, deliveries, dead_letters, clock, endpoints: Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS) }
+    }
+
+    /// Makes the function from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let sqs = aws.sqs();
+        Ok(Self::new(
+            Table::new(aws.dynamodb(), env::required("TABLE_NAME")?),
+            Sender::new(sqs.clone(), env::required("WEBHOOK_QUEUE_URL")?),
+            Sender::new(sqs, env::required("DEAD_LETTER_QUEUE_URL")?),
+            Clock::System,
+        ))
+    }
+
+    /// Handles a batch; the answer names the messages that the queue must bring again.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        batch::each(event, &self.dead_letters, |record| self.one(record)).await
+    }
+
+    async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {
+        let message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
+        let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        let call = self.record(tenant, &message).await?;
+        self.announce(tenant, &call, &message.event).await
+    }
+
+    /// Adds the event to its call.
+    ///
+    /// Most events find a call that has its route: one write. The first one looks the route up before.
+    async fn record(&self, tenant: Tenant, message: &CallEventMessage) -> Result<CallRecord, Failure> {
+        if message.event.kind != EventKind::Initiated {
+            if let Some(call) = self.write(tenant, message, EventWrite::IfRouted).await? {
+                return Ok(call);
+            }
+        }
+        let route = match self.find_route(tenant, &message.event).await? {
+            Found::Route(route) => Some(route),
+            Found::NotTold => None,
+            // The number may have been given up since: a call that has its route keeps it.
+            Found::Nothing(reason) => return self.write(tenant, message, EventWrite::IfRouted).await?.ok_or_else(|| Failure::never(reason)),
+        };
+        let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
+        match written.map_err(Failure::retry)? {
+            RecordedEvent::Stored(call) => Ok(call),
+            RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
+        }
+    }
+
+    async fn write(&self, tenant: Tenant, message: &CallEventMessage, how: EventWrite) -> Result<Option<CallRecord>, Failure> {
+        match self.table.record_event(tenant, message.call_id, &message.event, None, how).await.map_err(Failure::retry)? {
+            RecordedEvent::Stored(call) => Ok(Some(call)),
+            RecordedEvent::NotRouted => Ok(None),
+        }
+    }
+}

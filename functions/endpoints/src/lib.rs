@@ -1,0 +1,60 @@
+//! Endpoints: what numbers ring. Today webhooks; what is asked of other types is refused with a clear word.
+
+mod endpoint;
+
+use api::Gate;
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
+use runtime::{Clock, aws::Environment, env};
+use store::Table;
+use vault::Vault;
+use webhooks::guard::Loopback;
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct State {
+    gate: Gate,
+    table: Table,
+    vault: Vault,
+    clock: Clock,
+    loopback: Loopback,
+}
+
+impl State {
+    /// Makes the state from its parts. `loopback` says whether receivers may be on this machine: never in production.
+    #[must_use]
+    pub fn new(table: Table, vault: Vault, clock: Clock, loopback: Loopback) -> Self {
+        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, clock, loopback }
+    }
+
+    /// Makes the state from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
+        let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
+        Ok(Self::new(table, vault, Clock::System, loopback))
+    }
+}
+
+impl FromRef<State> for Gate {
+    fn from_ref(state: &State) -> Self {
+        state.gate.clone()
+    }
+}
+
+/// The function's routes.
+pub fn app(state: State) -> Router {
+    api::app(
+        Router::new()
+            .route("/endpoints", post(endpoint::create_endpoint))
+            .route("/endpoints/{id}", get(endpoint::get_endpoint))
+            .with_state(state),
+    )
+}

@@ -1,0 +1,59 @@
+//! Phone numbers: what an organization holds, what it can buy, and where a number rings.
+
+mod list;
+mod number;
+mod purchase;
+
+use std::sync::Arc;
+
+use api::Gate;
+use axum::{Router, extract::FromRef, routing::get};
+use runtime::{Clock, aws::Environment, env};
+use store::Table;
+use vault::Vault;
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct State {
+    gate: Gate,
+    table: Table,
+    vault: Vault,
+    clock: Clock,
+    sip_domain: Arc<str>,
+}
+
+impl State {
+    /// Makes the state from its parts. `sip_domain` is where calls enter over SIP.
+    #[must_use]
+    pub fn new(table: Table, vault: Vault, clock: Clock, sip_domain: &str) -> Self {
+        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, clock, sip_domain: sip_domain.into() }
+    }
+
+    /// Makes the state from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
+        Ok(Self::new(table, vault, Clock::System, &env::required("SIP_DOMAIN")?))
+    }
+}
+
+impl FromRef<State> for Gate {
+    fn from_ref(state: &State) -> Self {
+        state.gate.clone()
+    }
+}
+
+/// The function's routes.
+pub fn app(state: State) -> Router {
+    api::app(
+        Router::new()
+            .route("/phone-numbers", get(list::list_numbers).post(purchase::purchase_number))
+            .route("/phone-numbers/available", get(list::list_available))
+            .route("/phone-numbers/{id}", get(number::get_number).patch(number::update_number))
+            .with_state(state),
+    )
+}

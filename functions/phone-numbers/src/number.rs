@@ -1,0 +1,94 @@
+//! One number: read and changed.
+
+use api::{Caller, Code, JsonBody, Problem};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use domain::{
+    NumberId,
+    number::{NumberChange, NumberStatus, PhoneNumber},
+    scope::Scope,
+    wire,
+};
+use secrecy::ExposeSecret as _;
+use store::{Consistency, Updated};
+
+use crate::purchase::password_place;
+
+const SIP_TRANSPORT: &str = "tls";
+const SIP_PORT: u16 = 5061;
+
+/// `GET /phone-numbers/{id}`: the number, its endpoint and its SIP credentials.
+pub(crate) async fn get_number(State(state): State<crate::State>, caller: Caller, Path(id): Path<String>) -> Result<Json<wire::NumberDetail>, Problem> {
+    caller.require(Scope::NumbersRead)?;
+    let number = state.table.number(caller.tenant, parse(&id)?, Consistency::Strong).await?.ok_or_else(not_found)?;
+    let (endpoint, sip_credentials) = futures_util::try_join!(endpoint(&state, &caller, &number), credentials(&state, &caller, &number))?;
+    let mut number = wire::Number::new(number, caller.tenant.org, &state.sip_domain);
+    // An endpoint that was deleted is gone from its numbers at that instant, though their rows still name it.
+    number.endpoint_id = endpoint.as_ref().map(|endpoint| endpoint.id);
+    Ok(Json(wire::NumberDetail { number, endpoint, sip_credentials }))
+}
+
+/// `PATCH /phone-numbers/{id}`: where it rings, what it allows, whether it is active.
+pub(crate) async fn update_number(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Path(id): Path<String>,
+    JsonBody(mut fields): JsonBody,
+) -> Result<Json<wire::Number>, Problem> {
+    caller.require(Scope::NumbersWrite)?;
+    let id = parse(&id)?;
+    let status = fields.parsed::<NumberStatus>("status");
+    if status.is_some_and(|status| !matches!(status, NumberStatus::Active | NumberStatus::Inactive)) {
+        fields.fault("status", "must be active or inactive");
+    }
+    let change = NumberChange {
+        endpoint_id: fields.parsed_or_null("endpoint_id"),
+        allow_inbound: fields.boolean("allow_inbound"),
+        allow_outbound: fields.boolean("allow_outbound"),
+        status,
+    };
+    fields.finish()?;
+    match state.table.update_number(caller.tenant, id, change, state.clock.now()).await? {
+        Updated::Done(number) => Ok(Json(wire::Number::new(*number, caller.tenant.org, &state.sip_domain))),
+        Updated::NotFound => Err(not_found()),
+        Updated::Released => Err(Problem::new(Code::Conflict, "The number was released")),
+        Updated::NoSuchEndpoint => Err(no_such_endpoint()),
+    }
+}
+
+async fn endpoint(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::EndpointSummary>, Problem> {
+    let Some(id) = number.endpoint_id else { return Ok(None) };
+    Ok(state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.map(Into::into))
+}
+
+/// The SIP credentials, with the password for those who may change the number. They lie with the claim, so a released
+/// number has none.
+async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::SipCredentials>, Problem> {
+    if number.released_at.is_some() {
+        return Ok(None);
+    }
+    let claim = state.table.claim(caller.tenant.mode, &number.e164, Consistency::EventualIfThere).await?.filter(|claim| claim.number_id == number.id);
+    let Some((username, sealed)) = claim.and_then(|claim| claim.sip_username.zip(claim.sip_password)) else { return Ok(None) };
+    let mut password = None;
+    if caller.may(Scope::NumbersWrite) {
+        let place = password_place(caller.tenant.org, caller.tenant.mode, number.id);
+        password = Some(state.vault.open(&place, &sealed, state.clock.now()).await?.expose_secret().to_owned());
+    }
+    Ok(Some(wire::SipCredentials { domain: state.sip_domain.to_string(), transport: SIP_TRANSPORT, port: SIP_PORT, username, password }))
+}
+
+/// A path that is no id names nothing.
+fn parse(id: &str) -> Result<NumberId, Problem> {
+    id.parse().map_err(|_| not_found())
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("Phone number")
+}
+
+/// The endpoint that a number should ring does not exist for this caller.
+pub(crate) fn no_such_endpoint() -> Problem {
+    Problem::new(Code::EndpointNotFound, "Endpoint not found")
+}

@@ -1,0 +1,153 @@
+//! Buying a number: exactly one of any number of buyers gets it.
+
+use api::{Caller, Code, Fields, JsonBody, Problem};
+use axum::{Json, extract::State};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{
+    Country, E164, Mode, NumberId, Timestamp,
+    inventory::{NumberType, Slot, SlotAddress},
+    number::{Claim, PhoneNumber, PurchaseSettings},
+    scope::Scope,
+    secret::{SecretKind, SecretPlace},
+    wire,
+};
+use http::StatusCode;
+use runtime::random;
+use store::{Bought, Consistency, Tenant};
+
+/// `POST /phone-numbers`: by `inventory_id`, or by `e164`, `country` and `type`.
+pub(crate) async fn purchase_number(
+    State(state): State<crate::State>,
+    caller: Caller,
+    JsonBody(mut fields): JsonBody,
+) -> Result<(StatusCode, Json<wire::PurchasedNumber>), Problem> {
+    caller.require(Scope::NumbersWrite)?;
+    let order = Order::read(&mut fields)?;
+    let slot = find(&state, caller.tenant, &order.address).await?;
+    order.prices.check(&slot)?;
+    let now = state.clock.now();
+    let number = PhoneNumber::purchased(NumberId::new(now, random::bytes()), &slot, order.settings, now);
+    let claim = claim(&state, caller.tenant, &number, now).await?;
+    match state.table.buy_number(caller.tenant, &slot, &number, &claim).await? {
+        Bought::Done => {}
+        Bought::OwnAlready => return Err(already_owned()),
+        Bought::NotAvailable => return Err(not_available()),
+        Bought::NoSuchEndpoint => return Err(crate::number::no_such_endpoint()),
+    }
+    let number = wire::Number::new(number, caller.tenant.org, &state.sip_domain);
+    Ok((StatusCode::CREATED, Json(wire::PurchasedNumber { number, total_cost_cents: slot.total_cost_cents() })))
+}
+
+/// What a buyer asks for.
+struct Order {
+    address: SlotAddress,
+    settings: PurchaseSettings,
+    prices: Prices,
+}
+
+impl Order {
+    fn read(fields: &mut Fields) -> Result<Self, Problem> {
+        let prices = Prices::read(fields);
+        let settings = PurchaseSettings {
+            endpoint_id: fields.parsed("endpoint_id"),
+            allow_inbound: fields.boolean("allow_inbound").unwrap_or(true),
+            allow_outbound: fields.boolean("allow_outbound").unwrap_or(false),
+        };
+        let address = if fields.has("inventory_id") { by_id(fields)? } else { by_number(fields)? };
+        fields.finish()?;
+        // Without a fault there is an address; an id that we never made names nothing that could be bought.
+        Ok(Self { address: address.ok_or_else(not_available)?, settings, prices })
+    }
+}
+
+fn by_id(fields: &mut Fields) -> Result<Option<SlotAddress>, Problem> {
+    let id = fields.parsed("inventory_id");
+    fields.finish()?;
+    Ok(id.and_then(SlotAddress::from_id))
+}
+
+fn by_number(fields: &mut Fields) -> Result<Option<SlotAddress>, Problem> {
+    if !["e164", "country", "type"].iter().any(|field| fields.has(field)) {
+        return Err(Problem::new(Code::MissingFields, "inventory_id is required, or e164, country and type"));
+    }
+    let e164: Option<E164> = required(fields, "e164");
+    let country: Option<Country> = required(fields, "country");
+    let number_type: Option<NumberType> = required(fields, "type");
+    if let (Some(number), Some(country)) = (&e164, country) {
+        if number.country().is_some_and(|own| own != country) {
+            fields.fault("country", "is not the country of the number");
+        }
+    }
+    fields.finish()?;
+    Ok(e164.zip(country).zip(number_type).map(|((e164, country), number_type)| SlotAddress { e164, country, number_type }))
+}
+
+fn required<T: std::str::FromStr<Err: std::fmt::Display>>(fields: &mut Fields, name: &str) -> Option<T> {
+    if !fields.has(name) {
+        fields.missing(name);
+    }
+    fields.parsed(name)
+}
+
+/// The prices that the buyer believes in, in US cents. Never trusted, only compared: nobody buys at a stale price.
+struct Prices {
+    total: Option<u64>,
+    setup: Option<u64>,
+    monthly: Option<u64>,
+}
+
+impl Prices {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            total: fields.whole_number("total_cost_cents"),
+            setup: fields.whole_number("setup_cost_cents"),
+            monthly: fields.whole_number("monthly_cost_cents"),
+        }
+    }
+
+    fn check(&self, slot: &Slot) -> Result<(), Problem> {
+        let facts = [
+            ("total_cost_cents", self.total, slot.total_cost_cents()),
+            ("setup_cost_cents", self.setup, slot.setup_cost_cents.into()),
+            ("monthly_cost_cents", self.monthly, slot.monthly_cost_cents.into()),
+        ];
+        let wrong = facts.into_iter().filter(|(_, believed, price)| believed.is_some_and(|believed| believed != *price));
+        let faults: Vec<_> = wrong.map(|(field, _, price)| domain::Invalid::new(field, format!("is not the price: {price}"))).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+    }
+}
+
+/// The slot, or the reason why there is none that this caller may know.
+async fn find(state: &crate::State, tenant: Tenant, address: &SlotAddress) -> Result<Slot, Problem> {
+    if let Some(slot) = state.table.slot(tenant.mode, address).await? {
+        return Ok(slot);
+    }
+    let owner = state.table.claim(tenant.mode, &address.e164, Consistency::Strong).await?;
+    Err(if owner.is_some_and(|claim| claim.organization_id == tenant.org) { already_owned() } else { not_available() })
+}
+
+/// The claim that makes the number the buyer's, with SIP credentials of its own.
+async fn claim(state: &crate::State, tenant: Tenant, number: &PhoneNumber, now: Timestamp) -> Result<Claim, Problem> {
+    let password = URL_SAFE_NO_PAD.encode(random::bytes::<24>()).into();
+    let sealed = state.vault.seal(&password_place(tenant.org, tenant.mode, number.id), &password, now).await?;
+    Ok(Claim {
+        e164: number.e164.clone(),
+        organization_id: tenant.org,
+        number_id: number.id,
+        sip_username: Some(number.e164.to_string()),
+        sip_password: Some(sealed),
+    })
+}
+
+/// Where a number's SIP password may be opened.
+pub(crate) fn password_place(org: domain::OrgId, mode: Mode, number: NumberId) -> SecretPlace {
+    SecretPlace { org, mode, kind: SecretKind::SipPassword, id: number.as_uuid() }
+}
+
+fn already_owned() -> Problem {
+    Problem::new(Code::NumberAlreadyOwned, "Your organization owns this number already")
+}
+
+fn not_available() -> Problem {
+    Problem::new(Code::NumberNotAvailable, "This number is not available")
+}

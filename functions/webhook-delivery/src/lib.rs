@@ -1,0 +1,176 @@
+//! One webhook delivery: its body frozen, signed, sent, the attempt recorded, the next one queued.
+//!
+//! At least once: a message that comes again is sent again unless the receiver is known to have taken it. The bytes
+//! are those that were frozen first, whoever computed others since.
+
+mod receiver;
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::{EndpointId, Timestamp};
+use queue::{
+    OutMessage, Sender,
+    batch::{self, Failure, Record},
+    delivery::DeliveryMessage,
+};
+use receiver::Receiver;
+use runtime::{Clock, Recent, aws::Environment, env, random};
+use store::{AttemptRecord, Delivery, DeliveryStatus, Frozen, Table, Tenant};
+use vault::Vault;
+use webhooks::{
+    client::{Attempt, Outcome, WebhookClient},
+    guard::Loopback,
+    schedule::{self, MAX_QUEUE_DELAY_SECONDS, Next},
+    sign::Signatures,
+};
+
+/// How long a delivery is kept: 30 days, in seconds.
+const KEPT_SECONDS: i64 = 30 * 24 * 3600;
+
+/// How long a process believes what it read of a receiver.
+const RECEIVER_AGE_MILLIS: i64 = 60_000;
+const RECEIVERS: usize = 1_000;
+
+/// The function.
+#[derive(Debug, Clone)]
+pub struct WebhookDelivery {
+    table: Table,
+    vault: Vault,
+    client: WebhookClient,
+    retries: Sender,
+    dead_letters: Sender,
+    clock: Clock,
+    loopback: Loopback,
+    receivers: Recent<(Tenant, EndpointId), Arc<Receiver>>,
+}
+
+/// The function lacks something at start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing.
+    #[error(transparent)]
+    Config(#[from] env::ConfigError),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Client(#[from] webhooks::client::ClientError),
+}
+
+impl WebhookDelivery {
+    /// Makes the function from its parts: `retries` is the queue that it works for itself.
+    ///
+    /// # Errors
+    /// [`StartError::Client`] if the HTTP client cannot be made.
+    pub fn new(table: Table, vault: Vault, retries: Sender, dead_letters: Sender, clock: Clock, loopback: Loopback) -> Result<Self, StartError> {
+        let client = WebhookClient::new(loopback)?;
+        let receivers = Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS);
+        Ok(Self { table, vault, client, retries, dead_letters, clock, loopback, receivers })
+    }
+
+    /// Makes the function from the environment.
+    ///
+    /// # Errors
+    /// [`StartError`] if a setting is missing or the HTTP client cannot be made.
+    pub fn from_env() -> Result<Self, StartError> {
+        let aws = Environment::read()?;
+        let sqs = aws.sqs();
+        let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
+        Self::new(
+            Table::new(aws.dynamodb(), env::required("TABLE_NAME")?),
+            Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?),
+            Sender::new(sqs.clone(), env::required("WEBHOOK_QUEUE_URL")?),
+            Sender::new(sqs, env::required("DEAD_LETTER_QUEUE_URL")?),
+            Clock::System,
+            loopback,
+        )
+    }
+
+    /// Handles a batch; the answer names the messages that the queue must bring again.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        batch::each(event, &self.dead_letters, |record| self.one(record)).await
+    }
+
+    async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {
+        let message = DeliveryMessage::from_json(&record.body).map_err(|error| Failure::never(format!("not a delivery: {error}")))?;
+        let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        let Some(receiver) = self.receiver(tenant, message.endpoint_id).await? else {
+            tracing::info!(delivery_id = %message.delivery_id, "the receiver is gone or inactive");
+            return Ok(());
+        };
+        let Some(delivery) = self.pending(tenant, &message).await? else { return Ok(()) };
+        let at = self.clock.now();
+        let attempt = self.send(&receiver, &delivery, at).await;
+        let next = self.next(message.attempt, &attempt);
+        self.record(tenant, &delivery, message.attempt, (at, &attempt), next).await?;
+        match next {
+            Next::RetryIn(seconds) => self.retry(message, delivery, seconds).await,
+            Next::Delivered | Next::Dead | Next::Disabled => Ok(()),
+        }
+    }
+
+    /// The delivery with its frozen body; `None` if the receiver took it before or it is given up.
+    async fn pending(&self, tenant: Tenant, message: &DeliveryMessage) -> Result<Option<Delivery>, Failure> {
+        let now = self.clock.now();
+        let mut delivery = Delivery {
+            id: message.delivery_id,
+            endpoint_id: message.endpoint_id,
+            call_id: message.call_id,
+            event: message.event.clone(),
+            body: message.body.clone(),
+            created_at: now,
+            expires_at: now.as_seconds() + KEPT_SECONDS,
+        };
+        // A retry carries the frozen body itself.
+        if message.attempt == 1 {
+            match self.table.freeze_delivery(tenant, &delivery).await.map_err(Failure::retry)? {
+                Frozen::First => return Ok(Some(delivery)),
+                Frozen::Before(frozen) => delivery = *frozen,
+            }
+        }
+        let state = self.table.delivery_state(tenant, delivery.id).await.map_err(Failure::retry)?;
+        let over = state.is_some_and(|state| matches!(state.status, DeliveryStatus::Delivered | DeliveryStatus::Dead));
+        Ok((!over).then_some(delivery))
+    }
+
+    async fn send(&self, receiver: &Receiver, delivery: &Delivery, at: Timestamp) -> Attempt {
+        let id = format!("{}{}", domain::DeliveryId::PREFIX, delivery.id);
+        let signatures = Signatures::new(&id, at, delivery.body.as_bytes(), &receiver.secret, None);
+        self.client.post(&receiver.url, &signatures.headers(), delivery.body.clone().into()).await
+    }
+
+    /// What follows the attempt. What is due later than SQS can carry is given up.
+    fn next(&self, attempt_number: u32, attempt: &Attempt) -> Next {
+        match schedule::after(attempt_number, &attempt.outcome, attempt.retry_after_seconds) {
+            Next::RetryIn(seconds) => {
+                let seconds = schedule::jittered(seconds, u32::from_be_bytes(random::bytes()));
+                if seconds > MAX_QUEUE_DELAY_SECONDS { Next::Dead } else { Next::RetryIn(seconds) }
+            }
+            other => other,
+        }
+    }
+
+    async fn record(&self, tenant: Tenant, delivery: &Delivery, number: u32, (at, attempt): (Timestamp, &Attempt), next: Next) -> Result<(), Failure> {
+        let (status, error) = match &attempt.outcome {
+            Outcome::Answered { status } => (Some(*status), None),
+            Outcome::Refused { .. } => (None, Some("address not allowed".to_owned())),
+            Outcome::Timeout => (None, Some("timeout".to_owned())),
+            Outcome::Connection(fault) => (None, Some(fault.as_str().to_owned())),
+        };
+        tracing::info!(delivery_id = %delivery.id, attempt = number, status, error, duration_ms = attempt.duration_ms, "attempt");
+        let record = AttemptRecord { at, status, error, duration_ms: attempt.duration_ms, answer: attempt.answer_head.clone() };
+        let standing = match next {
+            Next::Delivered => DeliveryStatus::Delivered,
+            Next::RetryIn(_) => DeliveryStatus::Retrying,
+            Next::Dead | Next::Disabled => DeliveryStatus::Dead,
+        };
+        self.table.record_attempt(tenant, delivery, number, &record, standing).await.map(drop).map_err(Failure::retry)
+    }
+
+    async fn retry(&self, message: DeliveryMessage, delivery: Delivery, seconds: u32) -> Result<(), Failure> {
+        let group = Some(message.organization_id.to_string());
+        let next = DeliveryMessage { attempt: message.attempt + 1, body: delivery.body, ..message };
+        let delay_seconds = u16::try_from(seconds).unwrap_or(u16::MAX);
+        let body = next.to_json().map_err(Failure::retry)?;
+        self.retries.send_all(&[OutMessage { body, delay_seconds, group }]).await.map_err(Failure::retry)
+    }
+}

@@ -1,0 +1,46 @@
+//! Who gets a delivery: URL and opened signing secret, remembered for a minute.
+
+use std::sync::Arc;
+
+use domain::{
+    EndpointId,
+    endpoint::{Endpoint, EndpointStatus},
+    secret::{SecretKind, SecretPlace},
+};
+use queue::batch::Failure;
+use secrecy::ExposeSecret as _;
+use store::{Consistency, Tenant};
+use webhooks::{guard::WebhookUrl, sign::SigningSecret};
+
+use crate::WebhookDelivery;
+
+/// A receiver, ready to be sent to.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) url: WebhookUrl,
+    pub(crate) secret: SigningSecret,
+}
+
+impl WebhookDelivery {
+    /// The receiver, `None` if it is gone or its owner switched it off.
+    pub(crate) async fn receiver(&self, tenant: Tenant, id: EndpointId) -> Result<Option<Arc<Receiver>>, Failure> {
+        let now = self.clock.now();
+        if let Some(receiver) = self.receivers.get(&(tenant, id), now) {
+            return Ok(Some(receiver));
+        }
+        let endpoint = self.table.endpoint(tenant, id, Consistency::EventualIfThere).await.map_err(Failure::retry)?;
+        let Some(endpoint) = endpoint.filter(|endpoint| endpoint.status == EndpointStatus::Active) else { return Ok(None) };
+        let receiver = Arc::new(self.open(tenant, endpoint).await?);
+        self.receivers.put((tenant, id), Arc::clone(&receiver), now);
+        Ok(Some(receiver))
+    }
+
+    async fn open(&self, tenant: Tenant, endpoint: Endpoint) -> Result<Receiver, Failure> {
+        let url = WebhookUrl::parse(&endpoint.url, self.loopback).map_err(Failure::retry)?;
+        let sealed = endpoint.secret.ok_or_else(|| Failure::retry("the endpoint has no signing secret"))?;
+        let place = SecretPlace { org: tenant.org, mode: tenant.mode, kind: SecretKind::WebhookSecret, id: endpoint.id.as_uuid() };
+        let text = self.vault.open(&place, &sealed, self.clock.now()).await.map_err(Failure::retry)?;
+        let secret = SigningSecret::parse(text.expose_secret()).map_err(Failure::retry)?;
+        Ok(Receiver { url, secret })
+    }
+}

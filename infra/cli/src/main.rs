@@ -1,0 +1,59 @@
+//! `trunkline`, the operator's command: organizations, API keys, the inventory. It works on the table with the AWS
+//! credentials of whoever calls it and decides nothing that the functions do not decide too.
+#![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
+
+mod inventory;
+mod key;
+mod organization;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use store::Table;
+
+/// Trunkline's operator command.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The DynamoDB table of the stack: its output `TableName`.
+    #[arg(long, global = true, env = "TRUNKLINE_TABLE")]
+    table: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Organizations: the tenants.
+    #[command(subcommand)]
+    Org(organization::Command),
+    /// API keys.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Numbers that can be bought.
+    #[command(subcommand)]
+    Inventory(inventory::Command),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let Some(name) = arguments.table else { anyhow::bail!("name the table with --table or TRUNKLINE_TABLE (the stack's output TableName)") };
+    let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&config), name);
+    match arguments.command {
+        Command::Org(command) => organization::run(&table, command).await,
+        Command::Key(command) => key::run(&table, command).await,
+        Command::Inventory(command) => inventory::run(&table, command).await,
+    }
+}
+
+/// Prints a result: one JSON object for programs, or lines for people.
+fn show(as_json: bool, values: &[(&str, String)]) {
+    if as_json {
+        let object: serde_json::Map<String, serde_json::Value> = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        println!("{}", serde_json::Value::Object(object));
+    } else {
+        values.iter().for_each(|(name, value)| println!("{name}: {value}"));
+    }
+}
