@@ -60,7 +60,7 @@ pub(crate) async fn update_number(
 
 async fn endpoint(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::EndpointSummary>, Problem> {
     let Some(id) = number.endpoint_id else { return Ok(None) };
-    Ok(state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.map(Into::into))
+    Ok(state.table.endpoint(caller.tenant, id, Consistency::EventualIfThere).await?.map(Into::into))
 }
 
 /// The SIP credentials, with the password for those who may change the number. They lie with the claim, so a released

@@ -174,9 +174,20 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// An error with everything that led to it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
-        let cause = Some(error.to_string());
+        let cause = Some(chain(&error));
         match error {
             VaultError::Unavailable { .. } => Self { cause, ..Self::new(Code::EncryptionUnavailable, "Encryption service unavailable") },
             VaultError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },

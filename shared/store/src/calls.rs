@@ -21,20 +21,19 @@ use crate::{
     error::StoreError,
     expression::SetExpression,
     item::{Attributes, Item, KIND, VERSION, read},
-    keys::{Keys, Shard, Tenant},
+    keys::{Index as _, Keys, Primary, Shard, Tenant},
     table::{Consistency, Table, key_attributes},
 };
 
 const EVENT: &str = "e#";
 const PARTIES: &str = "p#";
-const ID: &str = "id";
 const ROUTE: &str = "route";
 
-/// An event as it is stored. Short names: an ordinary call must stay within one write unit.
+/// An event as it is stored. Short names and codes: an ordinary call must stay within one write unit.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredEvent {
     #[serde(rename = "t")]
-    kind: EventKind,
+    kind: String,
     #[serde(rename = "a")]
     at_millis: i64,
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +54,7 @@ impl Item for CallRecord {
     }
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
-        let mut attributes = Attributes::from([(ID.to_owned(), AttributeValue::S(self.id.to_string()))]);
+        let mut attributes = Attributes::new();
         for event in self.events.values() {
             attributes.extend(event_attributes(event)?);
         }
@@ -66,8 +65,7 @@ impl Item for CallRecord {
     }
 
     fn from_attributes(mut attributes: Attributes) -> Result<Self, StoreError> {
-        let id: CallId = from_value(attributes.remove(ID))?;
-        let mut record = Self::new(id);
+        let mut record = Self::new(id_of(&attributes)?);
         record.route = attributes.remove(ROUTE).map(|route| from_value(Some(route))).transpose()?;
         for (name, value) in &attributes {
             if let Some(event_id) = name.strip_prefix(EVENT) {
@@ -114,13 +112,13 @@ impl Table {
         let mut set = SetExpression::default();
         set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
         set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
-        set.set(ID, AttributeValue::S(call.to_string()));
         for (name, value) in event_attributes(event)? {
             set.set_once(&name, value);
         }
         if let Some(route) = route {
             set.set_once(ROUTE, to_value(route)?);
         }
+        let _waiting = self.meter.send();
         let sent = self
             .client
             .update_item()
@@ -181,7 +179,7 @@ fn event_attributes(event: &CallEvent) -> Result<Attributes, StoreError> {
         parties = Some(name);
     }
     let facts = (event.facts != Facts::default()).then(|| serde_json::to_string(&event.facts)).transpose().map_err(corrupt)?;
-    let stored = StoredEvent { kind: event.kind.clone(), at_millis: event.timestamp.as_millis(), sequence: event.sequence, parties, facts };
+    let stored = StoredEvent { kind: code(&event.kind).to_owned(), at_millis: event.timestamp.as_millis(), sequence: event.sequence, parties, facts };
     attributes.insert(format!("{EVENT}{}", event.id), to_value(&stored)?);
     Ok(attributes)
 }
@@ -195,7 +193,7 @@ fn read_event(id: &str, value: &AttributeValue, attributes: &Attributes) -> Resu
     let facts = stored.facts.as_deref().map(serde_json::from_str::<Facts>).transpose().map_err(corrupt)?.unwrap_or_default();
     Ok(CallEvent {
         id: id.parse::<EventId>().map_err(corrupt)?,
-        kind: stored.kind,
+        kind: kind(&stored.kind)?,
         timestamp: Timestamp::from_millis(stored.at_millis).map_err(corrupt)?,
         sequence: stored.sequence,
         parties,
@@ -203,10 +201,39 @@ fn read_event(id: &str, value: &AttributeValue, attributes: &Attributes) -> Resu
     })
 }
 
-/// A short name that only equal parties share: 64 bits of a SHA-256.
+/// Codes of the kinds that nearly every call has; other kinds are stored under their names, which are longer.
+const CODES: [(&str, EventKind); 7] = [
+    ("i", EventKind::Initiated),
+    ("r", EventKind::Ringing),
+    ("a", EventKind::Answered),
+    ("c", EventKind::Completed),
+    ("f", EventKind::Failed),
+    ("R", EventKind::RecordingReady),
+    ("T", EventKind::TranscriptReady),
+];
+
+fn code(kind: &EventKind) -> &str {
+    CODES.iter().find(|(_, known)| known == kind).map_or_else(|| kind.as_str(), |(code, _)| code)
+}
+
+fn kind(code: &str) -> Result<EventKind, StoreError> {
+    match CODES.iter().find(|(known, _)| *known == code) {
+        Some((_, kind)) => Ok(kind.clone()),
+        None => code.parse().map_err(corrupt),
+    }
+}
+
+/// The call's id, which is the end of its sort key.
+fn id_of(attributes: &Attributes) -> Result<CallId, StoreError> {
+    let key = attributes.get(Primary::SK).and_then(|key| key.as_s().ok()).ok_or_else(|| corrupt("the key is missing"))?;
+    let (_, id) = key.rsplit_once('#').ok_or_else(|| corrupt("the key names no call"))?;
+    id.parse().map_err(corrupt)
+}
+
+/// A short name that only equal parties share: 48 bits of a SHA-256, among the few parties of one call.
 fn content_name(parties: &Parties) -> Result<String, StoreError> {
     let json = serde_json::to_vec(parties).map_err(corrupt)?;
-    Ok(hex::encode(&digest::digest(&digest::SHA256, &json).as_ref()[..8]))
+    Ok(hex::encode(&digest::digest(&digest::SHA256, &json).as_ref()[..6]))
 }
 
 fn to_value<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {

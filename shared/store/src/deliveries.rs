@@ -176,6 +176,7 @@ impl Table {
         set.set_once(&format!("{ATTEMPT}{number}"), to_value(&kept)?);
         set.value(":delivered", AttributeValue::S(DeliveryStatus::Delivered.as_str().to_owned()));
         set.name("#status", "status");
+        let _waiting = self.meter.send();
         let sent = self
             .client
             .update_item()

@@ -11,7 +11,6 @@ use crate::{
     inventory::built,
     item::{serde_item, whole},
     keys::{Keys, Tenant},
-    numbers::Attach,
     table::{Consistency, Created, Table, key_attributes},
     transaction::Outcome,
 };
@@ -49,16 +48,11 @@ impl Table {
                 return Ok(CreateEndpoint::NoSuchNumber);
             };
             let counted = Endpoint { phone_numbers_count: 1, ..endpoint.clone() };
-            let mut writes = vec![
+            let writes = vec![
                 TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build(),
                 TransactWriteItem::builder().update(self.ring(tenant, endpoint, number, seen.endpoint_id)?).build(),
             ];
-            if let Some(old) = seen.endpoint_id {
-                if self.endpoint(tenant, old, Consistency::Eventual).await?.is_some() {
-                    writes.push(self.count_at(tenant, old, Attach::Down)?);
-                }
-            }
-            if let Outcome::Done = self.transact(writes).await? {
+            if let Outcome::Done = self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
                 return Ok(CreateEndpoint::Done);
             }
         }

@@ -134,6 +134,7 @@ impl Table {
     /// Changes everything but the endpoint: one write, its condition tells 404 from 409.
     async fn change_settings(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
         let set = settings(change, now);
+        let _waiting = self.meter.send();
         let sent = self
             .client
             .update_item()
@@ -176,21 +177,26 @@ impl Table {
             return Ok(Some(Updated::Released));
         }
         let mut writes = vec![TransactWriteItem::builder().update(self.repoint(tenant, seen, target, change, now)?).build()];
-        if let Some(new) = target {
-            writes.push(self.count_at(tenant, new, Attach::Up)?);
-        }
-        // An endpoint that was deleted has no count to keep.
-        if let Some(old) = seen.endpoint_id {
-            if self.endpoint(tenant, old, Consistency::Eventual).await?.is_some() {
-                writes.push(self.count_at(tenant, old, Attach::Down)?);
-            }
-        }
-        let Outcome::Refused(reasons) = self.transact(writes).await? else {
-            return Ok(Some(Updated::Done(Box::new(changed(seen.clone(), change, now)))));
+        writes.extend(target.map(|new| self.count_at(tenant, new, Attach::Up)).transpose()?);
+        let reasons = match self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
+            Outcome::Done => return Ok(Some(Updated::Done(Box::new(changed(seen.clone(), change, now))))),
+            Outcome::Refused(reasons) => reasons,
         };
         let target_is_gone = target.is_some() && Outcome::failed(&reasons, 1).is_some();
         let number_was_as_seen = Outcome::failed(&reasons, 0).is_none();
         Ok((target_is_gone && number_was_as_seen).then_some(Updated::NoSuchEndpoint))
+    }
+
+    /// Writes all or nothing, and takes one number off the endpoint that is left. One that was deleted has no count
+    /// to keep: then the rest is written without it.
+    pub(crate) async fn transact_leaving(&self, tenant: Tenant, writes: Vec<TransactWriteItem>, old: Option<EndpointId>) -> Result<Outcome, StoreError> {
+        let Some(old) = old else { return self.transact(writes).await };
+        let mut with_old = writes.clone();
+        with_old.push(self.count_at(tenant, old, Attach::Down)?);
+        match self.transact(with_old).await? {
+            Outcome::Refused(reasons) if Outcome::failed(&reasons, writes.len()).is_some() => self.transact(writes).await,
+            outcome => Ok(outcome),
+        }
     }
 
     fn repoint(&self, tenant: Tenant, seen: &PhoneNumber, target: Option<EndpointId>, change: NumberChange, now: Timestamp) -> Result<Update, StoreError> {

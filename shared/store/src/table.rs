@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::{put_item::PutItemError, query::builders::QueryFluentBuilder},
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+    operation::{
+        put_item::PutItemError,
+        query::{QueryOutput, builders::QueryFluentBuilder},
+    },
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, Select},
 };
 
 use crate::{
@@ -69,6 +72,7 @@ impl Table {
     }
 
     async fn get_once<I: Item>(&self, key: &Get<I, Primary>, strong: bool) -> Result<Option<I>, StoreError> {
+        let _waiting = self.meter.send();
         let output = self
             .client
             .get_item()
@@ -88,7 +92,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read or an item is not what was written.
     pub async fn list<I: Item>(&self, list: List<I, Primary>) -> Result<Vec<I>, StoreError> {
-        self.all_pages(self.query(list)).await?.into_iter().map(read).collect()
+        self.all_items(self.query(list)).await?.into_iter().map(read).collect()
     }
 
     /// Reads the newest `limit` items of a partition, newest first. The keys must sort by time.
@@ -101,6 +105,7 @@ impl Table {
         while items.len() < limit {
             let wanted = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
             let list = List::<I>::new(list.pk.clone(), list.prefix.clone());
+            let _waiting = self.meter.send();
             let output = self
                 .query(list)
                 .scan_index_forward(false)
@@ -126,14 +131,8 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub(crate) async fn count<I: Item>(&self, list: List<I, Primary>) -> Result<u64, StoreError> {
-        let mut pages = self.query(list).select(aws_sdk_dynamodb::types::Select::Count).into_paginator().send();
-        let mut count = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::from_sdk(&error))?;
-            self.meter.read(page.consumed_capacity.as_slice());
-            count += u64::try_from(page.count).unwrap_or(0);
-        }
-        Ok(count)
+        let pages = self.pages(self.query(list).select(Select::Count)).await?;
+        Ok(pages.iter().map(|page| u64::try_from(page.count).unwrap_or(0)).sum())
     }
 
     /// Reads what an index lists: the keys from the index, then the items themselves, in the index's order.
@@ -141,7 +140,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if table or index cannot be read or an item is not what was written.
     pub async fn list_index<I: Item, X: Secondary>(&self, list: List<I, X>) -> Result<Vec<I>, StoreError> {
-        let rows = self.all_pages(self.query(list)).await?;
+        let rows = self.all_items(self.query(list)).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             let (Some(pk), Some(sk)) = (text(&row, Primary::PK), text(&row, Primary::SK)) else {
@@ -155,6 +154,7 @@ impl Table {
 
     /// Writes an item that must not be there yet.
     pub(crate) async fn create<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<Created<I>, StoreError> {
+        let _waiting = self.meter.send();
         let sent = self
             .client
             .put_item()
@@ -193,15 +193,24 @@ impl Table {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
-    async fn all_pages(&self, query: QueryFluentBuilder) -> Result<Vec<Attributes>, StoreError> {
-        let mut pages = query.into_paginator().send();
-        let mut items = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| StoreError::from_sdk(&error))?;
+    async fn all_items(&self, query: QueryFluentBuilder) -> Result<Vec<Attributes>, StoreError> {
+        Ok(self.pages(query).await?.into_iter().flat_map(|page| page.items.unwrap_or_default()).collect())
+    }
+
+    /// Asks for page after page until there is none.
+    async fn pages(&self, query: QueryFluentBuilder) -> Result<Vec<QueryOutput>, StoreError> {
+        let mut pages = Vec::new();
+        let mut start = None;
+        loop {
+            let _waiting = self.meter.send();
+            let mut page = query.clone().set_exclusive_start_key(start).send().await.map_err(|error| StoreError::from_sdk(&error))?;
             self.meter.read(page.consumed_capacity.as_slice());
-            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key.take();
+            pages.push(page);
+            if start.is_none() {
+                return Ok(pages);
+            }
         }
-        Ok(items)
     }
 }
 

@@ -35,6 +35,7 @@ impl Table {
         let mut tries = 0;
         loop {
             tries += 1;
+            let waiting = self.meter.send();
             let sent = self
                 .client
                 .transact_write_items()
@@ -42,6 +43,7 @@ impl Table {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await;
+            drop(waiting);
             let error = match sent {
                 Ok(output) => {
                     self.meter.written(output.consumed_capacity.as_deref().unwrap_or_default());

@@ -1,0 +1,298 @@
+//! What each operation costs, measured through the real routers and handlers on a real table.
+//!
+//! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in that counts.
+
+use std::path::Path;
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use axum::{Router, body::Body};
+use aws_sdk_kms::{operation::generate_data_key::GenerateDataKeyOutput, primitives::Blob};
+use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use domain::Mode;
+use http::{Method, Request};
+use runtime::Clock;
+use serde_json::{Value, json};
+use store::Usage;
+use tower::ServiceExt as _;
+use vault::Vault;
+use webhooks::guard::Loopback;
+
+use crate::{Fixture, LocalTable, Receiver, fixture};
+
+/// What an operation may cost at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Sequential round trips to the table.
+    pub round_trips: u64,
+    /// Read units.
+    pub read_units: f64,
+    /// Write units.
+    pub write_units: f64,
+}
+
+/// An operation, what it cost and what it may cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The operation.
+    pub operation: &'static str,
+    /// What it cost.
+    pub cost: Usage,
+    /// What it may cost.
+    pub budget: Budget,
+}
+
+impl Row {
+    /// Whether the cost is within the budget.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.cost.round_trips <= self.budget.round_trips
+            && self.cost.read_units <= self.budget.read_units
+            && self.cost.write_units <= self.budget.write_units
+    }
+}
+
+/// An organization with twenty numbers, an endpoint and everything that works on them.
+struct Bench {
+    local: LocalTable,
+    fixture: Fixture,
+    numbers: Router,
+    endpoints: Router,
+    events: call_events::CallEvents,
+    vault: Vault,
+    rows: Vec<Row>,
+}
+
+/// Measures every operation that exists.
+pub async fn measure() -> Vec<Row> {
+    let mut bench = Bench::start().await;
+    bench.authentication().await;
+    bench.numbers().await;
+    bench.endpoints().await;
+    bench.calls().await;
+    bench.deliveries().await;
+    bench.rows
+}
+
+/// The rows as a table for people.
+#[must_use]
+pub fn render(rows: &[Row]) -> String {
+    let mut text = format!("{:<66} {:>12} {:>12} {:>12}\n", "operation (measured / budget)", "round trips", "read units", "write units");
+    for Row { operation, cost, budget } in rows {
+        let trips = format!("{} / {}", cost.round_trips, budget.round_trips);
+        let reads = format!("{} / {}", cost.read_units, budget.read_units);
+        let writes = format!("{} / {}", cost.write_units, budget.write_units);
+        text += &format!("{operation:<66} {trips:>12} {reads:>12} {writes:>12}\n");
+    }
+    text
+}
+
+/// Rows as JSON, for programs.
+#[must_use]
+pub fn as_json(rows: &[Row]) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "operation": row.operation,
+            "round_trips": row.cost.round_trips,
+            "read_units": row.cost.read_units,
+            "write_units": row.cost.write_units,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+const SLOTS: u32 = 40;
+
+impl Bench {
+    async fn start() -> Self {
+        let local = LocalTable::start().await;
+        let fixture = Fixture::create(&local.table, Mode::Live).await;
+        for n in 0..SLOTS {
+            local.table.import_slot(Mode::Live, &fixture::slot(n)).await.unwrap();
+        }
+        let vault = Vault::new(kms(), "alias/vault".to_owned());
+        let state = phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com");
+        let endpoints = endpoints::State::new(local.table.clone(), vault.clone(), Clock::System, Loopback::Allowed);
+        // Nothing listens there, and nothing is sent: the endpoint of these calls takes no events.
+        let nowhere = queue::Sender::new(sqs(), "http://127.0.0.1:9/nowhere".to_owned());
+        let events = call_events::CallEvents::new(local.table.clone(), nowhere.clone(), nowhere, Clock::System);
+        Self { numbers: phone_numbers::app(state), endpoints: endpoints::app(endpoints), events, local, fixture, vault, rows: Vec::new() }
+    }
+
+    /// Runs something and notes what it cost.
+    async fn row<T>(&mut self, operation: &'static str, (round_trips, read_units, write_units): (u64, f64, f64), run: impl Future<Output = T>) -> T {
+        let before = self.local.table.usage();
+        let result = run.await;
+        let cost = self.local.table.usage() - before;
+        self.rows.push(Row { operation, cost, budget: Budget { round_trips, read_units, write_units } });
+        result
+    }
+
+    fn ask(&self, app: &Router, method: Method, path: &str, body: Option<Value>, status: u16) -> impl Future<Output = Value> + use<> {
+        let mut request = Request::builder().method(method).uri(path).header("x-api-key", self.fixture.key.reveal());
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string()))).unwrap();
+        let app = app.clone();
+        async move {
+            let response = app.oneshot(request).await.unwrap();
+            let got = response.status().as_u16();
+            let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            assert_eq!(got, status, "{body}");
+            body
+        }
+    }
+
+    async fn authentication(&mut self) {
+        let unknown = "/v1/phone-numbers/not-an-id";
+        let first = self.ask(&self.numbers, Method::GET, unknown, None, 404);
+        self.row("authentication, key not cached", (1, 0.5, 0.0), first).await;
+        let again = self.ask(&self.numbers, Method::GET, unknown, None, 404);
+        self.row("authentication, key cached", (0, 0.0, 0.0), again).await;
+        self.ask(&self.endpoints, Method::GET, "/v1/endpoints/not-an-id", None, 404).await;
+    }
+
+    async fn numbers(&mut self) {
+        let order = |n: u32, endpoint: Option<&Value>| {
+            let id = fixture::slot(n).address().id();
+            Some(json!({"inventory_id": id, "endpoint_id": endpoint}))
+        };
+        let (first, second) = (self.endpoint().await, self.endpoint().await);
+        let buy = self.ask(&self.numbers, Method::POST, "/v1/phone-numbers", order(0, None), 201);
+        let number = self.row("buy a number", (2, 0.5, 6.0), buy).await;
+        let buy = self.ask(&self.numbers, Method::POST, "/v1/phone-numbers", order(1, Some(&first)), 201);
+        self.row("buy a number with an endpoint to attach", (2, 0.5, 8.0), buy).await;
+        for n in 2..20 {
+            self.ask(&self.numbers, Method::POST, "/v1/phone-numbers", order(n, None), 201).await;
+        }
+        let list = self.ask(&self.numbers, Method::GET, "/v1/phone-numbers?limit=20", None, 200);
+        self.row("list 20 numbers with the exact total", (1, 1.0, 0.0), list).await;
+        let path = format!("/v1/phone-numbers/{}", number["id"].as_str().unwrap());
+        let patch = |body| self.ask(&self.numbers, Method::PATCH, &path, Some(body), 200);
+        let (settings, attach, again) = (patch(json!({"allow_outbound": true})), patch(json!({"endpoint_id": first})), patch(json!({"endpoint_id": second})));
+        self.row("patch a number", (1, 0.0, 1.0), settings).await;
+        self.row("attach a number", (2, 0.5, 6.0), attach).await;
+        self.row("move a number to another endpoint", (2, 0.5, 6.0), again).await;
+        let detail = self.ask(&self.numbers, Method::GET, &path, None, 200);
+        self.row("number detail with its endpoint and SIP credentials", (2, 2.0, 0.0), detail).await;
+    }
+
+    async fn endpoint(&self) -> Value {
+        // It takes no event that there is: what is measured here sends nothing.
+        let body = json!({"name": "Receiver", "type": "webhook", "url": "https://hooks.example.com/trunkline", "events": ["no.such.event"]});
+        self.ask(&self.endpoints, Method::POST, "/v1/endpoints", Some(body), 201).await["id"].clone()
+    }
+
+    async fn endpoints(&mut self) {
+        let body = json!({"name": "Receiver", "type": "webhook", "url": "https://hooks.example.com/trunkline", "events": ["call.*"]});
+        let create = self.ask(&self.endpoints, Method::POST, "/v1/endpoints", Some(body), 201);
+        let id = self.row("create an endpoint", (1, 0.0, 2.0), create).await["id"].clone();
+        let read = self.ask(&self.endpoints, Method::GET, &format!("/v1/endpoints/{}", id.as_str().unwrap()), None, 200);
+        self.row("get an endpoint", (1, 1.0, 0.0), read).await;
+    }
+
+    async fn calls(&mut self) {
+        let to = fixture::slot(1).e164.to_string();
+        // The first call of a sandbox finds the endpoint; the later ones remember it.
+        self.events.handle(batch(&self.call(&to))).await;
+        let events = self.call(&to);
+        let whole = async |function: call_events::CallEvents, events: Vec<String>| {
+            for event in events {
+                assert!(function.handle(batch(&[event])).await.batch_item_failures.is_empty());
+            }
+        };
+        let life = whole(self.events.clone(), events.clone());
+        self.row("one call's life: 6 events, one event a batch", (24, 1.0, 24.0), life).await;
+        let untold = self.call(&to)[..5].to_vec();
+        whole(self.events.clone(), untold.clone()).await;
+        let again = whole(self.events.clone(), untold[3..4].to_vec());
+        self.row("duplicate of an event, call without a transcript", (1, 0.0, 1.0), again).await;
+        let apart: Vec<Vec<String>> = (0..10).map(|_| self.call(&to)).collect();
+        let rounds: Vec<Vec<String>> = (0..6).map(|at| apart.iter().map(|call| call[at].clone()).collect()).collect();
+        let function = self.events.clone();
+        let lives = async move {
+            for round in rounds {
+                assert!(function.handle(batch(&round)).await.batch_item_failures.is_empty());
+            }
+        };
+        self.row("ten calls' lives: 6 events each, ten different calls a batch", (60, 10.0, 130.0), lives).await;
+    }
+
+    /// The six messages of an answered call to a number.
+    fn call(&self, to: &str) -> Vec<String> {
+        let file = crate::call::events_folder().join(Path::new("call-events/answered-call.json"));
+        let (_, bodies) = crate::call::messages(&file, &self.fixture.tenant.org.to_string(), "live", to, fixture::now(), 300).unwrap();
+        bodies.iter().map(ToString::to_string).collect()
+    }
+
+    async fn deliveries(&mut self) {
+        let receiver = Receiver::start().await;
+        let body = json!({"name": "Receiver", "type": "webhook", "url": receiver.url});
+        let endpoint = self.ask(&self.endpoints, Method::POST, "/v1/endpoints", Some(body), 201).await["id"].clone();
+        let message = |n: u8| {
+            let call = domain::CallId::new(fixture::now(), [n; 10]);
+            let delivery = domain::webhook::delivery_id(&format!("evt_{n}"), call.as_uuid());
+            let body = json!({"id": format!("evt_{n}"), "data": "x".repeat(1_300)}).to_string();
+            json!({
+                "organization_id": self.fixture.tenant.org, "mode": "live", "delivery_id": delivery, "endpoint_id": endpoint,
+                "call_id": call, "event_id": format!("evt_{n}"), "event": "call.completed", "attempt": 1, "body": body,
+            })
+            .to_string()
+        };
+        let nowhere = queue::Sender::new(sqs(), "http://127.0.0.1:9/nowhere".to_owned());
+        let function = webhook_delivery::WebhookDelivery::new(
+            self.local.table.clone(),
+            self.vault.clone(),
+            nowhere.clone(),
+            nowhere,
+            Clock::System,
+            Loopback::Allowed,
+        )
+        .unwrap();
+        let (first, second) = (batch(&[message(1)]), batch(&[message(2)]));
+        function.handle(first).await;
+        self.row("deliver a webhook at the first attempt, receiver cached", (2, 0.0, 3.0), function.handle(second)).await;
+        assert_eq!(receiver.arrivals().len(), 2);
+    }
+}
+
+/// KMS that gives the same data key to everybody.
+fn kms() -> aws_sdk_kms::Client {
+    let key = mock!(aws_sdk_kms::Client::generate_data_key).then_output(|| {
+        GenerateDataKeyOutput::builder()
+            .plaintext(Blob::new([7; 32]))
+            // As long as KMS's own.
+            .ciphertext_blob(Blob::new([9; 184]))
+            .key_id("arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000000")
+            .build()
+    });
+    mock_client!(aws_sdk_kms, RuleMode::MatchAny, [&key])
+}
+
+/// SQS that is never reached.
+fn sqs() -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::from_conf(
+        aws_sdk_sqs::config::Builder::new()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+            .build(),
+    )
+}
+
+/// An SQS event with these bodies.
+#[must_use]
+pub fn batch(bodies: &[String]) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    event.records = bodies
+        .iter()
+        .enumerate()
+        .map(|(at, body)| {
+            let mut message = SqsMessage::default();
+            message.message_id = Some(format!("message-{at}"));
+            message.body = Some(body.clone());
+            message
+        })
+        .collect();
+    event
+}

@@ -1,0 +1,90 @@
+//! Ready-made things: an organization with keys, numbers on offer, endpoints.
+
+use domain::{
+    Mode, OrgId, Timestamp,
+    api_key::{ApiKey, ApiKeyText},
+    endpoint::{Endpoint, EndpointStatus, Provider},
+    id::{EndpointId, KeyId, NumberId},
+    inventory::{Capabilities, NumberType, Slot},
+    number::{Claim, PhoneNumber, PurchaseSettings},
+    scope::{Scope, Scopes},
+};
+use runtime::random;
+use store::{Organization, Table, Tenant};
+
+/// An organization in a table, with a live key that may do everything.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    /// Its live data.
+    pub tenant: Tenant,
+    /// The key.
+    pub key: ApiKeyText,
+}
+
+/// The time at which fixtures were made.
+#[must_use]
+pub fn now() -> Timestamp {
+    runtime::Clock::System.now()
+}
+
+impl Fixture {
+    /// Creates an organization and a key of this mode.
+    pub async fn create(table: &Table, mode: Mode) -> Self {
+        let org = OrgId::new(now(), random::bytes());
+        table.create_organization(&Organization { id: org, name: "Fixture".to_owned(), created_at: now() }).await.unwrap();
+        let tenant = Tenant { org, mode };
+        let key = key(table, tenant, Scope::ALL.iter().copied().collect()).await;
+        Self { tenant, key }
+    }
+}
+
+/// Mints a key.
+pub async fn key(table: &Table, tenant: Tenant, scopes: Scopes) -> ApiKeyText {
+    let text = ApiKeyText::mint(tenant.mode, random::bytes());
+    let id = KeyId::new(now(), random::bytes());
+    let key = ApiKey { id, organization_id: tenant.org, mode: tenant.mode, name: "fixture".to_owned(), scopes, created_at: now(), valid_until: None, revoked_at: None };
+    table.create_api_key(text.hash(), &key).await.unwrap();
+    text
+}
+
+/// A number on offer: Nigerian mobile numbers, told apart by `n`.
+#[must_use]
+pub fn slot(n: u32) -> Slot {
+    Slot {
+        e164: format!("+234803{n:07}").parse().unwrap(),
+        country: "NG".parse().unwrap(),
+        number_type: NumberType::Mobile,
+        region: None,
+        capabilities: Capabilities { voice: true, sms: true, fax: false },
+        setup_cost_cents: 100,
+        monthly_cost_cents: 500,
+    }
+}
+
+/// What a purchase of a slot writes, without a SIP password.
+#[must_use]
+pub fn purchase(tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) -> (PhoneNumber, Claim) {
+    let settings = PurchaseSettings { endpoint_id, allow_inbound: true, allow_outbound: false };
+    let number = PhoneNumber::purchased(NumberId::new(now(), random::bytes()), slot, settings, now());
+    let claim = Claim { e164: slot.e164.clone(), organization_id: tenant.org, number_id: number.id, sip_username: None, sip_password: None };
+    (number, claim)
+}
+
+/// A webhook endpoint without a secret.
+#[must_use]
+pub fn endpoint() -> Endpoint {
+    Endpoint {
+        id: EndpointId::new(now(), random::bytes()),
+        name: "Receiver".to_owned(),
+        declared_type: "webhook".to_owned(),
+        provider: Provider::Webhook,
+        url: "https://hooks.example.com/trunkline".to_owned(),
+        status: EndpointStatus::Active,
+        status_reason: None,
+        phone_numbers_count: 0,
+        secret: None,
+        events: domain::webhook::EventFilter::default(),
+        created_at: now(),
+        updated_at: now(),
+    }
+}

@@ -1,0 +1,20 @@
+//! For tests and automation only: local tables, the running stack, a webhook receiver, what operations cost.
+//!
+//! Nothing here stands in for the product: tables are real DynamoDB semantics in process, the stack is the deployed
+//! one, requests go over HTTP.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
+
+pub mod call;
+pub mod client;
+pub mod costs;
+pub mod fixture;
+pub mod local_table;
+pub mod receiver;
+pub mod stack;
+pub mod wait;
+
+pub use client::Client;
+pub use fixture::Fixture;
+pub use local_table::LocalTable;
+pub use receiver::Receiver;
+pub use stack::Stack;

@@ -1,0 +1,76 @@
+//! A table of one's own: DynamoDB's semantics and exact capacity figures, in process, reached over loopback.
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
+    },
+};
+use dynoxide::{Database, server};
+use store::{SECONDARY_INDEXES, Table};
+use tokio::{net::TcpListener, sync::oneshot};
+
+const NAME: &str = "trunkline";
+
+/// A fresh table. It and its server end when this is dropped.
+#[derive(Debug)]
+pub struct LocalTable {
+    /// The table.
+    pub table: Table,
+    /// The client behind it, to look at raw items.
+    pub client: Client,
+    _stop: oneshot::Sender<()>,
+}
+
+impl LocalTable {
+    /// Starts a server on a free port and creates the table with the indexes that the store names.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let database = Database::memory().unwrap();
+        tokio::spawn(server::serve_with_shutdown(listener, database, async { drop(stopped.await) }));
+        let client = client(&endpoint);
+        create(&client).await;
+        Self { table: Table::new(client.clone(), NAME), client, _stop: stop }
+    }
+
+    /// Every item of the table, as the SDK carries it.
+    pub async fn dump(&self) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+        self.client.scan().table_name(NAME).into_paginator().items().send().collect::<Result<_, _>>().await.unwrap()
+    }
+}
+
+/// A client of a local DynamoDB.
+#[must_use]
+pub fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_dynamodb::config::Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(endpoint)
+        .build();
+    Client::from_conf(config)
+}
+
+async fn create(client: &Client) {
+    let mut request = client.create_table().table_name(NAME).billing_mode(BillingMode::PayPerRequest);
+    for name in ["pk", "sk"].into_iter().chain(SECONDARY_INDEXES.iter().flat_map(|(_, pk, sk)| [*pk, *sk])) {
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        request = request.attribute_definitions(definition.build().unwrap());
+    }
+    for (index, pk, sk) in SECONDARY_INDEXES {
+        let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        let index = GlobalSecondaryIndex::builder().index_name(index).projection(projection).set_key_schema(Some(key(pk, sk)));
+        request = request.global_secondary_indexes(index.build().unwrap());
+    }
+    request.set_key_schema(Some(key("pk", "sk"))).send().await.expect("the table is created");
+}
+
+fn key(pk: &str, sk: &str) -> Vec<KeySchemaElement> {
+    [(pk, KeyType::Hash), (sk, KeyType::Range)]
+        .into_iter()
+        .map(|(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap())
+        .collect()
+}

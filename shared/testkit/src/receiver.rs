@@ -1,0 +1,100 @@
+//! A webhook receiver: a real HTTP server that keeps what it was sent and answers as it is told.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, extract::State, routing::post};
+use domain::Timestamp;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use webhooks::sign::{SigningSecret, Signatures, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_SIGNATURE, verify_body};
+
+/// One request that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, byte for byte.
+    pub body: Bytes,
+}
+
+impl Arrival {
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// A header's text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks both signatures as a receiver does.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn verify(&self, secret: &str, now: Timestamp) -> Result<(), String> {
+        let signatures = Signatures {
+            webhook_id: self.header(WEBHOOK_ID).to_owned(),
+            webhook_timestamp: self.header(WEBHOOK_TIMESTAMP).to_owned(),
+            webhook_signature: self.header(WEBHOOK_SIGNATURE).to_owned(),
+            x_webhook_signature: self.header(X_WEBHOOK_SIGNATURE).to_owned(),
+        };
+        let key = SigningSecret::parse(secret).map_err(|error| error.to_string())?;
+        signatures.verify(&self.body, &key, now).map_err(|error| format!("webhook-signature: {error}"))?;
+        verify_body(secret, &self.body, &signatures.x_webhook_signature).map_err(|error| format!("X-Webhook-Signature: {error}"))
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    answers: Arc<Mutex<Vec<StatusCode>>>,
+}
+
+/// A receiver on a free loopback port; ends with the test.
+#[derive(Debug)]
+pub struct Receiver {
+    /// Where it listens.
+    pub url: String,
+    shared: Shared,
+}
+
+impl Receiver {
+    /// Starts a receiver that answers 200.
+    pub async fn start() -> Self {
+        Self::answering(&[]).await
+    }
+
+    /// Starts a receiver that answers with these statuses in turn and with 200 after them.
+    pub async fn answering(statuses: &[u16]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let shared = Shared::default();
+        shared.answers.lock().unwrap().extend(statuses.iter().rev().map(|status| StatusCode::from_u16(*status).unwrap()));
+        let app = Router::new().route("/hook", post(take)).with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, shared }
+    }
+
+    /// What has arrived so far.
+    #[must_use]
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.shared.arrivals.lock().unwrap().clone()
+    }
+
+    /// Waits until so many requests have arrived.
+    pub async fn wait_for(&self, count: usize, limit: Duration) -> Vec<Arrival> {
+        crate::wait::until(&format!("{count} webhooks"), limit, || async { Some(self.arrivals()).filter(|arrivals| arrivals.len() >= count) }).await
+    }
+}
+
+async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    shared.arrivals.lock().unwrap().push(Arrival { headers, body });
+    shared.answers.lock().unwrap().pop().unwrap_or(StatusCode::OK)
+}

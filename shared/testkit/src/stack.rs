@@ -1,0 +1,121 @@
+//! The running stack, as `cargo xtask up` describes it in `stack.json`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::Context as _;
+use aws_sdk_sqs::{
+    config::{BehaviorVersion, Credentials, Region},
+    types::MessageSystemAttributeName,
+};
+use serde::Deserialize;
+use store::Table;
+
+/// Where everything is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stack {
+    /// The API, without a slash at the end.
+    pub base_url: String,
+    /// The demo organization.
+    pub organization_id: String,
+    /// Its live key.
+    pub live_key: String,
+    /// Its test key.
+    pub test_key: String,
+    /// The table's name.
+    pub table: String,
+    /// Queue URLs by name.
+    pub queues: BTreeMap<String, String>,
+    /// How AWS is reached.
+    pub aws: Aws,
+}
+
+/// What an AWS client needs.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Aws {
+    endpoint_url: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+/// A message that lies in a dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The message as it was sent.
+    pub body: String,
+    /// Why it lies here, if a function put it here.
+    pub reason: Option<String>,
+}
+
+macro_rules! config {
+    ($sdk:ident, $aws:expr) => {{
+        let aws = $aws;
+        $sdk::config::Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(aws.region.clone()))
+            .credentials_provider(Credentials::new(&aws.access_key_id, &aws.secret_access_key, None, None, "stack"))
+            .endpoint_url(&aws.endpoint_url)
+            .build()
+    }};
+}
+
+impl Stack {
+    /// Reads the description that `TRUNKLINE_STACK` names.
+    ///
+    /// # Errors
+    /// If there is none: no stack runs.
+    #[expect(clippy::disallowed_methods, reason = "tests are told where the stack is by the environment")]
+    pub fn load() -> anyhow::Result<Self> {
+        let path = std::env::var_os("TRUNKLINE_STACK").map(PathBuf::from).context("TRUNKLINE_STACK names no stack: run cargo xtask up or test")?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("no stack runs: {} cannot be read", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not a stack", path.display()))
+    }
+
+    /// A client of the stack's SQS.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, &self.aws))
+    }
+
+    /// A client of the stack's KMS.
+    #[must_use]
+    pub fn kms(&self) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::from_conf(config!(aws_sdk_kms, &self.aws))
+    }
+
+    /// The stack's table.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table::new(self.dynamodb(), self.table.as_str())
+    }
+
+    /// Every item of the table, as text to be searched.
+    pub async fn dump_table(&self) -> String {
+        let items: Vec<_> = self.dynamodb().scan().table_name(&self.table).into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
+        format!("{items:?}")
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, &self.aws))
+    }
+
+    /// A queue's URL.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> &str {
+        self.queues.get(name).unwrap_or_else(|| panic!("the stack has no queue {name}"))
+    }
+
+    /// Sends messages to a queue, ten a request.
+    pub async fn send(&self, queue: &str, bodies: &[String]) {
+        let messages: Vec<_> = bodies.iter().map(|body| queue::OutMessage { body: body.clone(), ..Default::default() }).collect();
+        queue::Sender::new(self.sqs(), self.queue(queue).to_owned()).send_all(&messages).await.unwrap();
+    }
+
+    /// What lies in a dead-letter queue now, up to ten messages. They stay there, for others unseen for a moment.
+    pub async fn dead_letters(&self, queue: &str) -> Vec<DeadLetter> {
+        let request = self.sqs().receive_message().queue_url(self.queue(queue)).max_number_of_messages(10).visibility_timeout(1);
+        let answer = request.message_attribute_names("All").message_system_attribute_names(MessageSystemAttributeName::All).send().await.unwrap();
+        let reason = |message: &aws_sdk_sqs::types::Message| message.message_attributes()?.get("reason")?.string_value().map(str::to_owned);
+        answer.messages().iter().map(|message| DeadLetter { body: message.body().unwrap_or_default().to_owned(), reason: reason(message) }).collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! The Secret Encryptor: seals a secret under a KMS data key and opens it again, bound to its place.
+//!
+//! Envelope encryption: KMS makes and unwraps data keys, AES-256-GCM under a data key does the rest. Nothing here
+//! stores, logs or prints a secret or a key. Why it is so stands in `infra/adr/0002-secret-encryptor.md`.
+
+mod data_key;
+mod envelope;
+mod error;
+mod keyring;
+
+use std::{fmt, sync::Arc};
+
+use domain::{
+    Timestamp,
+    secret::{Sealed, SecretPlace},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use envelope::Envelope;
+pub use error::VaultError;
+use keyring::Keyring;
+
+/// Seals and opens secrets. Cheap to clone; clones share their data keys.
+#[derive(Clone)]
+pub struct Vault {
+    keyring: Arc<Keyring>,
+}
+
+impl Vault {
+    /// A vault under the KMS key `key_id`: a key id, an ARN or an alias. Asks KMS for nothing yet.
+    #[must_use]
+    pub fn new(kms: aws_sdk_kms::Client, key_id: String) -> Self {
+        Self {
+            keyring: Arc::new(Keyring::new(kms, key_id)),
+        }
+    }
+
+    /// Seals a secret, so that it opens in `place` and nowhere else.
+    ///
+    /// Costs a KMS call at most once an hour per kind of secret and process. `now` is the current time.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`] if a data key is needed and KMS gives none within 3 seconds: answer 503 and write
+    /// nothing.
+    pub async fn seal(&self, place: &SecretPlace, plaintext: &SecretString, now: Timestamp) -> Result<Sealed, VaultError> {
+        let key = self.keyring.for_sealing(place.kind, now).await?;
+        let envelope = Envelope::seal(&key, place, plaintext.expose_secret().as_bytes())?;
+        Ok(Sealed::from_encoded(envelope.encode()))
+    }
+
+    /// Opens a sealed secret in its place.
+    ///
+    /// Costs a KMS call once an hour per data key and process. `now` is the current time.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`] if the data key has to be unwrapped and KMS does not do it within 3 seconds;
+    /// [`VaultError::Corrupt`] if the value was sealed for another place, was changed, or is none of ours.
+    pub async fn open(&self, place: &SecretPlace, sealed: &Sealed, now: Timestamp) -> Result<SecretString, VaultError> {
+        let envelope = Envelope::decode(sealed.encoded())?;
+        let key = self.keyring.for_opening(place.kind, envelope.wrapped(), now).await?;
+        envelope.open(&key, place)
+    }
+}
+
+/// Says what it is and nothing of its keys.
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

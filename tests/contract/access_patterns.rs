@@ -1,0 +1,187 @@
+//! One test per access pattern, named after it. A pattern without a test fails the last one.
+
+use domain::{CallId, EndpointId, Mode, NumberId, api_key::ApiKeyText};
+use runtime::random;
+use store::{Consistency, Organization, Shard, access_patterns as patterns};
+use testkit::{Fixture, LocalTable, fixture};
+
+/// A table with two organizations, so that every look-up has something it must not find.
+async fn two_tenants() -> (LocalTable, Fixture, Fixture) {
+    let local = LocalTable::start().await;
+    let mine = Fixture::create(&local.table, Mode::Live).await;
+    let other = Fixture::create(&local.table, Mode::Live).await;
+    (local, mine, other)
+}
+
+#[tokio::test]
+async fn o1_an_organization() {
+    let (local, mine, _) = two_tenants().await;
+    let found = local.table.get(patterns::organization(mine.tenant.org), Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(found.id, mine.tenant.org);
+    let again = Organization { name: "Another name".to_owned(), ..found.clone() };
+    assert_eq!(local.table.create_organization(&again).await.unwrap(), found, "creating it again changes nothing");
+}
+
+#[tokio::test]
+async fn k1_an_api_key_by_its_hash() {
+    let (local, mine, _) = two_tenants().await;
+    assert_eq!(local.table.api_key(mine.key.hash()).await.unwrap().unwrap().organization_id, mine.tenant.org);
+    let never_issued = ApiKeyText::mint(Mode::Live, random::bytes());
+    assert_eq!(local.table.api_key(never_issued.hash()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn k2_the_api_keys_of_an_organization_oldest_first() {
+    let (local, mine, _) = two_tenants().await;
+    fixture::key(&local.table, mine.tenant, [].into()).await;
+    let keys = local.table.list_index(patterns::keys_of(mine.tenant.org)).await.unwrap();
+    assert_eq!(keys.len(), 2);
+    assert!(keys.iter().all(|key| key.organization_id == mine.tenant.org));
+    assert!(keys.is_sorted_by_key(|key| key.id));
+}
+
+#[tokio::test]
+async fn i1_a_number_that_can_be_bought() {
+    let local = LocalTable::start().await;
+    let slot = fixture::slot(1);
+    local.table.import_slot(Mode::Live, &slot).await.unwrap();
+    assert_eq!(local.table.slot(Mode::Live, &slot.address()).await.unwrap(), Some(slot.clone()));
+    assert_eq!(local.table.slot(Mode::Test, &slot.address()).await.unwrap(), None, "modes are apart");
+    assert_eq!(local.table.slot(Mode::Live, &fixture::slot(2).address()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn i2_the_numbers_of_a_country_and_type_by_number() {
+    let local = LocalTable::start().await;
+    for n in [3, 1, 2] {
+        local.table.import_slot(Mode::Live, &fixture::slot(n)).await.unwrap();
+    }
+    let found = local.table.available(Mode::Live, "NG".parse().unwrap(), None).await.unwrap();
+    assert_eq!(found, [fixture::slot(1), fixture::slot(2), fixture::slot(3)]);
+    assert!(local.table.available(Mode::Live, "GH".parse().unwrap(), None).await.unwrap().is_empty());
+    let local_ones = local.table.available(Mode::Live, "NG".parse().unwrap(), Some(domain::inventory::NumberType::Local)).await.unwrap();
+    assert!(local_ones.is_empty());
+}
+
+#[tokio::test]
+async fn n1_one_number_of_an_organization() {
+    let (local, mine, other) = two_tenants().await;
+    let number = buy(&local, &mine, 1).await;
+    assert_eq!(local.table.number(mine.tenant, number, Consistency::Strong).await.unwrap().unwrap().id, number);
+    assert_eq!(local.table.number(other.tenant, number, Consistency::Strong).await.unwrap(), None, "another organization sees nothing");
+}
+
+#[tokio::test]
+async fn n2_the_numbers_of_an_organization_newest_first() {
+    let (local, mine, other) = two_tenants().await;
+    let mut bought = Vec::new();
+    for n in 1..=3 {
+        bought.push(buy(&local, &mine, n).await);
+    }
+    buy(&local, &other, 4).await;
+    bought.sort();
+    bought.reverse();
+    let listed: Vec<NumberId> = local.table.numbers(mine.tenant).await.unwrap().into_iter().map(|number| number.id).collect();
+    assert_eq!(listed, bought);
+}
+
+#[tokio::test]
+async fn n3_who_owns_an_e164_number() {
+    let (local, mine, _) = two_tenants().await;
+    let number = buy(&local, &mine, 1).await;
+    let claim = local.table.claim(Mode::Live, &fixture::slot(1).e164, Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!((claim.organization_id, claim.number_id), (mine.tenant.org, number));
+    assert_eq!(local.table.claim(Mode::Test, &fixture::slot(1).e164, Consistency::Strong).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn e1_one_endpoint_of_an_organization() {
+    let (local, mine, other) = two_tenants().await;
+    let endpoint = fixture::endpoint();
+    local.table.create_endpoint(mine.tenant, &endpoint).await.unwrap();
+    assert_eq!(local.table.endpoint(mine.tenant, endpoint.id, Consistency::Strong).await.unwrap(), Some(endpoint.clone()));
+    assert_eq!(local.table.endpoint(other.tenant, endpoint.id, Consistency::Strong).await.unwrap(), None);
+    let unknown = EndpointId::new(fixture::now(), random::bytes());
+    assert_eq!(local.table.endpoint(mine.tenant, unknown, Consistency::EventualIfThere).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn c1_one_call_of_an_organization() {
+    let (local, mine, other) = two_tenants().await;
+    let call = crate::call_records::record_one(&local.table, mine.tenant).await;
+    assert_eq!(local.table.call(mine.tenant, call).await.unwrap().unwrap().id, call);
+    assert_eq!(local.table.call(other.tenant, call).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn c2_the_calls_of_one_shard_of_an_organization() {
+    let (local, mine, other) = two_tenants().await;
+    let mut calls = Vec::new();
+    for _ in 0..20 {
+        calls.push(crate::call_records::record_one(&local.table, mine.tenant).await);
+        crate::call_records::record_one(&local.table, other.tenant).await;
+    }
+    for shard in Shard::all() {
+        let mut expected: Vec<CallId> = calls.iter().copied().filter(|call| Shard::of(*call) == shard).collect();
+        expected.sort();
+        let found = local.table.list(patterns::calls(mine.tenant.org, mine.tenant.mode, shard)).await.unwrap();
+        assert_eq!(found.into_iter().map(|call| call.id).collect::<Vec<_>>(), expected);
+    }
+    let page = local.table.newest_calls(mine.tenant, 7).await.unwrap();
+    calls.sort();
+    calls.reverse();
+    assert_eq!(page.total, 20);
+    assert_eq!(page.calls.iter().map(|call| call.id).collect::<Vec<_>>(), calls[..7]);
+}
+
+#[tokio::test]
+async fn w1_the_frozen_body_of_a_webhook_delivery() {
+    let (local, mine, other) = two_tenants().await;
+    let delivery = crate::deliveries::delivery();
+    local.table.freeze_delivery(mine.tenant, &delivery).await.unwrap();
+    let key = |tenant: store::Tenant| patterns::delivery(tenant.org, tenant.mode, delivery.id);
+    assert_eq!(local.table.get(key(mine.tenant), Consistency::Strong).await.unwrap(), Some(delivery.clone()));
+    assert_eq!(local.table.get(key(other.tenant), Consistency::Strong).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn w2_the_state_of_a_webhook_delivery() {
+    let (local, mine, _) = two_tenants().await;
+    let delivery = crate::deliveries::delivery();
+    assert_eq!(local.table.delivery_state(mine.tenant, delivery.id).await.unwrap(), None);
+    let attempt = crate::deliveries::attempt(500);
+    local.table.record_attempt(mine.tenant, &delivery, 1, &attempt, store::DeliveryStatus::Retrying).await.unwrap();
+    let state = local.table.delivery_state(mine.tenant, delivery.id).await.unwrap().unwrap();
+    assert_eq!(state.attempts.get(&1), Some(&attempt));
+}
+
+#[tokio::test]
+async fn an_item_of_another_kind_under_a_key_is_an_error_and_not_read() {
+    let (local, mine, _) = two_tenants().await;
+    let number = buy(&local, &mine, 1).await;
+    let key = [("pk", format!("ORG#{}#live", mine.tenant.org)), ("sk", format!("NUMBER#{number}"))];
+    let key = key.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value)));
+    let update = local.client.update_item().table_name("trunkline").set_key(Some(key.into()));
+    let update = update.update_expression("SET kind = :kind").expression_attribute_values(":kind", aws_sdk_dynamodb::types::AttributeValue::S("endpoint".to_owned()));
+    update.send().await.unwrap();
+    let error = local.table.number(mine.tenant, number, Consistency::Strong).await.unwrap_err();
+    assert!(matches!(error, store::StoreError::Corrupt { kind: "number", .. }), "{error}");
+}
+
+#[test]
+fn every_access_pattern_has_its_test() {
+    let source = include_str!("access_patterns.rs");
+    for pattern in patterns::PATTERNS {
+        let test = format!("async fn {}_", pattern.id.to_lowercase());
+        assert!(source.contains(&test), "{} has no test", pattern.id);
+    }
+}
+
+/// Buys number `n` for an organization.
+async fn buy(local: &LocalTable, owner: &Fixture, n: u32) -> NumberId {
+    let slot = fixture::slot(n);
+    local.table.import_slot(Mode::Live, &slot).await.unwrap();
+    let (number, claim) = fixture::purchase(owner.tenant, &slot, None);
+    assert_eq!(local.table.buy_number(owner.tenant, &slot, &number, &claim).await.unwrap(), store::Bought::Done);
+    number.id
+}

@@ -1,0 +1,189 @@
+//! Every file of `events/` is a Lambda event that its function answers as the file beside it says.
+
+use std::{fs, path::Path};
+
+use aws_lambda_events::sqs::SqsEvent;
+use axum::Router;
+use domain::{
+    Mode, OrgId,
+    api_key::{ApiKey, ApiKeyText},
+    id::KeyId,
+    scope::Scope,
+};
+use lambda_http::{RequestExt as _, http::Request};
+use runtime::Clock;
+use serde_json::Value;
+use store::{Organization, Table};
+use testkit::{LocalTable, Stack, call::events_folder, fixture};
+use tower::ServiceExt as _;
+use vault::Vault;
+use webhooks::guard::Loopback;
+
+/// The organization and the key that stand in the files.
+const ORGANIZATION: &str = "0198c0de-0000-7000-8000-0000000000a1";
+const KEY: &str = "kros_live_EXAMPLEKEYFOREVENTFILESONLY0001bPIwK";
+
+/// A table with what the files speak of: the organization, its key, the number on offer.
+async fn table() -> LocalTable {
+    let local = LocalTable::start().await;
+    let org: OrgId = ORGANIZATION.parse().unwrap();
+    let now = fixture::now();
+    local.table.create_organization(&Organization { id: org, name: "Events".to_owned(), created_at: now }).await.unwrap();
+    let key = ApiKey {
+        id: KeyId::new(now, [1; 10]),
+        organization_id: org,
+        mode: Mode::Live,
+        name: "Events".to_owned(),
+        scopes: Scope::ALL.iter().copied().collect(),
+        created_at: now,
+        valid_until: None,
+        revoked_at: None,
+    };
+    local.table.create_api_key(ApiKeyText::parse(KEY).unwrap().hash(), &key).await.unwrap();
+    local.table.import_slot(Mode::Live, &fixture::slot(1)).await.unwrap();
+    local
+}
+
+async fn vault(stack: &Stack) -> Vault {
+    let kms = stack.kms();
+    let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
+    Vault::new(kms, key)
+}
+
+/// A queue of this test's own, to send to and to count.
+async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> (queue::Sender, String) {
+    let name = format!("{name}-{}", hex(runtime::random::bytes::<8>()));
+    let url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
+    (queue::Sender::new(sqs.clone(), url.clone()), url)
+}
+
+fn hex(bytes: [u8; 8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn phone_numbers_answers_its_events() {
+    let (local, stack) = (table().await, Stack::load().unwrap());
+    let vault = vault(&stack).await;
+    for case in cases("phone-numbers") {
+        let state = phone_numbers::State::new(table().await.table, vault.clone(), Clock::System, "sip.example.com");
+        check_http(&case, phone_numbers::app(state)).await;
+    }
+    drop(local);
+}
+
+#[tokio::test]
+async fn endpoints_answers_its_events() {
+    let (local, stack) = (table().await, Stack::load().unwrap());
+    let state = endpoints::State::new(local.table.clone(), vault(&stack).await, Clock::System, Loopback::Refused);
+    for case in cases("endpoints") {
+        check_http(&case, endpoints::app(state.clone())).await;
+    }
+}
+
+#[tokio::test]
+async fn calls_answers_its_events() {
+    let local = table().await;
+    for case in cases("calls") {
+        check_http(&case, calls::app(calls::State::new(local.table.clone(), Clock::System))).await;
+    }
+}
+
+#[tokio::test]
+async fn call_events_answers_its_events() {
+    let sqs = Stack::load().unwrap().sqs();
+    for case in cases("call-events") {
+        let local = table().await;
+        own_number(&local.table).await;
+        let ((work, _), (dead, dead_url)) = (queue(&sqs, "work").await, queue(&sqs, "dead").await);
+        let function = call_events::CallEvents::new(local.table.clone(), work, dead, Clock::System);
+        let answer = function.handle(sqs_event(&case)).await;
+        check_sqs(&case, serde_json::to_value(answer).unwrap(), dead_letters(&sqs, &dead_url).await);
+    }
+}
+
+#[tokio::test]
+async fn webhook_delivery_answers_its_events() {
+    let stack = Stack::load().unwrap();
+    let sqs = stack.sqs();
+    let vault = vault(&stack).await;
+    for case in cases("webhook-delivery") {
+        let ((retries, _), (dead, dead_url)) = (queue(&sqs, "retries").await, queue(&sqs, "dead").await);
+        let table = table().await.table;
+        let function = webhook_delivery::WebhookDelivery::new(table, vault.clone(), retries, dead, Clock::System, Loopback::Refused).unwrap();
+        let answer = function.handle(sqs_event(&case)).await;
+        check_sqs(&case, serde_json::to_value(answer).unwrap(), dead_letters(&sqs, &dead_url).await);
+    }
+}
+
+#[test]
+fn every_event_belongs_to_a_function_and_has_its_answer() {
+    let functions = ["phone-numbers", "endpoints", "calls", "call-events", "webhook-delivery"];
+    for folder in fs::read_dir(events_folder()).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir()) {
+        assert!(functions.contains(&folder.file_name().to_str().unwrap()), "{}", folder.path().display());
+    }
+    for function in functions {
+        assert!(!cases(function).is_empty(), "{function} has no events");
+    }
+}
+
+/// An event, its name, and its answer.
+struct Case {
+    name: String,
+    event: String,
+    answer: Value,
+}
+
+fn cases(function: &str) -> Vec<Case> {
+    let mut paths: Vec<_> = fs::read_dir(events_folder().join(function)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| !path.to_str().unwrap().ends_with(".answer.json"));
+    paths.sort();
+    paths.iter().map(|path| case(path)).collect()
+}
+
+fn case(path: &Path) -> Case {
+    let answer = path.with_extension("answer.json");
+    let answer = fs::read_to_string(&answer).unwrap_or_else(|_| panic!("{} has no answer beside it", path.display()));
+    let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+    Case { name, event: fs::read_to_string(path).unwrap(), answer: serde_json::from_str(&answer).unwrap() }
+}
+
+fn sqs_event(case: &Case) -> SqsEvent {
+    serde_json::from_str(&case.event).unwrap()
+}
+
+async fn own_number(table: &Table) {
+    let tenant = store::Tenant { org: ORGANIZATION.parse().unwrap(), mode: Mode::Live };
+    let (number, claim) = fixture::purchase(tenant, &fixture::slot(1), None);
+    table.buy_number(tenant, &fixture::slot(1), &number, &claim).await.unwrap();
+}
+
+async fn dead_letters(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
+    sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap().messages().len()
+}
+
+/// Sends the event as `lambda_http` does and compares status and the fields that the answer names.
+async fn check_http(case: &Case, app: Router) {
+    let request: Request<lambda_http::Body> = lambda_http::request::from_str(&case.event).unwrap();
+    let path = request.raw_http_path().to_owned();
+    assert!(path.starts_with("/v1/") || path.starts_with("/api/v1/"), "{}", case.name);
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(u64::from(response.status().as_u16()), case.answer["statusCode"].as_u64().unwrap(), "{}", case.name);
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert!(contains(&body, &case.answer["body"]), "{}: {body:#} lacks {:#}", case.name, case.answer["body"]);
+}
+
+fn check_sqs(case: &Case, answer: Value, dead_letters: usize) {
+    assert_eq!(answer["batchItemFailures"], case.answer["batchItemFailures"], "{}", case.name);
+    assert_eq!(Some(dead_letters as u64), case.answer["deadLetters"].as_u64(), "{}", case.name);
+}
+
+/// Whether everything that `part` names stands in `whole`.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part.iter().all(|(name, value)| whole.get(name).is_some_and(|whole| contains(whole, value))),
+        (Value::Array(whole), Value::Array(part)) => whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part)),
+        _ => whole == part,
+    }
+}

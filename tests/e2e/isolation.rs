@@ -1,0 +1,76 @@
+//! Nobody sees or changes what belongs to others.
+
+use domain::{Mode, scope::Scope};
+use http::Method;
+use serde_json::json;
+use store::Tenant;
+use testkit::{Client, Receiver, fixture};
+
+use crate::setup::{LIMIT, World};
+
+#[tokio::test]
+async fn another_organizations_key_gets_404_for_every_id() {
+    let world = World::new().await;
+    let receiver = Receiver::start().await;
+    let line = world.line(&receiver).await;
+    let (call, events) = world.events("missed-call.json", &line.number["e164"]);
+    world.stack.send("call-events", &events.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
+    world.call(call, |call| call["status"] == "no_answer").await;
+    receiver.wait_for(3, LIMIT).await;
+    let paths = [
+        format!("/v1/phone-numbers/{}", line.number["id"].as_str().unwrap()),
+        format!("/v1/endpoints/{}", line.endpoint["id"].as_str().unwrap()),
+        format!("/v1/calls/{call}"),
+    ];
+    let mut others = vec![world.stranger().await];
+    let test_mode = Tenant { mode: Mode::Test, ..world.fixture.tenant };
+    let test_key = fixture::key(&world.stack.table(), test_mode, Scope::ALL.iter().copied().collect()).await;
+    others.push(Client::new(&world.stack.base_url, test_key.reveal()));
+    for path in &paths {
+        world.client.get(path).await.expect(200);
+        for other in &others {
+            assert_eq!(other.get(path).await.code(), "NOT_FOUND", "{path}");
+        }
+    }
+    let stranger = &others[0];
+    assert_eq!(stranger.patch(&paths[0], json!({"allow_outbound": true})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.patch(&paths[0], json!({"endpoint_id": null})).await.code(), "NOT_FOUND");
+    let slot = world.offer().await;
+    let order = json!({"inventory_id": slot.address().id(), "endpoint_id": line.endpoint["id"]});
+    assert_eq!(stranger.post("/v1/phone-numbers", order).await.code(), "ENDPOINT_NOT_FOUND");
+    let theirs = json!({"name": "E", "type": "webhook", "url": "https://hooks.example.com/x", "phone_number_id": line.number["id"]});
+    assert_eq!(stranger.post("/v1/endpoints", theirs).await.code(), "NOT_FOUND");
+    for list in ["/v1/phone-numbers?envelope=true", "/v1/calls"] {
+        assert_eq!(stranger.get(list).await.expect(200)["total"], 0);
+    }
+}
+
+#[tokio::test]
+async fn every_route_needs_a_key_and_its_scope() {
+    let world = World::new().await;
+    let nothing = fixture::key(&world.stack.table(), world.fixture.tenant, [Scope::AuditRead].into()).await;
+    let without_scope = Client::new(&world.stack.base_url, nothing.reveal());
+    let never_issued = domain::api_key::ApiKeyText::mint(Mode::Live, runtime::random::bytes());
+    let strangers = ["", "kros_live_wrong", never_issued.reveal(), "aaa.bbb.ccc"].map(|key| Client::new(&world.stack.base_url, key));
+    let id = "0198c0de-0000-7000-8000-000000000001";
+    let routes = [
+        (Method::GET, "/v1/phone-numbers".to_owned()),
+        (Method::GET, "/v1/phone-numbers/available?country=NG".to_owned()),
+        (Method::POST, "/v1/phone-numbers".to_owned()),
+        (Method::GET, format!("/v1/phone-numbers/{id}")),
+        (Method::PATCH, format!("/v1/phone-numbers/{id}")),
+        (Method::POST, "/v1/endpoints".to_owned()),
+        (Method::GET, format!("/v1/endpoints/{id}")),
+        (Method::GET, "/v1/calls".to_owned()),
+        (Method::GET, format!("/v1/calls/{id}")),
+    ];
+    for (method, path) in routes {
+        let body = (method != Method::GET).then(|| json!({}));
+        for stranger in &strangers {
+            let answer = stranger.send(method.clone(), &path, body.as_ref()).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (401, "UNAUTHORIZED"), "{method} {path}");
+        }
+        let answer = without_scope.send(method.clone(), &path, body.as_ref()).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (403, "INSUFFICIENT_SCOPE"), "{method} {path}");
+    }
+}
