@@ -7,7 +7,8 @@ What differs from what `sam deploy` does:
   integration, because the local cloud does not read that body;
 - a reference to a number parameter becomes the number, because there it stays text and breaks what
   counts with it;
-- conditions on the KMS encryption context are left out, because there they never hold.
+- conditions on the KMS encryption context are left out, because there they never hold;
+- who may send a message to a queue may send a batch of them: on AWS that is one permission, there it is two.
 """
 
 import copy
@@ -22,6 +23,7 @@ from samtranslator.yaml_helper import yaml_parse
 FUNCTION = "AWS::Serverless::Function"
 INTEGRATION = "x-amazon-apigateway-integration"
 ANY_METHOD = "x-amazon-apigateway-any-method"
+SEND = "sqs:SendMessage"
 
 
 class BadTemplate(Exception):
@@ -88,7 +90,7 @@ def numbers(template, parameters):
 
 
 def localized(value, values):
-    """The same, with numbers for references to them and without conditions that cannot hold."""
+    """The same, with numbers for references to them, checkable conditions and the permissions asked for here."""
     if isinstance(value, list):
         return [localized(item, values) for item in value]
     if not isinstance(value, dict):
@@ -99,7 +101,13 @@ def localized(value, values):
         value = {**value, "Condition": checkable(value["Condition"])}
         if not value["Condition"]:
             del value["Condition"]
+    if SEND in as_list(value.get("Action")):
+        value = {**value, "Action": [*as_list(value["Action"]), f"{SEND}Batch"]}
     return {key: localized(item, values) for key, item in value.items()}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
 
 
 def checkable(condition):

@@ -162,7 +162,9 @@ async fn an_item_of_another_kind_under_a_key_is_an_error_and_not_read() {
     let key = [("pk", format!("ORG#{}#live", mine.tenant.org)), ("sk", format!("NUMBER#{number}"))];
     let key = key.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value)));
     let update = local.client.update_item().table_name("trunkline").set_key(Some(key.into()));
-    let update = update.update_expression("SET kind = :kind").expression_attribute_values(":kind", aws_sdk_dynamodb::types::AttributeValue::S("endpoint".to_owned()));
+    let update = update
+        .update_expression("SET kind = :kind")
+        .expression_attribute_values(":kind", aws_sdk_dynamodb::types::AttributeValue::S("endpoint".to_owned()));
     update.send().await.unwrap();
     let error = local.table.number(mine.tenant, number, Consistency::Strong).await.unwrap_err();
     assert!(matches!(error, store::StoreError::Corrupt { kind: "number", .. }), "{error}");

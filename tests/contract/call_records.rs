@@ -18,14 +18,16 @@ pub(crate) async fn record_one(table: &Table, tenant: Tenant) -> CallId {
 
 fn event(id: &str, kind: EventKind, after_ms: i64) -> CallEvent {
     let begin = "2026-01-02T03:04:05Z".parse::<domain::Timestamp>().unwrap();
-    let parties = Parties { from_number: Some("+2348091234567".to_owned()), to_number: Some("+2348030000001".to_owned()), ..Parties::default() };
+    let parties =
+        Parties { from_number: Some("+2348091234567".to_owned()), to_number: Some("+2348030000001".to_owned()), ..Parties::default() };
     CallEvent { id: id.parse().unwrap(), kind, timestamp: begin.plus_millis(after_ms), sequence: None, parties, facts: Facts::default() }
 }
 
 fn life() -> Vec<CallEvent> {
     let mut told = event("e5", EventKind::TranscriptReady, 9_000);
     told.facts.transcript = Some("Hello.".to_owned());
-    told.facts.metadata = serde_json::json!({"big": 12_345_678_901_234_567_890_u64, "small": 1e-300, "empty": "", "null": null}).as_object().cloned();
+    told.facts.metadata =
+        serde_json::json!({"big": 12_345_678_901_234_567_890_u64, "small": 1e-300, "empty": "", "null": null}).as_object().cloned();
     let mut other_parties = event("e6", EventKind::Other("agent.note".into()), 500);
     other_parties.parties.carrier = Some("twilio".to_owned());
     vec![
@@ -94,7 +96,11 @@ async fn the_first_route_stays_and_an_unrouted_call_is_not_written_to_by_those_w
     };
     assert_eq!(record(second.clone(), None, EventWrite::IfRouted).await, RecordedEvent::NotRouted);
     assert_eq!(local.table.call(tenant, call).await.unwrap(), None);
-    let route = |event: &CallEvent| Route { number_id: NumberId::new(fixture::now(), random::bytes()), endpoint_id: None, found_by: event.id.clone() };
+    let route = |event: &CallEvent| Route {
+        number_id: NumberId::new(fixture::now(), random::bytes()),
+        endpoint_id: None,
+        found_by: event.id.clone(),
+    };
     let (one, two) = (route(&first), route(&second));
     record(first, Some(one.clone()), EventWrite::Always).await;
     let RecordedEvent::Stored(stored) = record(second, Some(two), EventWrite::Always).await else { panic!("not stored") };

@@ -63,13 +63,12 @@ fn hex(bytes: [u8; 8]) -> String {
 
 #[tokio::test]
 async fn phone_numbers_answers_its_events() {
-    let (local, stack) = (table().await, Stack::load().unwrap());
-    let vault = vault(&stack).await;
+    let vault = vault(&Stack::load().unwrap()).await;
     for case in cases("phone-numbers") {
-        let state = phone_numbers::State::new(table().await.table, vault.clone(), Clock::System, "sip.example.com");
+        let local = table().await;
+        let state = phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com");
         check_http(&case, phone_numbers::app(state)).await;
     }
-    drop(local);
 }
 
 #[tokio::test]
@@ -109,8 +108,10 @@ async fn webhook_delivery_answers_its_events() {
     let vault = vault(&stack).await;
     for case in cases("webhook-delivery") {
         let ((retries, _), (dead, dead_url)) = (queue(&sqs, "retries").await, queue(&sqs, "dead").await);
-        let table = table().await.table;
-        let function = webhook_delivery::WebhookDelivery::new(table, vault.clone(), retries, dead, Clock::System, Loopback::Refused).unwrap();
+        let local = table().await;
+        let function =
+            webhook_delivery::WebhookDelivery::new(local.table.clone(), vault.clone(), retries, dead, Clock::System, Loopback::Refused)
+                .unwrap();
         let answer = function.handle(sqs_event(&case)).await;
         check_sqs(&case, serde_json::to_value(answer).unwrap(), dead_letters(&sqs, &dead_url).await);
     }
@@ -182,8 +183,12 @@ fn check_sqs(case: &Case, answer: Value, dead_letters: usize) {
 /// Whether everything that `part` names stands in `whole`.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => part.iter().all(|(name, value)| whole.get(name).is_some_and(|whole| contains(whole, value))),
-        (Value::Array(whole), Value::Array(part)) => whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part)),
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(name, value)| whole.get(name).is_some_and(|whole| contains(whole, value)))
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part))
+        }
         _ => whole == part,
     }
 }

@@ -27,7 +27,11 @@ async fn a_secret_opens_in_another_process_in_its_place_only() {
     let sealed = sealing.seal(&here, &"canary-7f3a".into(), fixture::now()).await.unwrap();
     assert!(!sealed.encoded().contains("canary"));
     assert_eq!(opening.open(&here, &sealed, fixture::now()).await.unwrap().expose_secret(), "canary-7f3a");
-    for elsewhere in [place(SecretKind::WebhookSecret), SecretPlace { mode: Mode::Test, ..here.clone() }, SecretPlace { kind: SecretKind::SipPassword, ..here.clone() }] {
+    for elsewhere in [
+        place(SecretKind::WebhookSecret),
+        SecretPlace { mode: Mode::Test, ..here.clone() },
+        SecretPlace { kind: SecretKind::SipPassword, ..here.clone() },
+    ] {
         let error = opening.open(&elsewhere, &sealed, fixture::now()).await.unwrap_err();
         assert!(matches!(error, VaultError::Corrupt { .. }), "{error}");
     }

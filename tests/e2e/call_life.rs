@@ -20,7 +20,10 @@ async fn two_calls_shuffled_and_repeated_become_two_exact_records_with_verified_
     world.stack.send("call-events", &shuffled(thrice)).await;
 
     let call = world.call(answered, |call| call["events"].as_array().is_some_and(|events| events.len() == first.len())).await;
-    assert_eq!((&call["status"], &call["duration"], &call["cost"], &call["cost_cents"]), (&json!("completed"), &json!(93), &json!(2.4), &json!(2)));
+    assert_eq!(
+        (&call["status"], &call["duration"], &call["cost"], &call["cost_cents"]),
+        (&json!("completed"), &json!(93), &json!(2.4), &json!(2))
+    );
     assert_eq!((&call["answered_at"], &call["completed_at"]), (&first[2]["timestamp"], &first[3]["timestamp"]));
     assert_eq!((&call["phone_number_id"], &call["endpoint_id"]), (&line.number["id"], &line.endpoint["id"]));
     assert_eq!((&call["hangup_cause"], &call["hangup_reason"]), (&json!("NORMAL_CLEARING"), &json!("user_hangup")));
@@ -39,7 +42,8 @@ async fn two_calls_shuffled_and_repeated_become_two_exact_records_with_verified_
     let ids: BTreeSet<&str> = arrivals.iter().map(|arrival| arrival.header("webhook-id")).collect();
     assert_eq!(ids.len(), all.len(), "one webhook id for each distinct event");
     let events: Vec<Value> = arrivals.iter().map(Arrival::json).collect();
-    let mut names: Vec<(&str, &str)> = events.iter().map(|event| (event["data"]["call_id"].as_str().unwrap(), event["event"].as_str().unwrap())).collect();
+    let mut names: Vec<(&str, &str)> =
+        events.iter().map(|event| (event["data"]["call_id"].as_str().unwrap(), event["event"].as_str().unwrap())).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all.len(), "each event of each call: {names:?}");
@@ -54,15 +58,19 @@ async fn verify(arrivals: &[Arrival], secret: &str) {
     let deliveries: Vec<Value> = arrivals
         .iter()
         .map(|arrival| {
-            let headers: serde_json::Map<String, Value> =
-                ["webhook-id", "webhook-timestamp", "webhook-signature"].iter().map(|name| ((*name).to_owned(), json!(arrival.header(name)))).collect();
+            let headers: serde_json::Map<String, Value> = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+                .iter()
+                .map(|name| ((*name).to_owned(), json!(arrival.header(name))))
+                .collect();
             json!({"body": String::from_utf8(arrival.body.to_vec()).unwrap(), "headers": headers})
         })
         .collect();
     #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where Python is")]
-    let python = std::env::var("TRUNKLINE_TEST_PYTHON").expect("TRUNKLINE_TEST_PYTHON names a Python that has standardwebhooks: run cargo xtask test");
+    let python = std::env::var("TRUNKLINE_TEST_PYTHON")
+        .expect("TRUNKLINE_TEST_PYTHON names a Python that has standardwebhooks: run cargo xtask test");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/verify.py");
-    let mut child = tokio::process::Command::new(python).arg(script).arg(secret).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        tokio::process::Command::new(python).arg(script).arg(secret).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(json!(deliveries).to_string().as_bytes()).await.unwrap();
     let output = child.wait_with_output().await.unwrap();
     assert!(output.status.success(), "the reference library refused a delivery");

@@ -14,7 +14,9 @@ async fn both_headers_carry_the_key_and_two_different_keys_are_refused() {
     let world = World::new().await;
     let key = world.fixture.key.reveal();
     let send = |headers: Vec<(&'static str, String)>| {
-        let request = headers.into_iter().fold(request(&world, reqwest::Method::GET, "/v1/calls"), |request, (name, value)| request.header(name, value));
+        let request = headers
+            .into_iter()
+            .fold(request(&world, reqwest::Method::GET, "/v1/calls"), |request, (name, value)| request.header(name, value));
         async { request.send().await.unwrap().status().as_u16() }
     };
     let bearer = |key: &str| ("authorization", format!("Bearer {key}"));
@@ -73,7 +75,8 @@ async fn every_faulty_field_is_named_at_once() {
     let body = json!({"name": "", "type": "carrier-pigeon", "url": "http://169.254.169.254/latest/meta-data", "events": ["call.*", "!"], "phone_number_id": 7});
     let answer = world.client.post("/v1/endpoints", body).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "VALIDATION_ERROR"));
-    let mut fields: Vec<&str> = answer.body["details"]["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+    let mut fields: Vec<&str> =
+        answer.body["details"]["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["events.1", "name", "phone_number_id", "type", "url"]);
 }

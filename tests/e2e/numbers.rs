@@ -19,7 +19,8 @@ async fn a_number_is_found_bought_read_and_attached() {
     let detail = world.client.get(&path).await.expect(200);
     assert_eq!(detail["sip_credentials"]["username"], json!(slot.e164));
     assert_eq!(detail["sip_credentials"]["password"].as_str().unwrap().len(), 32);
-    let endpoint = world.client.post("/v1/endpoints", json!({"name": "E", "type": "webhook", "url": "https://hooks.example.com/x"})).await.expect(201);
+    let endpoint =
+        world.client.post("/v1/endpoints", json!({"name": "E", "type": "webhook", "url": "https://hooks.example.com/x"})).await.expect(201);
     let attached = world.client.patch(&path, json!({"endpointId": endpoint["id"], "allow_outbound": true})).await.expect(200);
     assert_eq!((&attached["endpoint_id"], &attached["allow_outbound"]), (&endpoint["id"], &json!(true)));
     let detail = world.client.get(&path).await.expect(200);

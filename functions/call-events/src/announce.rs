@@ -24,8 +24,11 @@ impl CallEvents {
         let Some(endpoint) = self.endpoint(tenant, endpoint_id).await? else { return Ok(()) };
         let found_the_route = call.route.as_ref().is_some_and(|route| route.found_by == event.id);
         let owed: Vec<&CallEvent> = if found_the_route { call.in_order() } else { vec![event] };
-        let messages: Vec<OutMessage> =
-            owed.into_iter().filter_map(|event| work(tenant, &shown, event, &endpoint)).collect::<Result<_, _>>().map_err(Failure::retry)?;
+        let messages: Vec<OutMessage> = owed
+            .into_iter()
+            .filter_map(|event| work(tenant, &shown, event, &endpoint))
+            .collect::<Result<_, _>>()
+            .map_err(Failure::retry)?;
         self.deliveries.send_all(&messages).await.map_err(Failure::retry)
     }
 

@@ -76,16 +76,18 @@ impl CallEvents {
     ///
     /// Most events find a call that has its route: one write. The first one looks the route up before.
     async fn record(&self, tenant: Tenant, message: &CallEventMessage) -> Result<CallRecord, Failure> {
-        if message.event.kind != EventKind::Initiated {
-            if let Some(call) = self.write(tenant, message, EventWrite::IfRouted).await? {
-                return Ok(call);
-            }
+        if message.event.kind != EventKind::Initiated
+            && let Some(call) = self.write(tenant, message, EventWrite::IfRouted).await?
+        {
+            return Ok(call);
         }
         let route = match self.find_route(tenant, &message.event).await? {
             Found::Route(route) => Some(route),
             Found::NotTold => None,
             // The number may have been given up since: a call that has its route keeps it.
-            Found::Nothing(reason) => return self.write(tenant, message, EventWrite::IfRouted).await?.ok_or_else(|| Failure::never(reason)),
+            Found::Nothing(reason) => {
+                return self.write(tenant, message, EventWrite::IfRouted).await?.ok_or_else(|| Failure::never(reason));
+            }
         };
         let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
         match written.map_err(Failure::retry)? {

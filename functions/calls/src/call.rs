@@ -23,7 +23,18 @@ pub(crate) struct CallList {
 
 /// Parameters of the list that are not served yet: refused, because a list that ignores a filter misleads.
 const NOT_YET: [&str; 12] = [
-    "action", "status", "direction", "phone_number_id", "endpoint_id", "start_date", "end_date", "from_date", "to_date", "cursor", "offset", "envelope",
+    "action",
+    "status",
+    "direction",
+    "phone_number_id",
+    "endpoint_id",
+    "start_date",
+    "end_date",
+    "from_date",
+    "to_date",
+    "cursor",
+    "offset",
+    "envelope",
 ];
 
 /// `GET /calls`: the newest calls, and how many there are.
@@ -46,7 +57,11 @@ pub(crate) async fn list_calls(State(state): State<crate::State>, caller: Caller
 }
 
 /// `GET /calls/{id}`: the call with its events and transcript.
-pub(crate) async fn get_call(State(state): State<crate::State>, caller: Caller, Path(id): Path<String>) -> Result<Json<wire::CallDetail>, Problem> {
+pub(crate) async fn get_call(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<wire::CallDetail>, Problem> {
     caller.require(Scope::CallsRead)?;
     let id: CallId = id.parse().map_err(|_| not_found())?;
     let record = state.table.call(caller.tenant, id).await?.ok_or_else(not_found)?;

@@ -47,7 +47,11 @@ pub(crate) async fn create_endpoint(
 }
 
 /// `GET /endpoints/{id}`: the endpoint; its secret is shown to those who may change it and masked for others.
-pub(crate) async fn get_endpoint(State(state): State<crate::State>, caller: Caller, Path(id): Path<String>) -> Result<Json<wire::Endpoint>, Problem> {
+pub(crate) async fn get_endpoint(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<wire::Endpoint>, Problem> {
     caller.require(Scope::EndpointsRead)?;
     let id: EndpointId = id.parse().map_err(|_| not_found())?;
     let endpoint = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(not_found)?;
@@ -84,7 +88,9 @@ impl Order {
         let number = fields.parsed("phone_number_id");
         fields.finish()?;
         match (name, url, declared_type) {
-            (Some(name), Some(url), Some(declared_type)) => Ok(Self { name, url, declared_type, events: events.unwrap_or_default(), number }),
+            (Some(name), Some(url), Some(declared_type)) => {
+                Ok(Self { name, url, declared_type, events: events.unwrap_or_default(), number })
+            }
             _ => Err(Problem::internal("a required field passed as missing")),
         }
     }

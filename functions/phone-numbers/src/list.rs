@@ -44,7 +44,12 @@ async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: O
 }
 
 /// `GET /phone-numbers/available`: what can be bought in a country, by number.
-pub(crate) async fn list_available(State(state): State<crate::State>, caller: Caller, uri: OriginalUri, mut query: Query) -> Result<Response, Problem> {
+pub(crate) async fn list_available(
+    State(state): State<crate::State>,
+    caller: Caller,
+    uri: OriginalUri,
+    mut query: Query,
+) -> Result<Response, Problem> {
     caller.require(Scope::NumbersRead)?;
     let country: Option<Country> = query.parsed("country");
     if !query.has("country") {

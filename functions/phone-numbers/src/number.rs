@@ -20,7 +20,11 @@ const SIP_TRANSPORT: &str = "tls";
 const SIP_PORT: u16 = 5061;
 
 /// `GET /phone-numbers/{id}`: the number, its endpoint and its SIP credentials.
-pub(crate) async fn get_number(State(state): State<crate::State>, caller: Caller, Path(id): Path<String>) -> Result<Json<wire::NumberDetail>, Problem> {
+pub(crate) async fn get_number(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<wire::NumberDetail>, Problem> {
     caller.require(Scope::NumbersRead)?;
     let number = state.table.number(caller.tenant, parse(&id)?, Consistency::Strong).await?.ok_or_else(not_found)?;
     let (endpoint, sip_credentials) = futures_util::try_join!(endpoint(&state, &caller, &number), credentials(&state, &caller, &number))?;
@@ -69,7 +73,11 @@ async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber
     if number.released_at.is_some() {
         return Ok(None);
     }
-    let claim = state.table.claim(caller.tenant.mode, &number.e164, Consistency::EventualIfThere).await?.filter(|claim| claim.number_id == number.id);
+    let claim = state
+        .table
+        .claim(caller.tenant.mode, &number.e164, Consistency::EventualIfThere)
+        .await?
+        .filter(|claim| claim.number_id == number.id);
     let Some((username, sealed)) = claim.and_then(|claim| claim.sip_username.zip(claim.sip_password)) else { return Ok(None) };
     let mut password = None;
     if caller.may(Scope::NumbersWrite) {

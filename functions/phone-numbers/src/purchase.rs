@@ -73,10 +73,10 @@ fn by_number(fields: &mut Fields) -> Result<Option<SlotAddress>, Problem> {
     let e164: Option<E164> = required(fields, "e164");
     let country: Option<Country> = required(fields, "country");
     let number_type: Option<NumberType> = required(fields, "type");
-    if let (Some(number), Some(country)) = (&e164, country) {
-        if number.country().is_some_and(|own| own != country) {
-            fields.fault("country", "is not the country of the number");
-        }
+    if let (Some(own), Some(country)) = (e164.as_ref().and_then(E164::country), country)
+        && own != country
+    {
+        fields.fault("country", "is not the country of the number");
     }
     fields.finish()?;
     Ok(e164.zip(country).zip(number_type).map(|((e164, country), number_type)| SlotAddress { e164, country, number_type }))

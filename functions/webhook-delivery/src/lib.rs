@@ -61,7 +61,14 @@ impl WebhookDelivery {
     ///
     /// # Errors
     /// [`StartError::Client`] if the HTTP client cannot be made.
-    pub fn new(table: Table, vault: Vault, retries: Sender, dead_letters: Sender, clock: Clock, loopback: Loopback) -> Result<Self, StartError> {
+    pub fn new(
+        table: Table,
+        vault: Vault,
+        retries: Sender,
+        dead_letters: Sender,
+        clock: Clock,
+        loopback: Loopback,
+    ) -> Result<Self, StartError> {
         let client = WebhookClient::new(loopback)?;
         let receivers = Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS);
         Ok(Self { table, vault, client, retries, dead_letters, clock, loopback, receivers })
@@ -149,7 +156,14 @@ impl WebhookDelivery {
         }
     }
 
-    async fn record(&self, tenant: Tenant, delivery: &Delivery, number: u32, (at, attempt): (Timestamp, &Attempt), next: Next) -> Result<(), Failure> {
+    async fn record(
+        &self,
+        tenant: Tenant,
+        delivery: &Delivery,
+        number: u32,
+        (at, attempt): (Timestamp, &Attempt),
+        next: Next,
+    ) -> Result<(), Failure> {
         let (status, error) = match &attempt.outcome {
             Outcome::Answered { status } => (Some(*status), None),
             Outcome::Refused { .. } => (None, Some("address not allowed".to_owned())),

@@ -38,7 +38,9 @@ enum Command {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let Some(name) = arguments.table else { anyhow::bail!("name the table with --table or TRUNKLINE_TABLE (the stack's output TableName)") };
+    let Some(name) = arguments.table else {
+        anyhow::bail!("name the table with --table or TRUNKLINE_TABLE (the stack's output TableName)")
+    };
     let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let table = Table::new(aws_sdk_dynamodb::Client::new(&config), name);
     match arguments.command {
@@ -51,7 +53,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 /// Prints a result: one JSON object for programs, or lines for people.
 fn show(as_json: bool, values: &[(&str, String)]) {
     if as_json {
-        let object: serde_json::Map<String, serde_json::Value> = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        let object: serde_json::Map<String, serde_json::Value> =
+            values.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
         println!("{}", serde_json::Value::Object(object));
     } else {
         values.iter().for_each(|(name, value)| println!("{name}: {value}"));

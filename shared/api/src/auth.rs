@@ -42,7 +42,11 @@ impl Caller {
     /// # Errors
     /// `INSUFFICIENT_SCOPE`, naming the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.may(scope) { Ok(()) } else { Err(Problem::new(Code::InsufficientScope, format!("This needs a key with the scope {scope}"))) }
+        if self.may(scope) {
+            Ok(())
+        } else {
+            Err(Problem::new(Code::InsufficientScope, format!("This needs a key with the scope {scope}")))
+        }
     }
 
     /// Whether the caller holds the scope.
@@ -105,7 +109,9 @@ fn key_text(headers: &HeaderMap) -> Result<ApiKeyText, Problem> {
     let bearer = single(headers, "authorization")?.map(|value| bearer(value).ok_or_else(unauthorized)).transpose()?;
     let header = single(headers, "x-api-key")?;
     let text = match (bearer, header) {
-        (Some(a), Some(b)) if a != b => return Err(Problem::new(Code::Unauthorized, "Authorization and x-api-key carry different credentials")),
+        (Some(a), Some(b)) if a != b => {
+            return Err(Problem::new(Code::Unauthorized, "Authorization and x-api-key carry different credentials"));
+        }
         (Some(text), _) | (None, Some(text)) => text,
         (None, None) => return Err(Problem::new(Code::Unauthorized, "Send an API key as Authorization: Bearer or x-api-key")),
     };

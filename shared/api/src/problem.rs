@@ -168,7 +168,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let cause = Some(error.to_string());
         match error {
-            StoreError::Unavailable(_) => Self { cause, ..Self::new(Code::ServiceUnavailable, "The service is busy or unreachable, try again") },
+            StoreError::Unavailable(_) => {
+                Self { cause, ..Self::new(Code::ServiceUnavailable, "The service is busy or unreachable, try again") }
+            }
             StoreError::Refused(_) | StoreError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },
         }
     }

@@ -169,7 +169,16 @@ mod tests {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let id = KeyId::new(now, [0; 10]);
         let organization_id = OrgId::new(now, [0; 10]);
-        let key = ApiKey { id, organization_id, mode: Mode::Live, name: "k".into(), scopes: Scopes::new(), created_at: now, valid_until: None, revoked_at: None };
+        let key = ApiKey {
+            id,
+            organization_id,
+            mode: Mode::Live,
+            name: "k".into(),
+            scopes: Scopes::new(),
+            created_at: now,
+            valid_until: None,
+            revoked_at: None,
+        };
         assert_eq!(key.check(now), Ok(()));
         assert_eq!(ApiKey { valid_until: Some(now), ..key.clone() }.check(now), Err(KeyRefusal::Expired));
         assert_eq!(ApiKey { valid_until: Some(now), revoked_at: Some(now), ..key }.check(now), Err(KeyRefusal::Revoked));

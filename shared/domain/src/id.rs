@@ -123,7 +123,13 @@ mod tests {
         let plain: NumberId = uuid.parse().unwrap();
         assert_eq!(format!("pn_{uuid}").parse::<NumberId>(), Ok(plain));
         assert_eq!(plain.to_string(), uuid);
-        for wrong in ["", "pn_", "ep_0198c0de-0000-7000-8000-000000000001", "{0198c0de-0000-7000-8000-000000000001}", "0198c0de000070008000000000000001"] {
+        for wrong in [
+            "",
+            "pn_",
+            "ep_0198c0de-0000-7000-8000-000000000001",
+            "{0198c0de-0000-7000-8000-000000000001}",
+            "0198c0de000070008000000000000001",
+        ] {
             assert_eq!(wrong.parse::<NumberId>(), Err(InvalidId), "{wrong}");
         }
     }

@@ -40,7 +40,10 @@ impl std::str::FromStr for NumberStatus {
     type Err = UnknownNumberStatus;
 
     fn from_str(text: &str) -> Result<Self, UnknownNumberStatus> {
-        [Self::Active, Self::Inactive, Self::Pending, Self::Suspended].into_iter().find(|status| status.as_str() == text).ok_or(UnknownNumberStatus)
+        [Self::Active, Self::Inactive, Self::Pending, Self::Suspended]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownNumberStatus)
     }
 }
 

@@ -43,7 +43,9 @@ impl EventFilter {
             .iter()
             .enumerate()
             .filter(|(_, entry)| !is_entry(entry))
-            .map(|(at, _)| Invalid::new(format!("events.{at}"), "must be an event name such as call.completed, a wildcard such as call.*, or *"))
+            .map(|(at, _)| {
+                Invalid::new(format!("events.{at}"), "must be an event name such as call.completed, a wildcard such as call.*, or *")
+            })
             .collect();
         if faults.is_empty() { Ok(Self(entries)) } else { Err(faults) }
     }

@@ -108,18 +108,13 @@ where
     Fut: Future<Output = Result<(), Failure>>,
 {
     // Making the future may panic as well as running it.
-    let handled = AssertUnwindSafe(async { handle(Arc::clone(&record)).await })
-        .catch_unwind()
-        .await;
+    let handled = AssertUnwindSafe(async { handle(Arc::clone(&record)).await }).catch_unwind().await;
     match handled {
         Ok(Ok(())) => (Settled::Done, Cow::Borrowed("")),
         Ok(Err(Failure::Retry(cause))) => (Settled::Again, chain(&*cause).into()),
         Ok(Err(Failure::Never { reason })) => match dead_letters.send_dead(&record.body, &reason).await {
             Ok(()) => (Settled::Buried, reason.into()),
-            Err(error) => (
-                Settled::Again,
-                format!("{reason}; and no dead letter: {}", chain(&error)).into(),
-            ),
+            Err(error) => (Settled::Again, format!("{reason}; and no dead letter: {}", chain(&error)).into()),
         },
         Err(_) => (Settled::Again, Cow::Borrowed("the handler panicked")),
     }
@@ -128,15 +123,8 @@ where
 impl Record {
     fn read(message: SqsMessage) -> Option<Self> {
         let body = message.body.filter(|body| !body.is_empty())?;
-        let receive_count = message
-            .attributes
-            .get("ApproximateReceiveCount")
-            .and_then(|count| count.parse().ok());
-        Some(Self {
-            message_id: message.message_id.unwrap_or_default(),
-            body,
-            receive_count: receive_count.unwrap_or(0),
-        })
+        let receive_count = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        Some(Self { message_id: message.message_id.unwrap_or_default(), body, receive_count: receive_count.unwrap_or(0) })
     }
 }
 
@@ -172,25 +160,15 @@ mod tests {
         let letters = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&letters);
         let rule = mock!(Client::send_message).then_compute_output(move |request: &SendMessageInput| {
-            let reason = request
-                .message_attributes()
-                .and_then(|attributes| attributes["reason"].string_value());
-            log.lock().unwrap().push(format!(
-                "{}: {}",
-                request.message_body().unwrap_or_default(),
-                reason.unwrap_or_default()
-            ));
+            let reason = request.message_attributes().and_then(|attributes| attributes["reason"].string_value());
+            log.lock().unwrap().push(format!("{}: {}", request.message_body().unwrap_or_default(), reason.unwrap_or_default()));
             SendMessageOutput::builder().build()
         });
         (rule, letters)
     }
 
     fn failed(answer: &SqsBatchResponse) -> Vec<&str> {
-        let mut ids: Vec<&str> = answer
-            .batch_item_failures
-            .iter()
-            .map(|failure| failure.item_identifier.as_str())
-            .collect();
+        let mut ids: Vec<&str> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
         ids.sort_unstable();
         ids
     }
@@ -208,13 +186,7 @@ mod tests {
     #[tokio::test]
     async fn each_record_stands_and_falls_alone() {
         let (takes, letters) = takes_dead_letters();
-        let records = json!([
-            record("a", "ok"),
-            record("b", "retry"),
-            record("c", "never"),
-            record("d", "panic"),
-            record("e", "ok")
-        ]);
+        let records = json!([record("a", "ok"), record("b", "retry"), record("c", "never"), record("d", "panic"), record("e", "ok")]);
         let answer = each(event(&records), &sender(&[&takes]), obey).await;
         assert_eq!(failed(&answer), ["b", "d"]);
         assert_eq!(*letters.lock().unwrap(), ["never: no such thing"]);
@@ -224,18 +196,14 @@ mod tests {
     async fn what_cannot_be_buried_is_not_acknowledged() {
         let full = mock!(Client::send_message)
             .then_error(|| SendMessageError::generic(aws_sdk_sqs::error::ErrorMetadata::builder().code("AccessDenied").build()));
-        let answer = each(
-            event(&json!([record("a", "never"), record("b", "ok")])),
-            &sender(&[&full]),
-            obey,
-        )
-        .await;
+        let answer = each(event(&json!([record("a", "never"), record("b", "ok")])), &sender(&[&full]), obey).await;
         assert_eq!(failed(&answer), ["a"]);
     }
 
     #[tokio::test]
     async fn a_record_without_a_body_is_left_to_the_queues_redrive() {
-        let records = json!([{ "messageId": "a" }, { "messageId": "b", "body": "" }, { "messageId": "c", "body": null }, record("d", "ok")]);
+        let records =
+            json!([{ "messageId": "a" }, { "messageId": "b", "body": "" }, { "messageId": "c", "body": null }, record("d", "ok")]);
         let answer = each(event(&records), &sender(&[]), obey).await;
         assert_eq!(failed(&answer), ["a", "b", "c"]);
     }
@@ -245,11 +213,7 @@ mod tests {
         let done = each(event(&json!([{ "body": "ok" }])), &sender(&[]), obey).await;
         assert!(failed(&done).is_empty());
         let answer = each(event(&json!([{ "body": "retry" }, record("b", "ok")])), &sender(&[]), obey).await;
-        assert_eq!(
-            failed(&answer),
-            [""],
-            "Lambda takes an empty id as the failure of the whole batch"
-        );
+        assert_eq!(failed(&answer), [""], "Lambda takes an empty id as the failure of the whole batch");
     }
 
     #[tokio::test]
@@ -290,9 +254,6 @@ mod tests {
     #[tokio::test]
     async fn the_answer_has_the_shape_that_lambda_reads() {
         let answer = each(event(&json!([record("a", "retry")])), &sender(&[]), obey).await;
-        assert_eq!(
-            serde_json::to_value(answer).unwrap(),
-            json!({ "batchItemFailures": [{ "itemIdentifier": "a" }] })
-        );
+        assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "a" }] }));
     }
 }

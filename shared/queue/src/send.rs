@@ -78,13 +78,8 @@ impl Sender {
     /// [`SendError::Size`] before anything is sent; [`SendError::Refused`] and [`SendError::Batch`] at the first
     /// request that fails for good, with the requests before it sent and those after it not.
     pub async fn send_all(&self, messages: &[OutMessage]) -> Result<(), SendError> {
-        if let Some(message) = messages
-            .iter()
-            .find(|message| !(1..=MAX_BODY_BYTES).contains(&message.body.len()))
-        {
-            return Err(SendError::Size {
-                bytes: message.body.len(),
-            });
+        if let Some(message) = messages.iter().find(|message| !(1..=MAX_BODY_BYTES).contains(&message.body.len())) {
+            return Err(SendError::Size { bytes: message.body.len() });
         }
         for batch in batches(messages) {
             self.send_batch(batch).await?;
@@ -96,37 +91,20 @@ impl Sender {
         let failed = self.send_entries(batch, |_| true).await?;
         let (mut lost, retriable): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failed| failed.sender_fault);
         if !retriable.is_empty() {
-            lost.extend(
-                self.send_entries(batch, |id| retriable.iter().any(|failed| failed.id == id))
-                    .await?,
-            );
+            lost.extend(self.send_entries(batch, |id| retriable.iter().any(|failed| failed.id == id)).await?);
         }
         match lost.first() {
-            Some(first) => Err(SendError::Refused {
-                count: lost.len(),
-                code: first.code.clone(),
-            }),
+            Some(first) => Err(SendError::Refused { count: lost.len(), code: first.code.clone() }),
             None => Ok(()),
         }
     }
 
     /// Sends the messages of a batch whose entry ids are wanted and answers which of them failed.
-    async fn send_entries(
-        &self,
-        batch: &[OutMessage],
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Vec<BatchResultErrorEntry>, SendError> {
+    async fn send_entries(&self, batch: &[OutMessage], wanted: impl Fn(&str) -> bool) -> Result<Vec<BatchResultErrorEntry>, SendError> {
         let numbered = batch.iter().enumerate().map(|(index, message)| (index.to_string(), message));
-        let entries = numbered
-            .filter(|(id, _)| wanted(id))
-            .map(|(id, message)| entry(id, message))
-            .collect::<Result<_, _>>();
+        let entries = numbered.filter(|(id, _)| wanted(id)).map(|(id, message)| entry(id, message)).collect::<Result<_, _>>();
         let entries = entries.map_err(|error| SendError::Batch(Box::new(SdkError::construction_failure(error))))?;
-        let request = self
-            .sqs
-            .send_message_batch()
-            .queue_url(&self.queue_url)
-            .set_entries(Some(entries));
+        let request = self.sqs.send_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
         let answer = request.send().await.map_err(|error| SendError::Batch(Box::new(error)))?;
         Ok(answer.failed)
     }
@@ -142,10 +120,7 @@ impl Sender {
         if body.is_empty() {
             return Err(SendError::Size { bytes: 0 });
         }
-        let attribute = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value(printable(reason))
-            .build();
+        let attribute = MessageAttributeValue::builder().data_type("String").string_value(printable(reason)).build();
         let attribute = attribute.map_err(|error| SendError::Dead(Box::new(SdkError::construction_failure(error))))?;
         let request = self.sqs.send_message().queue_url(&self.queue_url).message_body(body);
         let sent = request.message_attributes(REASON, attribute).send().await;
@@ -180,11 +155,7 @@ fn entry(id: String, message: &OutMessage) -> Result<SendMessageBatchRequestEntr
 /// A reason that SQS takes as an attribute: 1 to 256 printable characters.
 fn printable(reason: &str) -> String {
     let clean = |c: char| {
-        if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
-            ' '
-        } else {
-            c
-        }
+        if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c }
     };
     let text: String = reason.trim().chars().map(clean).take(MAX_REASON_CHARS).collect();
     if text.is_empty() { "no reason given".to_owned() } else { text }
@@ -205,10 +176,7 @@ mod tests {
     use crate::testing::{client, sender};
 
     fn message(body: &str) -> OutMessage {
-        OutMessage {
-            body: body.to_owned(),
-            ..OutMessage::default()
-        }
+        OutMessage { body: body.to_owned(), ..OutMessage::default() }
     }
 
     /// A queue that answers each batch with the next list of failures (id, sender's fault), and what it was sent.
@@ -219,19 +187,10 @@ mod tests {
         let rule = mock!(Client::send_message_batch).then_compute_output(move |request: &SendMessageBatchInput| {
             log.lock().unwrap().push(request.clone());
             let failed = failures.lock().unwrap().next().unwrap_or_default();
-            let failed = failed.into_iter().map(|(id, fault)| {
-                BatchResultErrorEntry::builder()
-                    .id(id)
-                    .sender_fault(fault)
-                    .code("InternalError")
-                    .build()
-                    .unwrap()
-            });
-            SendMessageBatchOutput::builder()
-                .set_successful(Some(vec![]))
-                .set_failed(Some(failed.collect()))
-                .build()
-                .unwrap()
+            let failed = failed
+                .into_iter()
+                .map(|(id, fault)| BatchResultErrorEntry::builder().id(id).sender_fault(fault).code("InternalError").build().unwrap());
+            SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(failed.collect())).build().unwrap()
         });
         (rule, sent)
     }
@@ -244,22 +203,12 @@ mod tests {
     async fn messages_go_out_by_tens_with_their_delay_and_group() {
         let (rule, sent) = queue(vec![]);
         let mut messages: Vec<OutMessage> = (0..23).map(|index| message(&index.to_string())).collect();
-        messages[22] = OutMessage {
-            body: "last".into(),
-            delay_seconds: 1000,
-            group: Some("org".into()),
-        };
+        messages[22] = OutMessage { body: "last".into(), delay_seconds: 1000, group: Some("org".into()) };
         sender(&[&rule]).send_all(&messages).await.unwrap();
         let sent = sent.lock().unwrap();
-        assert_eq!(
-            sent.iter().map(|request| request.entries().len()).collect::<Vec<_>>(),
-            [10, 10, 3]
-        );
+        assert_eq!(sent.iter().map(|request| request.entries().len()).collect::<Vec<_>>(), [10, 10, 3]);
         let last = &sent[2].entries()[2];
-        assert_eq!(
-            (last.message_body(), last.delay_seconds(), last.message_group_id()),
-            ("last", Some(900), Some("org"))
-        );
+        assert_eq!((last.message_body(), last.delay_seconds(), last.message_group_id()), ("last", Some(900), Some("org")));
         assert_eq!(sent[0].entries()[0].message_group_id(), None);
         assert_eq!(sent[0].queue_url(), Some("https://queue"));
     }
@@ -272,10 +221,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_queue_could_not_take_is_sent_once_more_alone() {
         let (rule, sent) = queue(vec![vec![("1", false)], vec![]]);
-        sender(&[&rule])
-            .send_all(&[message("a"), message("b"), message("c")])
-            .await
-            .unwrap();
+        sender(&[&rule]).send_all(&[message("a"), message("b"), message("c")]).await.unwrap();
         let sent = sent.lock().unwrap();
         assert_eq!(ids(&sent[0]), ["0", "1", "2"]);
         assert_eq!(ids(&sent[1]), ["1"]);
@@ -285,14 +231,8 @@ mod tests {
     #[tokio::test]
     async fn what_fails_twice_is_an_error() {
         let (rule, sent) = queue(vec![vec![("0", false), ("2", false)], vec![("2", false)]]);
-        let error = sender(&[&rule])
-            .send_all(&[message("a"), message("b"), message("c")])
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, SendError::Refused { count: 1, ref code } if code == "InternalError"),
-            "{error:?}"
-        );
+        let error = sender(&[&rule]).send_all(&[message("a"), message("b"), message("c")]).await.unwrap_err();
+        assert!(matches!(error, SendError::Refused { count: 1, ref code } if code == "InternalError"), "{error:?}");
         assert_eq!(sent.lock().unwrap().len(), 2);
     }
 
@@ -306,9 +246,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_of_the_whole_batch_is_an_error() {
-        let rule = mock!(Client::send_message_batch).then_error(|| {
-            SendMessageBatchError::generic(aws_sdk_sqs::error::ErrorMetadata::builder().code("AccessDenied").build())
-        });
+        let rule = mock!(Client::send_message_batch)
+            .then_error(|| SendMessageBatchError::generic(aws_sdk_sqs::error::ErrorMetadata::builder().code("AccessDenied").build()));
         let sender = Sender::new(client(&[&rule]), "https://queue".to_owned());
         assert!(matches!(sender.send_all(&[message("a")]).await, Err(SendError::Batch(_))));
     }

@@ -1,5 +1,6 @@
-//! AWS clients, made from what Lambda puts into the environment and nothing else: no profile files, no metadata
-//! service, no chain of guesses. A service's own `AWS_ENDPOINT_URL_…` goes before `AWS_ENDPOINT_URL`.
+//! AWS clients, made from what Lambda puts into the environment and nothing else.
+//!
+//! No profile files, no metadata service, no chain of guesses. A service's own `AWS_ENDPOINT_URL_…` goes before `AWS_ENDPOINT_URL`.
 
 use std::time::Duration;
 

@@ -108,7 +108,14 @@ impl Table {
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn record_event(&self, tenant: Tenant, call: CallId, event: &CallEvent, route: Option<&Route>, how: EventWrite) -> Result<RecordedEvent, StoreError> {
+    pub async fn record_event(
+        &self,
+        tenant: Tenant,
+        call: CallId,
+        event: &CallEvent,
+        route: Option<&Route>,
+        how: EventWrite,
+    ) -> Result<RecordedEvent, StoreError> {
         let mut set = SetExpression::default();
         set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
         set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
@@ -179,7 +186,13 @@ fn event_attributes(event: &CallEvent) -> Result<Attributes, StoreError> {
         parties = Some(name);
     }
     let facts = (event.facts != Facts::default()).then(|| serde_json::to_string(&event.facts)).transpose().map_err(corrupt)?;
-    let stored = StoredEvent { kind: code(&event.kind).to_owned(), at_millis: event.timestamp.as_millis(), sequence: event.sequence, parties, facts };
+    let stored = StoredEvent {
+        kind: code(&event.kind).to_owned(),
+        at_millis: event.timestamp.as_millis(),
+        sequence: event.sequence,
+        parties,
+        facts,
+    };
     attributes.insert(format!("{EVENT}{}", event.id), to_value(&stored)?);
     Ok(attributes)
 }

@@ -40,7 +40,11 @@ pub struct Delivery {
     pub expires_at: i64,
 }
 
-serde_item!(Delivery, "delivery", Tenant, |delivery, tenant| Keys::primary(access_patterns::delivery(tenant.org, tenant.mode, delivery.id)));
+serde_item!(Delivery, "delivery", Tenant, |delivery, tenant| Keys::primary(access_patterns::delivery(
+    tenant.org,
+    tenant.mode,
+    delivery.id
+)));
 
 /// Whether this work came first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +168,14 @@ impl Table {
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn record_attempt(&self, tenant: Tenant, delivery: &Delivery, number: u32, attempt: &AttemptRecord, status: DeliveryStatus) -> Result<bool, StoreError> {
+    pub async fn record_attempt(
+        &self,
+        tenant: Tenant,
+        delivery: &Delivery,
+        number: u32,
+        attempt: &AttemptRecord,
+        status: DeliveryStatus,
+    ) -> Result<bool, StoreError> {
         let mut set = SetExpression::default();
         set.set(KIND, AttributeValue::S(DeliveryState::KIND.to_owned()));
         set.set(VERSION, AttributeValue::N(DeliveryState::VERSION.to_string()));

@@ -15,7 +15,11 @@ use crate::{
     transaction::Outcome,
 };
 
-serde_item!(Endpoint, "endpoint", Tenant, |endpoint, tenant| Keys::primary(access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id)));
+serde_item!(Endpoint, "endpoint", Tenant, |endpoint, tenant| Keys::primary(access_patterns::endpoint(
+    tenant.org,
+    tenant.mode,
+    endpoint.id
+)));
 
 /// What became of a new endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

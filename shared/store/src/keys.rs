@@ -5,9 +5,7 @@
 
 use std::marker::PhantomData;
 
-use domain::{
-    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, api_key::KeyHash, inventory::NumberType,
-};
+use domain::{CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, api_key::KeyHash, inventory::NumberType};
 
 /// A value that may stand in a key: its text never contains the separator `#` and is never empty.
 ///
@@ -80,7 +78,7 @@ pub trait Index {
     const SK: &'static str;
 }
 
-/// An index beside the table, KEYS_ONLY and sparse.
+/// An index beside the table, `KEYS_ONLY` and sparse.
 pub trait Secondary: Index {}
 
 /// The table's own key.

@@ -3,7 +3,9 @@
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
-    types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{
+        AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    },
 };
 use domain::{
     EndpointId, NumberId, Timestamp,
@@ -189,7 +191,12 @@ impl Table {
 
     /// Writes all or nothing, and takes one number off the endpoint that is left. One that was deleted has no count
     /// to keep: then the rest is written without it.
-    pub(crate) async fn transact_leaving(&self, tenant: Tenant, writes: Vec<TransactWriteItem>, old: Option<EndpointId>) -> Result<Outcome, StoreError> {
+    pub(crate) async fn transact_leaving(
+        &self,
+        tenant: Tenant,
+        writes: Vec<TransactWriteItem>,
+        old: Option<EndpointId>,
+    ) -> Result<Outcome, StoreError> {
         let Some(old) = old else { return self.transact(writes).await };
         let mut with_old = writes.clone();
         with_old.push(self.count_at(tenant, old, Attach::Down)?);
@@ -199,7 +206,14 @@ impl Table {
         }
     }
 
-    fn repoint(&self, tenant: Tenant, seen: &PhoneNumber, target: Option<EndpointId>, change: NumberChange, now: Timestamp) -> Result<Update, StoreError> {
+    fn repoint(
+        &self,
+        tenant: Tenant,
+        seen: &PhoneNumber,
+        target: Option<EndpointId>,
+        change: NumberChange,
+        now: Timestamp,
+    ) -> Result<Update, StoreError> {
         let mut set = settings(change, now);
         match target {
             Some(endpoint) => set.set("endpoint_id", AttributeValue::S(endpoint.to_string())),
@@ -219,7 +233,9 @@ impl Table {
                 .table_name(&*self.name)
                 .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, seen.id))))
                 .update_expression(set.expression())
-                .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(released_at) AND updated_at = :before AND {as_seen}"))
+                .condition_expression(format!(
+                    "attribute_exists(pk) AND attribute_not_exists(released_at) AND updated_at = :before AND {as_seen}"
+                ))
                 .set_expression_attribute_names(set.names())
                 .set_expression_attribute_values(set.values())
                 .build(),

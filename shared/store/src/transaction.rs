@@ -78,6 +78,9 @@ fn may_pass(reason: &CancellationReason) -> bool {
 /// 20, 40, 80, … milliseconds, spread by up to as much again so that rivals part.
 fn pause(tries: u32) -> Duration {
     let base = 10_u64 << tries;
-    let spread = u64::from(uuid::Uuid::new_v4().as_bytes()[0]) * base / 255;
+    let mut dice = [0];
+    // Without randomness rivals part a little later.
+    let _ = aws_lc_rs::rand::fill(&mut dice);
+    let spread = u64::from(dice[0]) * base / 255;
     Duration::from_millis(base + spread)
 }

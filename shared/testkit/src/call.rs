@@ -14,11 +14,21 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// If the file is not there or is no SQS event with JSON bodies.
-pub fn messages(file: &Path, organization: &str, mode: &str, to: &str, now: Timestamp, ago_seconds: i64) -> anyhow::Result<(CallId, Vec<Value>)> {
+pub fn messages(
+    file: &Path,
+    organization: &str,
+    mode: &str,
+    to: &str,
+    now: Timestamp,
+    ago_seconds: i64,
+) -> anyhow::Result<(CallId, Vec<Value>)> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let event: Value = serde_json::from_str(&text)?;
     let records = event["Records"].as_array().context("an SQS event has Records")?;
-    let mut bodies: Vec<Value> = records.iter().map(|record| Ok(serde_json::from_str(record["body"].as_str().context("a record has a body")?)?)).collect::<anyhow::Result<_>>()?;
+    let mut bodies: Vec<Value> = records
+        .iter()
+        .map(|record| Ok(serde_json::from_str(record["body"].as_str().context("a record has a body")?)?))
+        .collect::<anyhow::Result<_>>()?;
     let time = |body: &Value| body["timestamp"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
     let begin = bodies.iter().filter_map(time).min().context("events have timestamps")?;
     let new_begin = now.plus_millis(-1000 * ago_seconds);

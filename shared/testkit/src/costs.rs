@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use axum::{Router, body::Body};
 use aws_sdk_kms::{operation::generate_data_key::GenerateDataKeyOutput, primitives::Blob};
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use axum::{Router, body::Body};
 use domain::Mode;
 use http::{Method, Request};
 use runtime::Clock;
@@ -119,7 +119,12 @@ impl Bench {
     }
 
     /// Runs something and notes what it cost.
-    async fn row<T>(&mut self, operation: &'static str, (round_trips, read_units, write_units): (u64, f64, f64), run: impl Future<Output = T>) -> T {
+    async fn row<T>(
+        &mut self,
+        operation: &'static str,
+        (round_trips, read_units, write_units): (u64, f64, f64),
+        run: impl Future<Output = T>,
+    ) -> T {
         let before = self.local.table.usage();
         let result = run.await;
         let cost = self.local.table.usage() - before;
@@ -170,7 +175,8 @@ impl Bench {
         self.row("list 20 numbers with the exact total", (1, 1.0, 0.0), list).await;
         let path = format!("/v1/phone-numbers/{}", number["id"].as_str().unwrap());
         let patch = |body| self.ask(&self.numbers, Method::PATCH, &path, Some(body), 200);
-        let (settings, attach, again) = (patch(json!({"allow_outbound": true})), patch(json!({"endpoint_id": first})), patch(json!({"endpoint_id": second})));
+        let (settings, attach, again) =
+            (patch(json!({"allow_outbound": true})), patch(json!({"endpoint_id": first})), patch(json!({"endpoint_id": second})));
         self.row("patch a number", (1, 0.0, 1.0), settings).await;
         self.row("attach a number", (2, 0.5, 6.0), attach).await;
         self.row("move a number to another endpoint", (2, 0.5, 6.0), again).await;
@@ -180,7 +186,8 @@ impl Bench {
 
     async fn endpoint(&self) -> Value {
         // It takes no event that there is: what is measured here sends nothing.
-        let body = json!({"name": "Receiver", "type": "webhook", "url": "https://hooks.example.com/trunkline", "events": ["no.such.event"]});
+        let body =
+            json!({"name": "Receiver", "type": "webhook", "url": "https://hooks.example.com/trunkline", "events": ["no.such.event"]});
         self.ask(&self.endpoints, Method::POST, "/v1/endpoints", Some(body), 201).await["id"].clone()
     }
 

@@ -42,7 +42,16 @@ impl Fixture {
 pub async fn key(table: &Table, tenant: Tenant, scopes: Scopes) -> ApiKeyText {
     let text = ApiKeyText::mint(tenant.mode, random::bytes());
     let id = KeyId::new(now(), random::bytes());
-    let key = ApiKey { id, organization_id: tenant.org, mode: tenant.mode, name: "fixture".to_owned(), scopes, created_at: now(), valid_until: None, revoked_at: None };
+    let key = ApiKey {
+        id,
+        organization_id: tenant.org,
+        mode: tenant.mode,
+        name: "fixture".to_owned(),
+        scopes,
+        created_at: now(),
+        valid_until: None,
+        revoked_at: None,
+    };
     table.create_api_key(text.hash(), &key).await.unwrap();
     text
 }
@@ -66,7 +75,8 @@ pub fn slot(n: u32) -> Slot {
 pub fn purchase(tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) -> (PhoneNumber, Claim) {
     let settings = PurchaseSettings { endpoint_id, allow_inbound: true, allow_outbound: false };
     let number = PhoneNumber::purchased(NumberId::new(now(), random::bytes()), slot, settings, now());
-    let claim = Claim { e164: slot.e164.clone(), organization_id: tenant.org, number_id: number.id, sip_username: None, sip_password: None };
+    let claim =
+        Claim { e164: slot.e164.clone(), organization_id: tenant.org, number_id: number.id, sip_username: None, sip_password: None };
     (number, claim)
 }
 

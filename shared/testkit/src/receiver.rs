@@ -10,7 +10,7 @@ use domain::Timestamp;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use webhooks::sign::{SigningSecret, Signatures, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_SIGNATURE, verify_body};
+use webhooks::sign::{Signatures, SigningSecret, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_SIGNATURE, verify_body};
 
 /// One request that arrived.
 #[derive(Debug, Clone)]
@@ -90,7 +90,10 @@ impl Receiver {
 
     /// Waits until so many requests have arrived.
     pub async fn wait_for(&self, count: usize, limit: Duration) -> Vec<Arrival> {
-        crate::wait::until(&format!("{count} webhooks"), limit, || async { Some(self.arrivals()).filter(|arrivals| arrivals.len() >= count) }).await
+        crate::wait::until(&format!("{count} webhooks"), limit, || async {
+            Some(self.arrivals()).filter(|arrivals| arrivals.len() >= count)
+        })
+        .await
     }
 }
 

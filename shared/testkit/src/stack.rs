@@ -64,9 +64,9 @@ impl Stack {
     ///
     /// # Errors
     /// If there is none: no stack runs.
-    #[expect(clippy::disallowed_methods, reason = "tests are told where the stack is by the environment")]
     pub fn load() -> anyhow::Result<Self> {
-        let path = std::env::var_os("TRUNKLINE_STACK").map(PathBuf::from).context("TRUNKLINE_STACK names no stack: run cargo xtask up or test")?;
+        let path =
+            std::env::var_os("TRUNKLINE_STACK").map(PathBuf::from).context("TRUNKLINE_STACK names no stack: run cargo xtask up or test")?;
         let text = std::fs::read_to_string(&path).with_context(|| format!("no stack runs: {} cannot be read", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is not a stack", path.display()))
     }
@@ -91,7 +91,8 @@ impl Stack {
 
     /// Every item of the table, as text to be searched.
     pub async fn dump_table(&self) -> String {
-        let items: Vec<_> = self.dynamodb().scan().table_name(&self.table).into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
+        let items: Vec<_> =
+            self.dynamodb().scan().table_name(&self.table).into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
         format!("{items:?}")
     }
 
@@ -114,8 +115,13 @@ impl Stack {
     /// What lies in a dead-letter queue now, up to ten messages. They stay there, for others unseen for a moment.
     pub async fn dead_letters(&self, queue: &str) -> Vec<DeadLetter> {
         let request = self.sqs().receive_message().queue_url(self.queue(queue)).max_number_of_messages(10).visibility_timeout(1);
-        let answer = request.message_attribute_names("All").message_system_attribute_names(MessageSystemAttributeName::All).send().await.unwrap();
+        let answer =
+            request.message_attribute_names("All").message_system_attribute_names(MessageSystemAttributeName::All).send().await.unwrap();
         let reason = |message: &aws_sdk_sqs::types::Message| message.message_attributes()?.get("reason")?.string_value().map(str::to_owned);
-        answer.messages().iter().map(|message| DeadLetter { body: message.body().unwrap_or_default().to_owned(), reason: reason(message) }).collect()
+        answer
+            .messages()
+            .iter()
+            .map(|message| DeadLetter { body: message.body().unwrap_or_default().to_owned(), reason: reason(message) })
+            .collect()
     }
 }

@@ -51,8 +51,6 @@ impl DataKey {
         let nonce = Nonce::assume_unique_for_key(nonce);
         let opened = self.cipher.open_in_place(nonce, Aad::from(associated), &mut buffer);
         let plaintext = opened.map_err(|_| Fault::Unauthentic)?;
-        std::str::from_utf8(plaintext)
-            .map(SecretString::from)
-            .map_err(|_| Fault::NoText)
+        std::str::from_utf8(plaintext).map(SecretString::from).map_err(|_| Fault::NoText)
     }
 }

@@ -32,11 +32,7 @@ impl Envelope {
     pub(crate) fn seal(key: &DataKey, place: &SecretPlace, plaintext: &[u8]) -> Result<Self, VaultError> {
         let wrapped = key.wrapped().clone();
         let (nonce, ciphertext) = key.encrypt(&associated_data(&wrapped, place), plaintext)?;
-        Ok(Self {
-            wrapped,
-            nonce,
-            ciphertext,
-        })
+        Ok(Self { wrapped, nonce, ciphertext })
     }
 
     /// Opens it in a place, with the data key that [`wrapped`](Self::wrapped) stands for.
@@ -71,15 +67,8 @@ impl Envelope {
         if ciphertext.is_empty() || key_id.is_empty() || sealed.len() < TAG_LENGTH {
             return None;
         }
-        let wrapped = WrappedKey {
-            ciphertext: ciphertext.to_vec(),
-            key_id: String::from_utf8(key_id.to_vec()).ok()?,
-        };
-        Some(Self {
-            wrapped,
-            nonce: *nonce,
-            ciphertext: sealed.to_vec(),
-        })
+        let wrapped = WrappedKey { ciphertext: ciphertext.to_vec(), key_id: String::from_utf8(key_id.to_vec()).ok()? };
+        Some(Self { wrapped, nonce: *nonce, ciphertext: sealed.to_vec() })
     }
 }
 

@@ -50,10 +50,7 @@ impl KmsFault {
         if let SdkError::ServiceError(context) = error {
             let cause = context.into_err();
             let code = cause.code().unwrap_or("an error without a code").to_owned();
-            return Self::Answered {
-                code,
-                cause: Box::new(cause),
-            };
+            return Self::Answered { code, cause: Box::new(cause) };
         }
         if matches!(error, SdkError::TimeoutError(_)) {
             return Self::Late;

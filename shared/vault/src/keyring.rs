@@ -60,12 +60,7 @@ struct OpeningKey {
 
 impl Keyring {
     pub(crate) fn new(kms: Client, key_id: String) -> Self {
-        Self {
-            kms,
-            key_id,
-            sealing: Mutex::default(),
-            opening: Mutex::default(),
-        }
+        Self { kms, key_id, sealing: Mutex::default(), opening: Mutex::default() }
     }
 
     /// The key to seal one secret of this kind with.
@@ -76,12 +71,7 @@ impl Keyring {
     }
 
     /// The key that a sealed secret of this kind names.
-    pub(crate) async fn for_opening(
-        &self,
-        kind: SecretKind,
-        wrapped: &WrappedKey,
-        now: Timestamp,
-    ) -> Result<Arc<DataKey>, VaultError> {
+    pub(crate) async fn for_opening(&self, kind: SecretKind, wrapped: &WrappedKey, now: Timestamp) -> Result<Arc<DataKey>, VaultError> {
         let cell = self.opening_cell(kind, wrapped, now);
         let key = timeout(KMS_LIMIT, cell.get_or_try_init(|| self.unwrap(kind, wrapped))).await;
         match key.map_err(|_| KmsFault::Late)? {
@@ -120,23 +110,12 @@ impl Keyring {
 
     /// Asks KMS for a new data key and keeps it for opening too.
     async fn generate(&self, kind: SecretKind, now: Timestamp) -> Result<Arc<DataKey>, KmsFault> {
-        let request = self
-            .kms
-            .generate_data_key()
-            .key_id(&self.key_id)
-            .key_spec(DataKeySpec::Aes256);
-        let answer = request
-            .encryption_context(CONTEXT_KIND, kind.as_str())
-            .send()
-            .await
-            .map_err(KmsFault::of)?;
+        let request = self.kms.generate_data_key().key_id(&self.key_id).key_spec(DataKeySpec::Aes256);
+        let answer = request.encryption_context(CONTEXT_KIND, kind.as_str()).send().await.map_err(KmsFault::of)?;
         let (Some(ciphertext), Some(key_id)) = (answer.ciphertext_blob, answer.key_id) else {
             return Err(KmsFault::Unreadable);
         };
-        let wrapped = WrappedKey {
-            ciphertext: ciphertext.into_inner(),
-            key_id,
-        };
+        let wrapped = WrappedKey { ciphertext: ciphertext.into_inner(), key_id };
         if wrapped.ciphertext.len() > MAX_PART || wrapped.key_id.len() > MAX_PART {
             return Err(KmsFault::Unreadable);
         }
@@ -148,27 +127,15 @@ impl Keyring {
 
     /// Has KMS unwrap a data key.
     async fn unwrap(&self, kind: SecretKind, wrapped: &WrappedKey) -> Result<Arc<DataKey>, KmsFault> {
-        let request = self
-            .kms
-            .decrypt()
-            .key_id(&wrapped.key_id)
-            .ciphertext_blob(Blob::new(wrapped.ciphertext.as_slice()));
-        let answer = request
-            .encryption_context(CONTEXT_KIND, kind.as_str())
-            .send()
-            .await
-            .map_err(KmsFault::of)?;
+        let request = self.kms.decrypt().key_id(&wrapped.key_id).ciphertext_blob(Blob::new(wrapped.ciphertext.as_slice()));
+        let answer = request.encryption_context(CONTEXT_KIND, kind.as_str()).send().await.map_err(KmsFault::of)?;
         DataKey::new(answer.plaintext, wrapped.clone()).map(Arc::new)
     }
 }
 
 impl SealingKey {
     fn new(now: Timestamp) -> Self {
-        Self {
-            cell: Cell::default(),
-            since: now,
-            seals: 0,
-        }
+        Self { cell: Cell::default(), since: now, seals: 0 }
     }
 }
 

@@ -30,9 +30,7 @@ impl Vault {
     /// A vault under the KMS key `key_id`: a key id, an ARN or an alias. Asks KMS for nothing yet.
     #[must_use]
     pub fn new(kms: aws_sdk_kms::Client, key_id: String) -> Self {
-        Self {
-            keyring: Arc::new(Keyring::new(kms, key_id)),
-        }
+        Self { keyring: Arc::new(Keyring::new(kms, key_id)) }
     }
 
     /// Seals a secret, so that it opens in `place` and nowhere else.

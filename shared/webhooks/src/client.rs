@@ -198,9 +198,7 @@ impl Resolve for PublicAddresses {
     fn resolve(&self, name: Name) -> Resolving {
         let loopback = self.loopback;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(|error| ResolveError::Unknown(Some(error)))?;
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|error| ResolveError::Unknown(Some(error)))?;
             let addresses: Vec<SocketAddr> = found.collect();
             if let Some(refused) = addresses.iter().find(|address| !may_reach(address.ip(), loopback)) {
                 return Err(ResolveError::Refused(refused.ip()).into());
@@ -245,9 +243,9 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)>
 /// The TLS layer reports its faults as I/O errors with invalid data, which the socket itself never does. They come
 /// wrapped in other I/O errors, whose `source` skips what they wrap.
 fn is_tls(cause: &(dyn Error + 'static)) -> bool {
-    cause.downcast_ref::<std::io::Error>().is_some_and(|error| {
-        error.kind() == std::io::ErrorKind::InvalidData || error.get_ref().is_some_and(|wrapped| is_tls(wrapped))
-    })
+    cause
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData || error.get_ref().is_some_and(|wrapped| is_tls(wrapped)))
 }
 
 /// What is kept of an answer.
@@ -259,11 +257,7 @@ struct Answer {
 
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            head: String::new(),
-            retry_after_seconds: None,
-        }
+        Self { outcome, head: String::new(), retry_after_seconds: None }
     }
 }
 
@@ -281,9 +275,7 @@ impl Answer {
             }
         }
         Self {
-            outcome: Outcome::Answered {
-                status: response.status().as_u16(),
-            },
+            outcome: Outcome::Answered { status: response.status().as_u16() },
             head: String::from_utf8_lossy(&head).into_owned(),
             retry_after_seconds,
         }

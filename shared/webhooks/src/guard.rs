@@ -18,17 +18,7 @@ const PORTS: [u16; 2] = [443, 8443];
 
 /// Names under these belong to the machine or the private network that asks: RFC 6761, 6762, 8375, ICANN's
 /// `internal`, and what routers commonly invent.
-const PRIVATE_SUFFIXES: [&str; 9] = [
-    "localhost",
-    "localdomain",
-    "local",
-    "internal",
-    "home.arpa",
-    "lan",
-    "home",
-    "corp",
-    "intranet",
-];
+const PRIVATE_SUFFIXES: [&str; 9] = ["localhost", "localdomain", "local", "internal", "home.arpa", "lan", "home", "corp", "intranet"];
 
 /// Whether this machine itself may receive webhooks: only for local development and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +60,7 @@ impl WebhookUrl {
             return Err("must not contain a fragment (#)");
         }
         if loopback == Loopback::Allowed && is_loopback_host(&host) {
-            return if matches!(url.scheme(), "http" | "https") {
-                Ok(Self(url))
-            } else {
-                Err("must be an http or https URL")
-            };
+            return if matches!(url.scheme(), "http" | "https") { Ok(Self(url)) } else { Err("must be an http or https URL") };
         }
         if url.scheme() != "https" {
             return Err("must be an https URL");
@@ -125,11 +111,7 @@ fn check_host(host: &Host<&str>) -> Result<(), &'static str> {
         Host::Ipv4(address) => is_public(address.into()),
         Host::Ipv6(address) => is_public(address.into()),
     };
-    if public {
-        Ok(())
-    } else {
-        Err("must not be a private, local or reserved address")
-    }
+    if public { Ok(()) } else { Err("must not be a private, local or reserved address") }
 }
 
 /// `name` comes from the URL parser: lower case, punycode, no characters that a host cannot have.
@@ -141,15 +123,9 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     if labels.len() < 2 {
         return Err("must name a public host with a full domain name");
     }
-    let private = PRIVATE_SUFFIXES.iter().any(|suffix| {
-        name.strip_suffix(suffix)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    });
-    if private {
-        Err("must not be a name of a private network")
-    } else {
-        Ok(())
-    }
+    let private =
+        PRIVATE_SUFFIXES.iter().any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+    if private { Err("must not be a name of a private network") } else { Ok(()) }
 }
 
 /// Whether an address is a public unicast address that no registry has set aside.

@@ -44,13 +44,9 @@ pub fn after(attempt: u32, outcome: &Outcome, retry_after_seconds: Option<u64>) 
         Some(410) => return Next::Disabled,
         _ => {}
     }
-    let step = usize::try_from(attempt.saturating_sub(1))
-        .ok()
-        .and_then(|index| RETRY_SECONDS.get(index));
+    let step = usize::try_from(attempt.saturating_sub(1)).ok().and_then(|index| RETRY_SECONDS.get(index));
     let Some(step) = step else { return Next::Dead };
-    let asked = retry_after_seconds
-        .filter(|_| matches!(status, Some(429 | 502 | 503 | 504)))
-        .unwrap_or(0);
+    let asked = retry_after_seconds.filter(|_| matches!(status, Some(429 | 502 | 503 | 504))).unwrap_or(0);
     let asked = asked.min(MAX_RETRY_AFTER_SECONDS);
     let stretched = u32::try_from((asked * 5).div_ceil(4)).unwrap_or(u32::MAX);
     Next::RetryIn(stretched.max(*step))
@@ -102,9 +98,7 @@ mod tests {
             answered(500),
             Outcome::Timeout,
             Outcome::Connection(ConnectionFault::Dns),
-            Outcome::Refused {
-                address: [127, 0, 0, 1].into(),
-            },
+            Outcome::Refused { address: [127, 0, 0, 1].into() },
         ];
         for failure in &failures {
             let steps: Vec<Next> = (1..=MAX_ATTEMPTS).map(|attempt| after(attempt, failure, None)).collect();

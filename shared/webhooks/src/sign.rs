@@ -35,10 +35,8 @@ pub const TOLERANCE_SECONDS: u64 = 300;
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// Standard base64; a secret that someone copied without its padding is still the same secret.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// A receiver's signing secret, `whsec_` and base64 of 24 to 64 bytes, ready to sign with.
 ///
@@ -93,11 +91,7 @@ impl SigningSecret {
     #[must_use]
     pub fn generate(random: &[u8; 32]) -> Self {
         let text = SecretString::from(format!("{SECRET_PREFIX}{}", STANDARD.encode(random)));
-        Self {
-            content_key: hmac::Key::new(hmac::HMAC_SHA256, random),
-            body_key: body_key(text.expose_secret()),
-            text,
-        }
+        Self { content_key: hmac::Key::new(hmac::HMAC_SHA256, random), body_key: body_key(text.expose_secret()), text }
     }
 
     /// The text itself, for sealing it and for the one answer that shows it.
@@ -191,25 +185,12 @@ impl Signatures {
         if now.as_seconds().abs_diff(seconds) > TOLERANCE_SECONDS {
             return Err(VerifyError::Stale);
         }
-        let content = [
-            self.webhook_id.as_bytes(),
-            b".",
-            self.webhook_timestamp.as_bytes(),
-            b".",
-            body,
-        ]
-        .concat();
+        let content = [self.webhook_id.as_bytes(), b".", self.webhook_timestamp.as_bytes(), b".", body].concat();
         let fits = |signature: &str| {
-            let tag = signature
-                .strip_prefix("v1,")
-                .and_then(|encoded| STANDARD.decode(encoded).ok());
+            let tag = signature.strip_prefix("v1,").and_then(|encoded| STANDARD.decode(encoded).ok());
             tag.is_some_and(|tag| hmac::verify(&secret.content_key, &content, &tag).is_ok())
         };
-        if self.webhook_signature.split(' ').any(fits) {
-            Ok(())
-        } else {
-            Err(VerifyError::Mismatch)
-        }
+        if self.webhook_signature.split(' ').any(fits) { Ok(()) } else { Err(VerifyError::Mismatch) }
     }
 }
 
@@ -218,9 +199,7 @@ impl Signatures {
 /// # Errors
 /// [`VerifyError::Mismatch`] if the signature was not made with `secret` over this body.
 pub fn verify_body(secret: &str, body: &[u8], signature: &str) -> Result<(), VerifyError> {
-    let tag = signature
-        .strip_prefix("sha256=")
-        .and_then(|encoded| hex::decode(encoded).ok());
+    let tag = signature.strip_prefix("sha256=").and_then(|encoded| hex::decode(encoded).ok());
     let fits = tag.is_some_and(|tag| hmac::verify(&body_key(secret), body, &tag).is_ok());
     if fits { Ok(()) } else { Err(VerifyError::Mismatch) }
 }
@@ -245,13 +224,7 @@ mod tests {
     /// From the test suites of the Standard Webhooks libraries.
     #[test]
     fn the_published_standard_webhooks_vector_is_met() {
-        let signed = Signatures::new(
-            "msg_p5jXN8AQM9LWM0D4loKWxJek",
-            at(1_614_265_330),
-            br#"{"test": 2432232314}"#,
-            &secret(OLD),
-            None,
-        );
+        let signed = Signatures::new("msg_p5jXN8AQM9LWM0D4loKWxJek", at(1_614_265_330), br#"{"test": 2432232314}"#, &secret(OLD), None);
         assert_eq!(signed.webhook_id, "msg_p5jXN8AQM9LWM0D4loKWxJek");
         assert_eq!(signed.webhook_timestamp, "1614265330");
         assert_eq!(signed.webhook_signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -270,18 +243,12 @@ mod tests {
         let (new, old) = (SigningSecret::generate(&[7; 32]), secret(OLD));
         let signed = Signatures::new("dlv", at(1000), b"{}", &new, Some(&old));
         let alone = |secret: &SigningSecret| Signatures::new("dlv", at(1000), b"{}", secret, None);
-        assert_eq!(
-            signed.webhook_signature,
-            format!("{} {}", alone(&new).webhook_signature, alone(&old).webhook_signature)
-        );
+        assert_eq!(signed.webhook_signature, format!("{} {}", alone(&new).webhook_signature, alone(&old).webhook_signature));
         assert_eq!(signed.x_webhook_signature, alone(&old).x_webhook_signature);
         for receiver in [&new, &old] {
             assert_eq!(signed.verify(b"{}", receiver, at(1000)), Ok(()));
         }
-        assert_eq!(
-            signed.verify(b"{}", &SigningSecret::generate(&[8; 32]), at(1000)),
-            Err(VerifyError::Mismatch)
-        );
+        assert_eq!(signed.verify(b"{}", &SigningSecret::generate(&[8; 32]), at(1000)), Err(VerifyError::Mismatch));
     }
 
     #[rstest]
@@ -292,10 +259,7 @@ mod tests {
     fn a_webhook_is_taken_for_five_minutes(#[case] now: i64, #[case] verdict: Result<(), VerifyError>) {
         let signed = Signatures::new("dlv", at(1000), b"{}", &secret(OLD), None);
         assert_eq!(signed.verify(b"{}", &secret(OLD), at(now)), verdict);
-        let malformed = Signatures {
-            webhook_timestamp: "now".into(),
-            ..signed
-        };
+        let malformed = Signatures { webhook_timestamp: "now".into(), ..signed };
         assert_eq!(malformed.verify(b"{}", &secret(OLD), at(now)), Err(VerifyError::Malformed));
     }
 
@@ -318,10 +282,7 @@ mod tests {
         assert!(text.starts_with(SECRET_PREFIX) && text.ends_with('='), "{}", text.len());
         let sign = |secret: &SigningSecret| Signatures::new("dlv", at(1), b"{}", secret, None);
         assert_eq!(sign(&made), sign(&secret(text)));
-        assert_eq!(
-            sign(&made).webhook_signature,
-            sign(&secret(text.trim_end_matches('='))).webhook_signature
-        );
+        assert_eq!(sign(&made).webhook_signature, sign(&secret(text.trim_end_matches('='))).webhook_signature);
     }
 
     #[test]

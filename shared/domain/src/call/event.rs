@@ -102,7 +102,8 @@ impl FromStr for EventKind {
             "recording.ready" => Self::RecordingReady,
             "transcript.ready" => Self::TranscriptReady,
             other => {
-                let fits = (1..=64).contains(&other.len()) && other.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+                let fits =
+                    (1..=64).contains(&other.len()) && other.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
                 if !fits {
                     return Err(InvalidEventKind);
                 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{CallEvent, CallRecord, CallStatus, Direction, EventKind, HangupReason, Parties, Facts};
+use super::{CallEvent, CallRecord, CallStatus, Direction, EventKind, Facts, HangupReason, Parties};
 use crate::{CallId, EndpointId, NumberId, Timestamp};
 
 /// A call as readers see it.
@@ -156,9 +156,12 @@ fn status(events: &[&CallEvent], end: Option<&CallEvent>) -> CallStatus {
     let furthest = events.iter().map(|event| match event.kind {
         EventKind::Answered => CallStatus::InProgress,
         EventKind::Ringing => CallStatus::Ringing,
-        EventKind::Initiated | EventKind::Completed | EventKind::Failed | EventKind::RecordingReady | EventKind::TranscriptReady | EventKind::Other(_) => {
-            CallStatus::Initiated
-        }
+        EventKind::Initiated
+        | EventKind::Completed
+        | EventKind::Failed
+        | EventKind::RecordingReady
+        | EventKind::TranscriptReady
+        | EventKind::Other(_) => CallStatus::Initiated,
     });
     furthest.max().unwrap_or(CallStatus::Initiated)
 }

@@ -72,7 +72,14 @@ mod tests {
         let facts = Facts { transcript: Some(transcript), ..Facts::default() };
         apply(
             &mut record,
-            CallEvent { id: "e1".parse().unwrap(), kind: EventKind::TranscriptReady, timestamp: now, sequence: None, parties: Parties::default(), facts },
+            CallEvent {
+                id: "e1".parse().unwrap(),
+                kind: EventKind::TranscriptReady,
+                timestamp: now,
+                sequence: None,
+                parties: Parties::default(),
+                facts,
+            },
         );
         let call = Call::new(&record, OrgId::new(now, [2; 10]));
         Envelope::of_call("evt_1".into(), "transcript.ready".into(), now, &call)

@@ -54,11 +54,7 @@ impl Faults {
 
 /// Any text.
 pub(super) fn text(value: Value) -> Read<String> {
-    if let Value::String(text) = value {
-        Ok(text)
-    } else {
-        Err("must be a string".to_owned())
-    }
+    if let Value::String(text) = value { Ok(text) } else { Err("must be a string".to_owned()) }
 }
 
 /// Text that its type reads: ids, times, names.
@@ -70,11 +66,7 @@ pub(super) fn parsed<T: FromStr<Err: Display>>(value: Value) -> Read<T> {
 pub(super) fn printable(value: Value, max: usize) -> Read<String> {
     let text = text(value)?;
     let fits = text.chars().count() <= max && !text.chars().any(char::is_control);
-    if fits {
-        Ok(text)
-    } else {
-        Err(format!("must be at most {max} printable characters"))
-    }
+    if fits { Ok(text) } else { Err(format!("must be at most {max} printable characters")) }
 }
 
 /// The caller or the called side: an E.164 number in its one spelling, else what the network showed (`anonymous`,
@@ -87,9 +79,7 @@ pub(super) fn party(value: Value) -> Read<String> {
 /// A call's id: a UUID of version 7 whose time can be true.
 pub(super) fn call_id(value: Value, now: Timestamp) -> Read<CallId> {
     let id: CallId = parsed(value)?;
-    let time = id
-        .time()
-        .ok_or("must be a UUID of version 7, which carries the call's time")?;
+    let time = id.time().ok_or("must be a UUID of version 7, which carries the call's time")?;
     if time.as_millis() < EARLIEST_CALL_MS {
         return Err("must not carry a time before 2020".to_owned());
     }
@@ -100,18 +90,11 @@ pub(super) fn call_id(value: Value, now: Timestamp) -> Read<CallId> {
 }
 
 fn number(value: Value) -> Option<Number> {
-    if let Value::Number(number) = value {
-        Some(number)
-    } else {
-        None
-    }
+    if let Value::Number(number) = value { Some(number) } else { None }
 }
 
 pub(super) fn integer(value: Value) -> Read<i64> {
-    number(value)
-        .as_ref()
-        .and_then(Number::as_i64)
-        .ok_or_else(|| "must be an integer".to_owned())
+    number(value).as_ref().and_then(Number::as_i64).ok_or_else(|| "must be an integer".to_owned())
 }
 
 /// A count of seconds or milliseconds. `12.0` is an integer in JSON's eyes too.
@@ -119,17 +102,13 @@ pub(super) fn integer(value: Value) -> Read<i64> {
 pub(super) fn count(value: Value) -> Read<u32> {
     let number = number(value).and_then(|number| number.as_f64());
     let whole = number.filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number));
-    whole
-        .map(|whole| whole as u32)
-        .ok_or_else(|| format!("must be an integer from 0 to {}", u32::MAX))
+    whole.map(|whole| whole as u32).ok_or_else(|| format!("must be an integer from 0 to {}", u32::MAX))
 }
 
 /// A cost in cents as integer micro-cents, rounded.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
 pub(super) fn micro_cents(value: Value) -> Read<u64> {
-    let cents = number(value)
-        .and_then(|number| number.as_f64())
-        .filter(|cents| (0.0..=MAX_CENTS).contains(cents));
+    let cents = number(value).and_then(|number| number.as_f64()).filter(|cents| (0.0..=MAX_CENTS).contains(cents));
     let cents = cents.ok_or_else(|| format!("must be a number of cents from 0 to {MAX_CENTS}"))?;
     Ok((cents * MICRO_CENTS).round() as u64)
 }
@@ -150,11 +129,7 @@ pub(super) fn status(value: Value) -> Read<CallStatus> {
 pub(super) fn hangup_cause(value: Value) -> Read<String> {
     let cause = text(value)?.to_ascii_uppercase();
     let fits = cause.len() <= MAX_CAUSE_LENGTH && cause.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
-    if fits {
-        Ok(cause)
-    } else {
-        Err("must be a cause name such as NORMAL_CLEARING, at most 64 characters".to_owned())
-    }
+    if fits { Ok(cause) } else { Err("must be a cause name such as NORMAL_CLEARING, at most 64 characters".to_owned()) }
 }
 
 pub(super) fn hangup_reason(value: Value) -> Read<HangupReason> {
@@ -165,13 +140,9 @@ pub(super) fn hangup_reason(value: Value) -> Read<HangupReason> {
 /// A URL that a browser can open. Nobody here fetches it.
 pub(super) fn recording_url(value: Value) -> Read<String> {
     let text = text(value)?;
-    let http = text.len() <= MAX_URL_LENGTH
-        && url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if http {
-        Ok(text)
-    } else {
-        Err(format!("must be an http or https URL of at most {MAX_URL_LENGTH} characters"))
-    }
+    let http =
+        text.len() <= MAX_URL_LENGTH && url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if http { Ok(text) } else { Err(format!("must be an http or https URL of at most {MAX_URL_LENGTH} characters")) }
 }
 
 /// A JSON object, small enough to be stored beside the call.
@@ -180,9 +151,5 @@ pub(super) fn metadata(value: Value) -> Read<Map<String, Value>> {
         return Err("must be a JSON object".to_owned());
     };
     let small = serde_json::to_string(&object).is_ok_and(|json| json.len() <= MAX_METADATA_BYTES);
-    if small {
-        Ok(object)
-    } else {
-        Err(format!("must be at most {MAX_METADATA_BYTES} bytes of JSON"))
-    }
+    if small { Ok(object) } else { Err(format!("must be at most {MAX_METADATA_BYTES} bytes of JSON")) }
 }

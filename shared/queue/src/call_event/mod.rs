@@ -116,10 +116,7 @@ struct WireData<'a> {
 }
 
 impl<'a> From<&'a CallEvent> for WireData<'a> {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "reading bounds a cost to 10^15 micro-cents, which f64 holds exactly"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "reading bounds a cost to 10^15 micro-cents, which f64 holds exactly")]
     fn from(event: &'a CallEvent) -> Self {
         let facts = &event.facts;
         Self {

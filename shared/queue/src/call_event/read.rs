@@ -63,20 +63,8 @@ pub(super) fn message(body: &str, now: Timestamp) -> Result<CallEventMessage, Ve
     let (parties, facts) = read_data(data, &mut faults);
     match (organization_id, call_id, id, kind, timestamp, faults.into_result()) {
         (Some(organization_id), Some(call_id), Some(id), Some(kind), Some(timestamp), Ok(())) => {
-            let event = CallEvent {
-                id,
-                kind,
-                timestamp,
-                sequence,
-                parties,
-                facts,
-            };
-            Ok(CallEventMessage {
-                organization_id,
-                mode,
-                call_id,
-                event,
-            })
+            let event = CallEvent { id, kind, timestamp, sequence, parties, facts };
+            Ok(CallEventMessage { organization_id, mode, call_id, event })
         }
         (.., faults) => Err(faults.err().unwrap_or_default()),
     }
@@ -103,9 +91,7 @@ fn read_data(data: Data, faults: &mut Faults) -> (Parties, Facts) {
         phone_number_id: faults.optional("data.phone_number_id", data.phone_number_id, fields::parsed),
         endpoint_id: faults.optional("data.endpoint_id", data.endpoint_id, fields::parsed),
         carrier: faults.optional("data.carrier", data.carrier, |value| fields::printable(value, 32)),
-        carrier_call_id: faults.optional("data.carrier_call_id", data.carrier_call_id, |value| {
-            fields::printable(value, 128)
-        }),
+        carrier_call_id: faults.optional("data.carrier_call_id", data.carrier_call_id, |value| fields::printable(value, 128)),
     };
     let facts = Facts {
         status: faults.optional("data.status", data.status, fields::status),

@@ -70,17 +70,11 @@ fn a_full_message_is_read() {
     assert_eq!(parties.from_number.as_deref(), Some("+14155550100"));
     assert_eq!(parties.to_number.as_deref(), Some("anonymous"));
     assert_eq!(parties.direction, Some(Direction::Inbound));
-    assert_eq!(
-        (parties.carrier.as_deref(), parties.carrier_call_id.as_deref()),
-        (Some("twilio"), Some("CA1"))
-    );
+    assert_eq!((parties.carrier.as_deref(), parties.carrier_call_id.as_deref()), (Some("twilio"), Some("CA1")));
     assert!(parties.phone_number_id.is_some() && parties.endpoint_id.is_some());
     let facts = &message.event.facts;
     assert_eq!(facts.status, Some(CallStatus::NoAnswer));
-    assert_eq!(
-        (facts.duration, facts.latency_ms, facts.cost_micro_cents),
-        (Some(12), Some(340), Some(1_250_000))
-    );
+    assert_eq!((facts.duration, facts.latency_ms, facts.cost_micro_cents), (Some(12), Some(340), Some(1_250_000)));
     assert_eq!(facts.hangup_cause.as_deref(), Some("NORMAL_CLEARING"));
     assert_eq!(facts.hangup_reason, Some(HangupReason::UserHangup));
     assert_eq!(facts.metadata.as_ref().unwrap()["a"], json!([1, null]));
@@ -92,15 +86,7 @@ fn null_empty_and_missing_are_one() {
     let bare = read(&minimal().to_string());
     assert_eq!(bare.mode, Mode::Live);
     for value in [Value::Null, "".into()] {
-        for field in [
-            "from_number",
-            "direction",
-            "status",
-            "cost",
-            "recording_url",
-            "metadata",
-            "phone_number_id",
-        ] {
+        for field in ["from_number", "direction", "status", "cost", "recording_url", "metadata", "phone_number_id"] {
             assert_eq!(read(&with_data(field, value.clone())), bare, "{field}");
         }
         assert_eq!(read(&with("mode", value.clone())), bare);
@@ -187,27 +173,14 @@ fn call_ids_from_2020_to_a_day_ahead_are_taken() {
 #[test]
 fn costs_are_kept_as_micro_cents_rounded() {
     for (cents, micro_cents) in [(0.1, 100_000), (0.000_000_4, 0), (0.000_000_6, 1), (12.345_678_9, 12_345_679)] {
-        assert_eq!(
-            read(&with_data("cost", cents.into())).event.facts.cost_micro_cents,
-            Some(micro_cents),
-            "{cents}"
-        );
+        assert_eq!(read(&with_data("cost", cents.into())).event.facts.cost_micro_cents, Some(micro_cents), "{cents}");
     }
 }
 
 #[test]
 fn every_fault_is_told_at_once() {
     let body = r#"{"id": 1, "mode": "x", "data": {"duration": -1, "cost": "a"}}"#;
-    let all = [
-        "organization_id",
-        "mode",
-        "call_id",
-        "id",
-        "type",
-        "timestamp",
-        "data.duration",
-        "data.cost",
-    ];
+    let all = ["organization_id", "mode", "call_id", "id", "type", "timestamp", "data.duration", "data.cost"];
     assert_eq!(faulty_fields(body), all);
     assert!(problem(body).starts_with("organization_id: is required; mode: must be live or test; "));
 }

@@ -8,10 +8,7 @@ use super::*;
 #[tokio::test]
 async fn a_secret_comes_back_from_another_process() {
     let (sealed, other, _) = sealed_elsewhere("whsec_abc ü").await;
-    assert_eq!(
-        other.open(&place(), &sealed, at(9)).await.unwrap().expose_secret(),
-        "whsec_abc ü"
-    );
+    assert_eq!(other.open(&place(), &sealed, at(9)).await.unwrap().expose_secret(), "whsec_abc ü");
     assert!(!sealed.encoded().contains("whsec"));
 }
 
@@ -57,27 +54,11 @@ async fn every_changed_byte_and_every_cut_under_the_encoding_is_noticed() {
 async fn a_sealed_value_opens_in_no_other_place() {
     let (sealed, other, _) = sealed_elsewhere("secret").await;
     let places = [
-        SecretPlace {
-            org: OrgId::from_uuid(Uuid::from_u128(3)),
-            ..place()
-        },
-        SecretPlace {
-            mode: Mode::Test,
-            ..place()
-        },
-        SecretPlace {
-            kind: SecretKind::SipPassword,
-            ..place()
-        },
-        SecretPlace {
-            id: Uuid::from_u128(3),
-            ..place()
-        },
-        SecretPlace {
-            org: OrgId::from_uuid(place().id),
-            id: place().org.as_uuid(),
-            ..place()
-        },
+        SecretPlace { org: OrgId::from_uuid(Uuid::from_u128(3)), ..place() },
+        SecretPlace { mode: Mode::Test, ..place() },
+        SecretPlace { kind: SecretKind::SipPassword, ..place() },
+        SecretPlace { id: Uuid::from_u128(3), ..place() },
+        SecretPlace { org: OrgId::from_uuid(place().id), id: place().org.as_uuid(), ..place() },
     ];
     for place in places {
         assert!(is_corrupt(&other.open(&place, &sealed, at(0)).await), "{place:?}");
@@ -93,9 +74,7 @@ async fn two_sealed_values_cannot_lend_each_other_their_parts() {
     let (_, other, _) = sealed_elsewhere("").await;
     let tail = "first".len() + 16;
     let mixed = [&first[..first.len() - tail], &second[second.len() - tail..]].concat();
-    let opened = other
-        .open(&place(), &Sealed::from_encoded(URL_SAFE_NO_PAD.encode(mixed)), at(0))
-        .await;
+    let opened = other.open(&place(), &Sealed::from_encoded(URL_SAFE_NO_PAD.encode(mixed)), at(0)).await;
     assert!(is_corrupt(&opened));
 }
 
@@ -103,21 +82,8 @@ async fn two_sealed_values_cannot_lend_each_other_their_parts() {
 async fn what_was_never_sealed_is_corrupt_and_kms_is_not_asked() {
     let unwraps = unwraps_anything();
     let vault = vault(&[&unwraps]);
-    for text in [
-        "",
-        "A",
-        "AQ",
-        "not base64!",
-        "AQAA",
-        "AgAAAAA",
-        "AQAAAAA",
-        "AQAAAAAAAAAAAAAAAAAAAAA",
-        "AQD__w",
-    ] {
-        assert!(
-            is_corrupt(&vault.open(&place(), &Sealed::from_encoded(text.to_owned()), at(0)).await),
-            "{text}"
-        );
+    for text in ["", "A", "AQ", "not base64!", "AQAA", "AgAAAAA", "AQAAAAA", "AQAAAAAAAAAAAAAAAAAAAAA", "AQD__w"] {
+        assert!(is_corrupt(&vault.open(&place(), &Sealed::from_encoded(text.to_owned()), at(0)).await), "{text}");
     }
     assert_eq!(unwraps.num_calls(), 0);
 }

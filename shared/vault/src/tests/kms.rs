@@ -16,28 +16,15 @@ async fn kms_is_told_the_kind_and_its_own_key() {
                 && named(request.encryption_context())
         })
         .then_output(|| {
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new([1; 32]))
-                .ciphertext_blob(wrap(&[1; 32]))
-                .key_id(KEY_ARN)
-                .build()
+            GenerateDataKeyOutput::builder().plaintext(Blob::new([1; 32])).ciphertext_blob(wrap(&[1; 32])).key_id(KEY_ARN).build()
         });
     let unwraps = mock!(Client::decrypt)
         .match_requests(move |request: &DecryptInput| {
-            request.key_id() == Some(KEY_ARN)
-                && request.ciphertext_blob() == Some(&wrap(&[1; 32]))
-                && named(request.encryption_context())
+            request.key_id() == Some(KEY_ARN) && request.ciphertext_blob() == Some(&wrap(&[1; 32])) && named(request.encryption_context())
         })
         .then_output(|| DecryptOutput::builder().plaintext(Blob::new([1; 32])).build());
     let sealed = vault(&[&makes]).seal(&place(), &secret("a"), at(0)).await.unwrap();
-    assert_eq!(
-        vault(&[&unwraps])
-            .open(&place(), &sealed, at(0))
-            .await
-            .unwrap()
-            .expose_secret(),
-        "a"
-    );
+    assert_eq!(vault(&[&unwraps]).open(&place(), &sealed, at(0)).await.unwrap().expose_secret(), "a");
     assert_eq!((makes.num_calls(), unwraps.num_calls()), (1, 1));
 }
 
@@ -47,13 +34,7 @@ async fn a_disabled_key_is_unavailable_and_serves_again_when_it_is_enabled() {
     let makes = mock!(Client::generate_data_key)
         .sequence()
         .error(move || GenerateDataKeyError::DisabledException(disabled()))
-        .output(|| {
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new([1; 32]))
-                .ciphertext_blob(wrap(&[1; 32]))
-                .key_id(KEY_ARN)
-                .build()
-        })
+        .output(|| GenerateDataKeyOutput::builder().plaintext(Blob::new([1; 32])).ciphertext_blob(wrap(&[1; 32])).key_id(KEY_ARN).build())
         .build();
     let vault_one = vault(&[&makes]);
     assert!(is_unavailable(&vault_one.seal(&place(), &secret("a"), at(0)).await));
@@ -79,13 +60,7 @@ async fn a_refusal_of_kms_is_told_apart_by_its_code() {
     for code in ["InvalidCiphertextException", "IncorrectKeyException", "ValidationException"] {
         assert!(is_corrupt(&opened(code).await), "{code}");
     }
-    for code in [
-        "AccessDeniedException",
-        "ThrottlingException",
-        "KMSInvalidStateException",
-        "NotFoundException",
-        "KMSInternalException",
-    ] {
+    for code in ["AccessDeniedException", "ThrottlingException", "KMSInvalidStateException", "NotFoundException", "KMSInternalException"] {
         assert!(is_unavailable(&opened(code).await), "{code}");
     }
 }
@@ -93,31 +68,10 @@ async fn a_refusal_of_kms_is_told_apart_by_its_code() {
 #[tokio::test]
 async fn an_answer_that_is_no_data_key_is_unavailable_and_its_bytes_are_not_told() {
     let answers: [fn() -> GenerateDataKeyOutput; 4] = [
-        || {
-            GenerateDataKeyOutput::builder()
-                .ciphertext_blob(Blob::new([1]))
-                .key_id(KEY_ARN)
-                .build()
-        },
-        || {
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new([0x41; 31]))
-                .ciphertext_blob(Blob::new([1]))
-                .key_id(KEY_ARN)
-                .build()
-        },
-        || {
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new([0x41; 32]))
-                .key_id(KEY_ARN)
-                .build()
-        },
-        || {
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new([0x41; 32]))
-                .ciphertext_blob(Blob::new([1]))
-                .build()
-        },
+        || GenerateDataKeyOutput::builder().ciphertext_blob(Blob::new([1])).key_id(KEY_ARN).build(),
+        || GenerateDataKeyOutput::builder().plaintext(Blob::new([0x41; 31])).ciphertext_blob(Blob::new([1])).key_id(KEY_ARN).build(),
+        || GenerateDataKeyOutput::builder().plaintext(Blob::new([0x41; 32])).key_id(KEY_ARN).build(),
+        || GenerateDataKeyOutput::builder().plaintext(Blob::new([0x41; 32])).ciphertext_blob(Blob::new([1])).build(),
     ];
     for answer in answers {
         let makes = mock!(Client::generate_data_key).then_output(answer);

@@ -55,11 +55,7 @@ fn makes_keys() -> Rule {
             let mut made = made.lock().unwrap();
             *made = made.wrapping_add(1);
             let key = [*made; 32];
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new(key))
-                .ciphertext_blob(wrap(&key))
-                .key_id(KEY_ARN)
-                .build()
+            GenerateDataKeyOutput::builder().plaintext(Blob::new(key)).ciphertext_blob(wrap(&key)).key_id(KEY_ARN).build()
         })
 }
 
@@ -71,12 +67,7 @@ fn unwraps_anything() -> Rule {
 }
 
 fn place() -> SecretPlace {
-    SecretPlace {
-        org: OrgId::from_uuid(Uuid::from_u128(1)),
-        mode: Mode::Live,
-        kind: SecretKind::WebhookSecret,
-        id: Uuid::from_u128(2),
-    }
+    SecretPlace { org: OrgId::from_uuid(Uuid::from_u128(1)), mode: Mode::Live, kind: SecretKind::WebhookSecret, id: Uuid::from_u128(2) }
 }
 
 fn at(millis: i64) -> Timestamp {

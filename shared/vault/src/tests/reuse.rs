@@ -11,22 +11,8 @@ async fn kms_is_asked_once_for_many_secrets_and_clones_share_its_answer() {
         let sealed = vault.clone().seal(&place(), &secret("a"), at(index)).await.unwrap();
         vault.open(&place(), &sealed, at(index)).await.unwrap();
     }
-    assert_eq!(
-        (makes.num_calls(), unwraps.num_calls()),
-        (1, 0),
-        "what was sealed here is opened here without KMS"
-    );
-    vault
-        .seal(
-            &SecretPlace {
-                kind: SecretKind::SipPassword,
-                ..place()
-            },
-            &secret("a"),
-            at(0),
-        )
-        .await
-        .unwrap();
+    assert_eq!((makes.num_calls(), unwraps.num_calls()), (1, 0), "what was sealed here is opened here without KMS");
+    vault.seal(&SecretPlace { kind: SecretKind::SipPassword, ..place() }, &secret("a"), at(0)).await.unwrap();
     assert_eq!(makes.num_calls(), 2, "another kind has another key");
 }
 
@@ -96,20 +82,13 @@ async fn unwrapped_keys_are_kept_up_to_a_bound_and_the_oldest_goes_first() {
     for index in 0..=u16::try_from(keyring::MAX_OPENING_KEYS).unwrap() {
         let makes = mock!(Client::generate_data_key).then_output(move || {
             let wrapped = [wrap(&[1; 32]).as_ref(), &index.to_be_bytes()].concat();
-            GenerateDataKeyOutput::builder()
-                .plaintext(Blob::new([1; 32]))
-                .ciphertext_blob(Blob::new(wrapped))
-                .key_id(KEY_ARN)
-                .build()
+            GenerateDataKeyOutput::builder().plaintext(Blob::new([1; 32])).ciphertext_blob(Blob::new(wrapped)).key_id(KEY_ARN).build()
         });
         sealed.push(vault(&[&makes]).seal(&place(), &secret("a"), at(0)).await.unwrap());
     }
     let unwraps = mock!(Client::decrypt).then_compute_output(|request: &DecryptInput| {
         let wrapped = request.ciphertext_blob().map(AsRef::as_ref).unwrap_or_default();
-        DecryptOutput::builder()
-            .plaintext(wrap(&wrapped[..32]))
-            .key_id(KEY_ARN)
-            .build()
+        DecryptOutput::builder().plaintext(wrap(&wrapped[..32])).key_id(KEY_ARN).build()
     });
     let vault = vault(&[&unwraps]);
     let mut now = 0;

@@ -56,20 +56,13 @@ async fn a_webhook_arrives_with_its_headers_and_bytes() {
         .and(header("user-agent", "Trunkline-Webhooks/1.0"))
         .and(header("webhook-id", "dlv"))
         .and(body_string("{}"));
-    expected
-        .respond_with(ResponseTemplate::new(201).set_body_string("thanks"))
-        .expect(1)
-        .mount(&server)
-        .await;
+    expected.respond_with(ResponseTemplate::new(201).set_body_string("thanks")).expect(1).mount(&server).await;
     let attempt = post(&url(&format!("{}/hook", server.uri()))).await;
     assert_eq!(attempt.outcome, Outcome::Answered { status: 201 });
     assert_eq!((attempt.answer_head.as_str(), attempt.retry_after_seconds), ("thanks", None));
     assert!(attempt.duration_ms < 10_000);
     let sent = &server.received_requests().await.unwrap()[0];
-    assert!(
-        !sent.headers.contains_key("accept-encoding"),
-        "nothing compressed is asked for"
-    );
+    assert!(!sent.headers.contains_key("accept-encoding"), "nothing compressed is asked for");
 }
 
 #[tokio::test]
@@ -101,12 +94,7 @@ async fn an_answer_whose_body_stalls_still_counts() {
 #[tokio::test]
 async fn a_huge_answer_is_cut_and_not_awaited() {
     // The head promises a gigabyte; 64 KiB of it come and then nothing more.
-    let answer: &'static [u8] = [
-        b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n".to_vec(),
-        vec![b'x'; 65_536],
-    ]
-    .concat()
-    .leak();
+    let answer: &'static [u8] = [b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n".to_vec(), vec![b'x'; 65_536]].concat().leak();
     let attempt = post(&raw_receiver(answer, true).await).await;
     assert_eq!(attempt.outcome, Outcome::Answered { status: 200 });
     assert_eq!(attempt.answer_head, "x".repeat(1024));
@@ -116,12 +104,7 @@ async fn a_huge_answer_is_cut_and_not_awaited() {
 #[tokio::test]
 async fn an_answer_that_is_not_text_or_compressed_is_kept_as_it_came() {
     let bytes: &[u8] = &[0xff, b'a', 0x1f, 0x8b];
-    let (_server, url) = receiver(
-        ResponseTemplate::new(200)
-            .set_body_bytes(bytes)
-            .insert_header("content-encoding", "gzip"),
-    )
-    .await;
+    let (_server, url) = receiver(ResponseTemplate::new(200).set_body_bytes(bytes).insert_header("content-encoding", "gzip")).await;
     assert_eq!(post(&url).await.answer_head, "\u{fffd}a\u{1f}\u{fffd}");
 }
 
@@ -151,18 +134,12 @@ fn retry_after_is_read_as_seconds_or_against_the_answers_own_date(#[case] text: 
 async fn a_client_for_public_receivers_refuses_loopback_itself(#[case] text: &str) {
     let strict = WebhookClient::new(Loopback::Refused).unwrap();
     let attempt = strict.post(&url(text), &[], Bytes::new()).await;
-    assert!(
-        matches!(attempt.outcome, Outcome::Refused { address } if address.is_loopback()),
-        "{:?}",
-        attempt.outcome
-    );
+    assert!(matches!(attempt.outcome, Outcome::Refused { address } if address.is_loopback()), "{:?}", attempt.outcome);
 }
 
 #[tokio::test]
 async fn a_name_that_resolves_to_a_private_address_is_refused_when_the_connection_is_made() {
-    let resolver = PublicAddresses {
-        loopback: Loopback::Refused,
-    };
+    let resolver = PublicAddresses { loopback: Loopback::Refused };
     let answer = resolver.resolve("localhost".parse().unwrap()).await;
     let error = answer.err().unwrap();
     assert!(matches!(error.downcast_ref(), Some(ResolveError::Refused(address)) if address.is_loopback()));

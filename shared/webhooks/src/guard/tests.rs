@@ -46,30 +46,20 @@ const PUBLIC_HOSTS: &str = "
 
 /// The words of a table, without its comments.
 fn words(table: &str) -> Vec<&str> {
-    table
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-        .flat_map(str::split_whitespace)
-        .collect()
+    table.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace).collect()
 }
 
 #[test]
 fn every_private_host_is_refused_in_every_spelling() {
     let hosts = words(PRIVATE_HOSTS);
     assert!(hosts.len() >= 100, "{}", hosts.len());
-    let passed: Vec<_> = hosts
-        .iter()
-        .filter(|host| !refused(&format!("https://{host}/hook")))
-        .collect();
+    let passed: Vec<_> = hosts.iter().filter(|host| !refused(&format!("https://{host}/hook"))).collect();
     assert!(passed.is_empty(), "{passed:?}");
 }
 
 #[test]
 fn public_hosts_are_taken() {
-    let stopped: Vec<_> = words(PUBLIC_HOSTS)
-        .into_iter()
-        .filter(|host| refused(&format!("https://{host}/hook")))
-        .collect();
+    let stopped: Vec<_> = words(PUBLIC_HOSTS).into_iter().filter(|host| refused(&format!("https://{host}/hook"))).collect();
     assert!(stopped.is_empty(), "{stopped:?}");
 }
 
@@ -146,12 +136,7 @@ fn allowing_loopback_allows_nothing_else(#[case] text: &str) {
 
 #[test]
 fn no_problem_repeats_the_url() {
-    for url in [
-        "https://user:hunter2@example.com/",
-        "http://hunter2.example.com/",
-        "https://hunter2.local/",
-        "https://hunter2",
-    ] {
+    for url in ["https://user:hunter2@example.com/", "http://hunter2.example.com/", "https://hunter2.local/", "https://hunter2"] {
         let problem = WebhookUrl::parse(url, Loopback::Refused).unwrap_err();
         assert!(!problem.contains("hunter2") && problem.starts_with("must"), "{problem}");
     }

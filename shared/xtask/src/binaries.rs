@@ -1,0 +1,41 @@
+//! Commands that are programs of their own in the workspace: built, run, and their end passed on.
+
+use std::ffi::OsString;
+use std::process::{ExitCode, ExitStatus};
+
+use anyhow::{Result, bail};
+
+use crate::folder::Folder;
+use crate::layout::Layout;
+use crate::process::run_shown;
+use crate::progress::Progress;
+use crate::tools;
+
+/// Runs the demo against the stack that `up` started.
+pub(crate) async fn demo(layout: &Layout) -> Result<ExitCode> {
+    let folder = Folder::open(layout.local())?;
+    match folder.holder()? {
+        None => bail!("no stack runs: start one with `cargo xtask up` in another terminal, or with `cargo xtask up --detach`"),
+        Some(holder) if holder.stack.is_none() => {
+            bail!("the stack is still starting or just ending (process {})", holder.pid)
+        }
+        Some(_) => {}
+    }
+    tools::build(layout, &Progress::new()).await?;
+    let mut command = layout.program(&layout.binaries().join("demo"));
+    command.env("TRUNKLINE_STACK", folder.stack_file());
+    Ok(passed_on(run_shown(&mut command).await?))
+}
+
+/// Counts what each operation costs.
+pub(crate) async fn costs(layout: &Layout, arguments: &[OsString]) -> Result<ExitCode> {
+    tools::build(layout, &Progress::new()).await?;
+    let mut command = layout.program(&layout.binaries().join("costs"));
+    command.args(arguments);
+    Ok(passed_on(run_shown(&mut command).await?))
+}
+
+fn passed_on(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}

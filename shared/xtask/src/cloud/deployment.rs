@@ -1,0 +1,84 @@
+//! The template on the emulator. What is deployed, and under which names, is read back from there:
+//! this file knows no route, queue or function.
+
+use std::collections::BTreeMap;
+use std::env::consts::ARCH;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::emulator::Emulator;
+use super::isolate;
+use crate::layout::Layout;
+use crate::process::run_behind;
+use crate::progress::Step;
+use crate::python::Environment;
+
+const SCRIPT: &str = "infra/local/deploy.py";
+const TEMPLATE: &str = "infra/template.yaml";
+const STACK_NAME: &str = "trunkline";
+
+/// What was deployed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Deployment {
+    /// The name under which the emulator serves the HTTP API.
+    pub(crate) api_host: String,
+    /// The table's name.
+    pub(crate) table: String,
+    /// Every queue's URL by its short name, dead-letter queues included.
+    pub(crate) queues: BTreeMap<String, String>,
+}
+
+impl Deployment {
+    /// Deploys the template with the binaries of the dev profile.
+    pub(crate) async fn make(layout: &Layout, environment: &Environment, emulator: &Emulator, step: &Step) -> Result<Self> {
+        let mut command = layout.program(&environment.python());
+        isolate(&mut command, emulator.endpoint_url());
+        command
+            .arg(SCRIPT)
+            .args(["--endpoint", emulator.endpoint_url(), "--template", TEMPLATE])
+            .arg("--binaries")
+            .arg(layout.binaries())
+            .args(["--stack-name", STACK_NAME])
+            .args(["--parameter", &format!("Architecture={}", architecture(ARCH))])
+            .args(["--parameter", "Environment=local"])
+            // Deliveries to this machine are refused everywhere but in a local cloud.
+            .args(["--parameter", "AllowLoopbackWebhooks=true"]);
+        let output = run_behind(&mut command, step).await?;
+        parse(&output)
+    }
+}
+
+fn parse(output: &str) -> Result<Deployment> {
+    let line = output.lines().last().unwrap_or_default();
+    serde_json::from_str(line).with_context(|| format!("{SCRIPT} answered {line:?}"))
+}
+
+/// Lambda's name for a processor; a binary runs only on the one that it was built for.
+fn architecture(rust_name: &str) -> &str {
+    match rust_name {
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_have_their_lambda_names() {
+        assert_eq!(architecture("aarch64"), "arm64");
+        assert_eq!(architecture("x86_64"), "x86_64");
+    }
+
+    #[test]
+    fn the_last_line_is_the_answer_and_more_in_it_does_not_hurt() {
+        let deployment =
+            parse("deploying\n{\"api_id\":\"a1\",\"api_host\":\"a1.execute-api.localhost\",\"table\":\"t\",\"queues\":{\"q\":\"u\"}}\n")
+                .unwrap();
+        assert_eq!(deployment.api_host, "a1.execute-api.localhost");
+        assert_eq!(deployment.queues.get("q").map(String::as_str), Some("u"));
+        assert!(parse("").is_err());
+    }
+}

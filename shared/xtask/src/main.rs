@@ -1,0 +1,97 @@
+//! `cargo xtask`: starts the product on this machine, tests it and ends it again.
+//!
+//! It calls other programs and watches them. It must not know the product: no table key, no
+//! route table and no wire type lives here.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user")]
+#![expect(clippy::disallowed_methods, reason = "a command-line program reads its own environment")]
+
+mod binaries;
+mod cloud;
+mod detach;
+mod down;
+mod folder;
+mod interrupt;
+mod layout;
+mod process;
+mod progress;
+mod python;
+mod suite;
+mod text;
+mod tools;
+mod up;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+use crate::interrupt::unless_interrupted;
+use crate::layout::Layout;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Runs, tests and shows Trunkline on this machine.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything, start the local cloud, deploy the template, and stay until Ctrl-C
+    Up {
+        /// Return as soon as the stack is ready; `cargo xtask down` ends it
+        #[arg(long)]
+        detach: bool,
+        /// What `--detach` starts: a session of its own, plain output
+        #[arg(long, hide = true, conflicts_with = "detach")]
+        background: bool,
+    },
+    /// End the stack that `up` started
+    Down,
+    /// Show one answered and one missed call on the running stack, and check them
+    Demo,
+    /// Count the round trips, reads and writes of each operation
+    Costs {
+        /// Passed on as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check format and lints, then run every test against a local cloud of its own
+    Test {
+        /// Only tests with this in their name; skips format, lints and documentation
+        filter: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    if matches!(command, Command::Up { background: true, .. }) {
+        // The stack outlives the terminal that asked for it.
+        rustix::process::setsid().context("cannot leave the terminal's session")?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(dispatch(command))
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode> {
+    let layout = Layout::discover().await?;
+    match command {
+        Command::Up { detach: true, .. } => unless_interrupted(detach::up(&layout)).await,
+        Command::Up { background, .. } => up::up(&layout, background).await,
+        Command::Down => unless_interrupted(down::down(&layout)).await,
+        Command::Demo => unless_interrupted(binaries::demo(&layout)).await,
+        Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
+        Command::Test { filter } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
+    }
+}
