@@ -6,6 +6,8 @@
 
 mod event;
 mod fold;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
