@@ -7,6 +7,8 @@ mod call_records;
 mod costs;
 mod deliveries;
 mod events;
+mod idempotency;
 mod purchases;
+mod releases;
 mod template;
 mod vault;

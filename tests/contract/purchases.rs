@@ -20,7 +20,7 @@ async fn buy(table: &Table, tenant: Tenant, slot: &Slot, endpoint: Option<&Endpo
 
 async fn endpoint(table: &Table, tenant: Tenant) -> Endpoint {
     let endpoint = fixture::endpoint();
-    table.create_endpoint(tenant, &endpoint).await.unwrap();
+    table.create_endpoint(tenant, &endpoint, None).await.unwrap();
     endpoint
 }
 
@@ -104,11 +104,14 @@ async fn a_new_endpoint_takes_a_number_over_or_is_not_made() {
     let old = endpoint(table, tenant).await;
     let (number, _) = buy(table, tenant, &slot, Some(&old)).await;
     let new = fixture::endpoint();
-    assert_eq!(table.create_endpoint_for(tenant, &new, number).await.unwrap(), CreateEndpoint::Done);
+    assert_eq!(
+        table.create_endpoint(tenant, &new, Some(number)).await.unwrap(),
+        CreateEndpoint::Done(Box::new(Endpoint { phone_numbers_count: 1, ..new.clone() }))
+    );
     assert_eq!((count(table, tenant, &old).await, count(table, tenant, &new).await), (0, 1));
     let unknown = fixture::purchase(tenant, &slot, None).0.id;
     let lonely = fixture::endpoint();
-    assert_eq!(table.create_endpoint_for(tenant, &lonely, unknown).await.unwrap(), CreateEndpoint::NoSuchNumber);
+    assert_eq!(table.create_endpoint(tenant, &lonely, Some(unknown)).await.unwrap(), CreateEndpoint::NoSuchNumber);
     assert_eq!(table.endpoint(tenant, lonely.id, Consistency::Strong).await.unwrap(), None);
 }
 

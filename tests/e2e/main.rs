@@ -5,6 +5,7 @@
 
 mod call_life;
 mod frame;
+mod idempotency;
 mod ingestion;
 mod isolation;
 mod numbers;

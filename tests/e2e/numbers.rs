@@ -70,3 +70,30 @@ async fn what_cannot_be_bought_is_refused_with_its_reason() {
     let again = world.client.post("/v1/phone-numbers", by_number("NG")).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, "NUMBER_ALREADY_OWNED"));
 }
+
+#[tokio::test]
+async fn a_number_is_released_for_audit_and_another_is_deleted() {
+    let world = World::new().await;
+    let slot = world.offer().await;
+    let order = json!({"inventory_id": slot.address().id()});
+    let first = world.client.post("/v1/phone-numbers", order.clone()).await.expect(201);
+    let path = format!("/v1/phone-numbers/{}", first["id"].as_str().unwrap());
+    let wrong = world.client.delete(&format!("{path}?action=burn")).await;
+    assert_eq!((wrong.status.as_u16(), wrong.code()), (400, "VALIDATION_ERROR"));
+    for _ in 0..2 {
+        let released = world.client.delete(&format!("{path}?action=release")).await.expect(200);
+        assert_eq!(released, json!({"success": true, "id": first["id"], "e164": slot.e164, "status": "inactive"}));
+    }
+    let kept = world.client.get(&path).await.expect(200);
+    assert_eq!((&kept["status"], &kept["sip_credentials"]), (&json!("inactive"), &json!(null)));
+    assert!(kept["released_at"].is_string());
+    let conflict = world.client.patch(&path, json!({"allow_outbound": true})).await;
+    assert_eq!((conflict.status.as_u16(), conflict.code()), (409, "CONFLICT"));
+    assert_eq!(world.client.get("/v1/phone-numbers?envelope=true").await.expect(200)["total"], 0);
+    assert_eq!(world.client.get("/v1/phone-numbers?envelope=true&include_released=true").await.expect(200)["total"], 1);
+    let second = world.client.post("/v1/phone-numbers", order).await.expect(201);
+    let path = format!("/v1/phone-numbers/{}", second["id"].as_str().unwrap());
+    assert_eq!(world.client.delete(&path).await.expect(200)["success"], true);
+    assert_eq!(world.client.get(&path).await.code(), "NOT_FOUND");
+    assert_eq!(world.client.delete(&path).await.code(), "NOT_FOUND");
+}

@@ -39,5 +39,6 @@ impl FromRef<State> for Gate {
 
 /// The function's routes.
 pub fn app(state: State) -> Router {
-    api::app(Router::new().route("/calls", get(call::list_calls)).route("/calls/{id}", get(call::get_call)).with_state(state))
+    let routes = Router::new().route("/calls", get(call::list_calls)).route("/calls/{id}", get(call::get_call)).with_state(state);
+    api::app(routes, None)
 }

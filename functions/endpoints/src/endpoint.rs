@@ -1,8 +1,8 @@
 //! One endpoint: created and read.
 
-use api::{Caller, Code, Fields, JsonBody, Problem};
+use api::{Born, Caller, Code, Fields, JsonBody, Problem, ShowsSecret};
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use domain::{
@@ -26,24 +26,25 @@ use webhooks::{
 pub(crate) async fn create_endpoint(
     State(state): State<crate::State>,
     caller: Caller,
+    Born(birth): Born,
     JsonBody(mut fields): JsonBody,
-) -> Result<(StatusCode, Json<wire::Endpoint>), Problem> {
+) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
     caller.require(Scope::EndpointsWrite)?;
     let order = Order::read(&mut fields, state.loopback)?;
     let number = order.number;
     let now = state.clock.now();
     let secret = SigningSecret::generate(&random::bytes());
-    let mut endpoint = order.endpoint(EndpointId::new(now, random::bytes()), now);
+    let mut endpoint = order.endpoint(EndpointId::new(birth.at, birth.bytes), now);
     endpoint.secret = Some(state.vault.seal(&secret_place(caller.tenant, endpoint.id), secret.reveal(), now).await?);
-    match number {
-        None => state.table.create_endpoint(caller.tenant, &endpoint).await?,
-        Some(number) => match state.table.create_endpoint_for(caller.tenant, &endpoint, number).await? {
-            CreateEndpoint::Done => endpoint.phone_numbers_count = 1,
-            CreateEndpoint::NoSuchNumber => return Err(Problem::not_found("Phone number")),
-        },
-    }
-    let shown = wire::Endpoint::masked(endpoint, caller.tenant.org).with_secret(secret.reveal().expose_secret().to_owned());
-    Ok((StatusCode::CREATED, Json(shown)))
+    let shown = match state.table.create_endpoint(caller.tenant, &endpoint, number).await? {
+        CreateEndpoint::Done(endpoint) => {
+            wire::Endpoint::masked(*endpoint, caller.tenant.org).with_secret(secret.reveal().expose_secret().to_owned())
+        }
+        // An earlier try of this very request made it: its ids are the same at every try.
+        CreateEndpoint::Exists(endpoint) => shown(&state, &caller, *endpoint).await?,
+        CreateEndpoint::NoSuchNumber => return Err(Problem::not_found("Phone number")),
+    };
+    Ok((StatusCode::CREATED, Extension(ShowsSecret), Json(shown)))
 }
 
 /// `GET /endpoints/{id}`: the endpoint; its secret is shown to those who may change it and masked for others.
@@ -55,13 +56,17 @@ pub(crate) async fn get_endpoint(
     caller.require(Scope::EndpointsRead)?;
     let id: EndpointId = id.parse().map_err(|_| not_found())?;
     let endpoint = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(not_found)?;
+    shown(&state, &caller, endpoint).await.map(Json)
+}
+
+/// The endpoint with its secret, for callers who may change it; masked for others.
+async fn shown(state: &crate::State, caller: &Caller, endpoint: Endpoint) -> Result<wire::Endpoint, Problem> {
     let sealed = endpoint.secret.clone().filter(|_| caller.may(Scope::EndpointsWrite));
-    let mut shown = wire::Endpoint::masked(endpoint, caller.tenant.org);
-    if let Some(sealed) = sealed {
-        let secret = state.vault.open(&secret_place(caller.tenant, id), &sealed, state.clock.now()).await?;
-        shown = shown.with_secret(secret.expose_secret().to_owned());
-    }
-    Ok(Json(shown))
+    let place = secret_place(caller.tenant, endpoint.id);
+    let shown = wire::Endpoint::masked(endpoint, caller.tenant.org);
+    let Some(sealed) = sealed else { return Ok(shown) };
+    let secret = state.vault.open(&place, &sealed, state.clock.now()).await?;
+    Ok(shown.with_secret(secret.expose_secret().to_owned()))
 }
 
 /// What a creator asks for.

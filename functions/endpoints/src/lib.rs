@@ -2,7 +2,7 @@
 
 mod endpoint;
 
-use api::Gate;
+use api::{Gate, Idempotency};
 use axum::{
     Router,
     extract::FromRef,
@@ -51,10 +51,10 @@ impl FromRef<State> for Gate {
 
 /// The function's routes.
 pub fn app(state: State) -> Router {
-    api::app(
-        Router::new()
-            .route("/endpoints", post(endpoint::create_endpoint))
-            .route("/endpoints/{id}", get(endpoint::get_endpoint))
-            .with_state(state),
-    )
+    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
+    let routes = Router::new()
+        .route("/endpoints", post(endpoint::create_endpoint))
+        .route("/endpoints/{id}", get(endpoint::get_endpoint))
+        .with_state(state);
+    api::app(routes, Some(idempotency))
 }

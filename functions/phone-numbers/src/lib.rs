@@ -6,7 +6,7 @@ mod purchase;
 
 use std::sync::Arc;
 
-use api::Gate;
+use api::{Gate, Idempotency};
 use axum::{Router, extract::FromRef, routing::get};
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
@@ -49,11 +49,11 @@ impl FromRef<State> for Gate {
 
 /// The function's routes.
 pub fn app(state: State) -> Router {
-    api::app(
-        Router::new()
-            .route("/phone-numbers", get(list::list_numbers).post(purchase::purchase_number))
-            .route("/phone-numbers/available", get(list::list_available))
-            .route("/phone-numbers/{id}", get(number::get_number).patch(number::update_number))
-            .with_state(state),
-    )
+    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
+    let routes = Router::new()
+        .route("/phone-numbers", get(list::list_numbers).post(purchase::purchase_number))
+        .route("/phone-numbers/available", get(list::list_available))
+        .route("/phone-numbers/{id}", get(number::get_number).patch(number::update_number).delete(number::release_number))
+        .with_state(state);
+    api::app(routes, Some(idempotency))
 }

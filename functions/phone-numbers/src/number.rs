@@ -1,18 +1,19 @@
 //! One number: read and changed.
 
-use api::{Caller, Code, JsonBody, Problem};
+use api::{Caller, Code, JsonBody, Problem, Query};
 use axum::{
     Json,
     extract::{Path, State},
 };
 use domain::{
-    NumberId,
+    E164, NumberId,
     number::{NumberChange, NumberStatus, PhoneNumber},
     scope::Scope,
     wire,
 };
 use secrecy::ExposeSecret as _;
-use store::{Consistency, Updated};
+use serde::Serialize;
+use store::{Consistency, Release, Updated};
 
 use crate::purchase::password_place;
 
@@ -60,6 +61,36 @@ pub(crate) async fn update_number(
         Updated::Released => Err(Problem::new(Code::Conflict, "The number was released")),
         Updated::NoSuchEndpoint => Err(no_such_endpoint()),
     }
+}
+
+/// The answer to a number that was given back.
+#[derive(Debug, Serialize)]
+pub(crate) struct Released {
+    success: bool,
+    id: NumberId,
+    e164: E164,
+    status: NumberStatus,
+}
+
+/// `DELETE /phone-numbers/{id}`: gives the number back; with `action=release` its record is kept for audit.
+pub(crate) async fn release_number(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Path(id): Path<String>,
+    mut query: Query,
+) -> Result<Json<Released>, Problem> {
+    caller.require(Scope::NumbersWrite)?;
+    let release = match query.text("action") {
+        None => Release::Remove,
+        Some("release") => Release::Keep,
+        Some(_) => {
+            query.fault("action", "must be release, or absent to delete the record");
+            Release::Keep
+        }
+    };
+    query.finish()?;
+    let number = state.table.release_number(caller.tenant, parse(&id)?, release, state.clock.now()).await?.ok_or_else(not_found)?;
+    Ok(Json(Released { success: true, id: number.id, e164: number.e164, status: number.status }))
 }
 
 async fn endpoint(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::EndpointSummary>, Problem> {

@@ -1,6 +1,6 @@
 //! Buying a number: exactly one of any number of buyers gets it.
 
-use api::{Caller, Code, Fields, JsonBody, Problem};
+use api::{Born, Caller, Code, Fields, JsonBody, Problem};
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
@@ -19,23 +19,42 @@ use store::{Bought, Consistency, Tenant};
 pub(crate) async fn purchase_number(
     State(state): State<crate::State>,
     caller: Caller,
+    Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Json<wire::PurchasedNumber>), Problem> {
     caller.require(Scope::NumbersWrite)?;
     let order = Order::read(&mut fields)?;
-    let slot = find(&state, caller.tenant, &order.address).await?;
-    order.prices.check(&slot)?;
-    let now = state.clock.now();
-    let number = PhoneNumber::purchased(NumberId::new(now, random::bytes()), &slot, order.settings, now);
-    let claim = claim(&state, caller.tenant, &number, now).await?;
-    match state.table.buy_number(caller.tenant, &slot, &number, &claim).await? {
-        Bought::Done => {}
-        Bought::OwnAlready => return Err(already_owned()),
-        Bought::NotAvailable => return Err(not_available()),
-        Bought::NoSuchEndpoint => return Err(crate::number::no_such_endpoint()),
-    }
+    let id = NumberId::new(birth.at, birth.bytes);
+    let number = match state.table.slot(caller.tenant.mode, &order.address).await? {
+        Some(slot) => buy(&state, caller.tenant, id, &order, &slot).await?,
+        None => bought_before(&state, caller.tenant, id, &order.address.e164).await?,
+    };
+    let total_cost_cents = number.slot().total_cost_cents();
     let number = wire::Number::new(number, caller.tenant.org, &state.sip_domain);
-    Ok((StatusCode::CREATED, Json(wire::PurchasedNumber { number, total_cost_cents: slot.total_cost_cents() })))
+    Ok((StatusCode::CREATED, Json(wire::PurchasedNumber { number, total_cost_cents })))
+}
+
+async fn buy(state: &crate::State, tenant: Tenant, id: NumberId, order: &Order, slot: &Slot) -> Result<PhoneNumber, Problem> {
+    order.prices.check(slot)?;
+    let now = state.clock.now();
+    let number = PhoneNumber::purchased(id, slot, order.settings, now);
+    let claim = claim(state, tenant, &number, now).await?;
+    match state.table.buy_number(tenant, slot, &number, &claim).await? {
+        Bought::Done => Ok(number),
+        Bought::OwnAlready => bought_before(state, tenant, id, &slot.e164).await,
+        Bought::NotAvailable => Err(not_available()),
+        Bought::NoSuchEndpoint => Err(crate::number::no_such_endpoint()),
+    }
+}
+
+/// The number, if an earlier try of this very request bought it; else the refusal that this caller may know.
+async fn bought_before(state: &crate::State, tenant: Tenant, id: NumberId, e164: &E164) -> Result<PhoneNumber, Problem> {
+    let claim = state.table.claim(tenant.mode, e164, Consistency::Strong).await?;
+    let own = claim.filter(|claim| claim.organization_id == tenant.org).ok_or_else(not_available)?;
+    if own.number_id != id {
+        return Err(already_owned());
+    }
+    state.table.number(tenant, id, Consistency::Strong).await?.ok_or_else(not_available)
 }
 
 /// What a buyer asks for.
@@ -115,15 +134,6 @@ impl Prices {
         let faults: Vec<_> = wrong.map(|(field, _, price)| domain::Invalid::new(field, format!("is not the price: {price}"))).collect();
         if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
     }
-}
-
-/// The slot, or the reason why there is none that this caller may know.
-async fn find(state: &crate::State, tenant: Tenant, address: &SlotAddress) -> Result<Slot, Problem> {
-    if let Some(slot) = state.table.slot(tenant.mode, address).await? {
-        return Ok(slot);
-    }
-    let owner = state.table.claim(tenant.mode, &address.e164, Consistency::Strong).await?;
-    Err(if owner.is_some_and(|claim| claim.organization_id == tenant.org) { already_owned() } else { not_available() })
 }
 
 /// The claim that makes the number the buyer's, with SIP credentials of its own.

@@ -12,6 +12,7 @@ use http::HeaderValue;
 use tracing::Instrument as _;
 
 use crate::{
+    Idempotency, idempotency,
     problem::{Code, Problem},
     request_id,
 };
@@ -19,10 +20,15 @@ use crate::{
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Puts a function's routes under `/v1` and `/api/v1` and gives unknown paths and wrong methods their answers.
+/// Puts a function's routes under `/v1` and `/api/v1` and gives unknown paths and wrong methods their answers. A function
+/// that writes keeps requests with an idempotency key.
 ///
 /// The same router runs in Lambda, in tests and on a laptop.
-pub fn app(routes: Router) -> Router {
+pub fn app(routes: Router, idempotency: Option<Idempotency>) -> Router {
+    let routes = match idempotency {
+        Some(idempotency) => routes.layer(middleware::from_fn_with_state(idempotency, idempotency::once)),
+        None => routes,
+    };
     Router::new()
         .nest("/v1", routes.clone())
         .nest("/api/v1", routes)

@@ -85,6 +85,11 @@ impl Gate {
         Self { table, clock, recent: Recent::new(CACHE_ENTRIES, CACHE_MILLIS) }
     }
 
+    /// The time now.
+    pub(crate) fn now(&self) -> domain::Timestamp {
+        self.clock.now()
+    }
+
     /// What is known of a key that may be used now.
     async fn key(&self, text: &ApiKeyText) -> Result<ApiKey, Problem> {
         let (hash, now) = (text.hash(), self.clock.now());

@@ -25,9 +25,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if !is_json(&request) {
             return Err(Problem::new(Code::UnsupportedMediaType, "The content type must be application/json"));
         }
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|_| Problem::new(Code::PayloadTooLarge, "The body must not be larger than 64 KiB"))?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| Problem::too_large())?;
         Fields::parse(&bytes).map(Self)
     }
 }

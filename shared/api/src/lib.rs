@@ -6,6 +6,7 @@
 pub mod app;
 mod auth;
 mod fields;
+mod idempotency;
 mod page;
 mod problem;
 mod query;
@@ -14,6 +15,7 @@ mod request_id;
 pub use app::app;
 pub use auth::{Caller, Gate};
 pub use fields::{Fields, JsonBody};
+pub use idempotency::{Born, Idempotency, ShowsSecret};
 pub use page::Page;
 pub use problem::{Code, Problem};
 pub use query::Query;

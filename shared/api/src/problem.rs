@@ -59,12 +59,16 @@ codes! {
     MethodNotAllowed 405 "METHOD_NOT_ALLOWED";
     /// The thing is in a state that does not allow this.
     Conflict 409 "CONFLICT";
+    /// A request with this idempotency key is still under way.
+    IdempotencyInProgress 409 "IDEMPOTENCY_IN_PROGRESS";
     /// The caller's organization owns the number already.
     NumberAlreadyOwned 409 "NUMBER_ALREADY_OWNED";
     /// The body is too large.
     PayloadTooLarge 413 "PAYLOAD_TOO_LARGE";
     /// The body is not JSON by its content type.
     UnsupportedMediaType 415 "UNSUPPORTED_MEDIA_TYPE";
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused 422 "IDEMPOTENCY_KEY_REUSED";
     /// A fault of ours.
     InternalError 500 "INTERNAL_ERROR";
     /// The table or a queue cannot be reached or is throttled.
@@ -109,6 +113,11 @@ impl Problem {
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("{what} not found"))
+    }
+
+    /// The body is larger than is read.
+    pub(crate) fn too_large() -> Self {
+        Self::new(Code::PayloadTooLarge, "The body must not be larger than 64 KiB")
     }
 
     /// A fault of ours; the cause is logged.

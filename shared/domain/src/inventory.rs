@@ -51,7 +51,7 @@ impl std::str::FromStr for NumberType {
 pub struct UnknownNumberType;
 
 /// What a number can carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Calls.
     pub voice: bool,
@@ -59,6 +59,33 @@ pub struct Capabilities {
     pub sms: bool,
     /// Fax.
     pub fax: bool,
+}
+
+impl Capabilities {
+    /// The capabilities as letters, `v` `s` `f`: how they are stored, since lists pay for every byte.
+    fn letters(self) -> String {
+        [(self.voice, 'v'), (self.sms, 's'), (self.fax, 'f')].into_iter().filter(|(has, _)| *has).map(|(_, letter)| letter).collect()
+    }
+
+    fn from_letters(letters: &str) -> Self {
+        Self { voice: letters.contains('v'), sms: letters.contains('s'), fax: letters.contains('f') }
+    }
+}
+
+/// The stored form of [`Capabilities`].
+pub(crate) mod as_letters {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Capabilities;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    pub(crate) fn serialize<S: Serializer>(capabilities: &Capabilities, serializer: S) -> Result<S::Ok, S::Error> {
+        capabilities.letters().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Capabilities, D::Error> {
+        std::borrow::Cow::<str>::deserialize(deserializer).map(|letters| Capabilities::from_letters(&letters))
+    }
 }
 
 /// Where a number lies in the inventory: all that its slot's key is made of.
@@ -85,6 +112,7 @@ pub struct Slot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// What it can carry.
+    #[serde(with = "as_letters")]
     pub capabilities: Capabilities,
     /// Paid once, in US cents.
     pub setup_cost_cents: u32,

@@ -9,6 +9,7 @@ pub mod country;
 pub mod e164;
 pub mod endpoint;
 pub mod id;
+pub mod idempotency;
 pub mod invalid;
 pub mod inventory;
 pub mod mode;

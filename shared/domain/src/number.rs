@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Country, E164, EndpointId, NumberId, OrgId, Timestamp, inventory::NumberType, inventory::Slot, secret::Sealed};
+use crate::{
+    Country, E164, EndpointId, NumberId, OrgId, Timestamp,
+    inventory::{Capabilities, NumberType, Slot, as_letters},
+    secret::Sealed,
+};
 
 /// Whether and how a number works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,12 @@ pub struct PhoneNumber {
     pub country: Country,
     /// Its type.
     pub number_type: NumberType,
+    /// A place or area name: goes back to the inventory with the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// What it can carry: likewise.
+    #[serde(with = "as_letters")]
+    pub capabilities: Capabilities,
     /// Whether calls are routed.
     pub status: NumberStatus,
     /// Where it rings.
@@ -112,6 +122,8 @@ impl PhoneNumber {
             e164: slot.e164.clone(),
             country: slot.country,
             number_type: slot.number_type,
+            region: slot.region.clone(),
+            capabilities: slot.capabilities,
             status: NumberStatus::Active,
             endpoint_id: settings.endpoint_id,
             allow_inbound: settings.allow_inbound,
@@ -123,6 +135,26 @@ impl PhoneNumber {
             updated_at: now,
             released_at: None,
         }
+    }
+
+    /// The inventory slot that the number came from and goes back to.
+    #[must_use]
+    pub fn slot(&self) -> Slot {
+        Slot {
+            e164: self.e164.clone(),
+            country: self.country,
+            number_type: self.number_type,
+            region: self.region.clone(),
+            capabilities: self.capabilities,
+            setup_cost_cents: self.setup_cost_cents,
+            monthly_cost_cents: self.monthly_cost_cents,
+        }
+    }
+
+    /// The number after its release: kept for audit, ringing nowhere.
+    #[must_use]
+    pub fn released(self, now: Timestamp) -> Self {
+        Self { status: NumberStatus::Inactive, endpoint_id: None, updated_at: now, released_at: Some(now), ..self }
     }
 }
 

@@ -13,6 +13,8 @@ pub enum SecretKind {
     WebhookSecret,
     /// The generated password of a number's SIP credentials.
     SipPassword,
+    /// An answer that shows a secret, kept for replays of its request.
+    IdempotentAnswer,
 }
 
 impl SecretKind {
@@ -22,6 +24,7 @@ impl SecretKind {
         match self {
             Self::WebhookSecret => "webhook-secret",
             Self::SipPassword => "sip-password",
+            Self::IdempotentAnswer => "idempotent-answer",
         }
     }
 }

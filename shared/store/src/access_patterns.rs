@@ -69,6 +69,7 @@ use domain::{
     api_key::{ApiKey, KeyHash},
     call::CallRecord,
     endpoint::Endpoint,
+    idempotency::RequestKey,
     inventory::{NumberType, Slot},
     number::{Claim, PhoneNumber},
 };
@@ -76,6 +77,7 @@ use domain::{
 use crate::{
     Organization,
     deliveries::{Delivery, DeliveryState},
+    idempotency::KeptRequest,
     keys::{Get, Gsi1, List, Primary, Segment, Shard},
 };
 
@@ -137,6 +139,8 @@ access_patterns! {
     "E1" "one endpoint of an organization"              Get  endpoint       -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#{endpoint}"] (org: OrgId, mode: Mode, endpoint: EndpointId);
     "C1" "one call of an organization"                  Get  call           -> CallRecord    in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#{call}"] (org: OrgId, mode: Mode, shard: Shard, call: CallId);
     "C2" "the calls of one shard of an organization, oldest first" List calls -> CallRecord  in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#"] (org: OrgId, mode: Mode, shard: Shard);
+    "R1" "what became of a request with an idempotency key" Get request     -> KeptRequest   in Primary ["REQUEST#{org}#{mode}#{request}" "REQUEST"] (org: OrgId, mode: Mode, request: RequestKey);
+    "E2" "the endpoints of an organization, oldest first" List endpoints    -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#"] (org: OrgId, mode: Mode);
     "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["DELIVERY#{org}#{mode}#{delivery}" "BODY"] (org: OrgId, mode: Mode, delivery: DeliveryId);
     "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERY#{org}#{mode}#{delivery}" "STATE"] (org: OrgId, mode: Mode, delivery: DeliveryId);
 }

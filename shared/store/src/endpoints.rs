@@ -1,6 +1,6 @@
 //! Endpoints of an organization.
 
-use domain::{EndpointId, NumberId, endpoint::Endpoint};
+use domain::{EndpointId, NumberId, endpoint::Endpoint, number::PhoneNumber};
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
@@ -9,8 +9,9 @@ use crate::{
     error::StoreError,
     expression::SetExpression,
     inventory::built,
-    item::{serde_item, whole},
+    item::{read, serde_item, whole},
     keys::{Keys, Tenant},
+    releases::as_seen,
     table::{Consistency, Created, Table, key_attributes},
     transaction::Outcome,
 };
@@ -22,42 +23,57 @@ serde_item!(Endpoint, "endpoint", Tenant, |endpoint, tenant| Keys::primary(acces
 )));
 
 /// What became of a new endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateEndpoint {
     /// It is there.
-    Done,
+    Done(Box<Endpoint>),
+    /// One with this id was there before: this one.
+    Exists(Box<Endpoint>),
     /// The number that should ring it does not exist or was released.
     NoSuchNumber,
 }
 
+/// How often creating an endpoint for a number is tried when the number changes in between.
+const TRIES: usize = 5;
+
 impl Table {
-    /// Creates an endpoint that no number rings yet.
+    /// Creates an endpoint, and lets a number ring it from the start if one is given, moving that number if need be; all
+    /// or nothing.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be written.
-    pub async fn create_endpoint(&self, tenant: Tenant, endpoint: &Endpoint) -> Result<(), StoreError> {
-        match self.create(endpoint, &tenant).await? {
-            Created::New => Ok(()),
-            Created::Exists(_) => Err(StoreError::Refused("an endpoint with this id exists".to_owned())),
+    /// [`StoreError`] if the table cannot be written, or if the number keeps being changed by others.
+    pub async fn create_endpoint(
+        &self,
+        tenant: Tenant,
+        endpoint: &Endpoint,
+        number: Option<NumberId>,
+    ) -> Result<CreateEndpoint, StoreError> {
+        match number {
+            Some(number) => self.create_endpoint_for(tenant, endpoint, number).await,
+            None => Ok(match self.create(endpoint, &tenant).await? {
+                Created::New => CreateEndpoint::Done(Box::new(endpoint.clone())),
+                Created::Exists(existing) => CreateEndpoint::Exists(Box::new(existing)),
+            }),
         }
     }
 
-    /// Creates an endpoint and lets a number ring it, moving the number if need be; all or nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be written, or if the number is being changed by others.
-    pub async fn create_endpoint_for(&self, tenant: Tenant, endpoint: &Endpoint, number: NumberId) -> Result<CreateEndpoint, StoreError> {
-        for _ in 0..3 {
+    async fn create_endpoint_for(&self, tenant: Tenant, endpoint: &Endpoint, number: NumberId) -> Result<CreateEndpoint, StoreError> {
+        for _ in 0..TRIES {
             let Some(seen) = self.number(tenant, number, Consistency::Strong).await?.filter(|number| number.released_at.is_none()) else {
                 return Ok(CreateEndpoint::NoSuchNumber);
             };
             let counted = Endpoint { phone_numbers_count: 1, ..endpoint.clone() };
             let writes = vec![
                 TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build(),
-                TransactWriteItem::builder().update(self.ring(tenant, endpoint, number, seen.endpoint_id)?).build(),
+                TransactWriteItem::builder().update(self.ring(tenant, endpoint, &seen)?).build(),
             ];
-            if let Outcome::Done = self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
-                return Ok(CreateEndpoint::Done);
+            match self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
+                Outcome::Done => return Ok(CreateEndpoint::Done(Box::new(counted))),
+                Outcome::Refused(reasons) => {
+                    if let Some(existing) = Outcome::failed(&reasons, 0) {
+                        return Ok(CreateEndpoint::Exists(Box::new(read(existing.item.clone().unwrap_or_default())?)));
+                    }
+                }
             }
         }
         Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
@@ -72,23 +88,17 @@ impl Table {
     }
 
     /// Points a number that was seen at one endpoint to a new one.
-    fn ring(&self, tenant: Tenant, endpoint: &Endpoint, number: NumberId, seen: Option<EndpointId>) -> Result<Update, StoreError> {
+    fn ring(&self, tenant: Tenant, endpoint: &Endpoint, seen: &PhoneNumber) -> Result<Update, StoreError> {
         let mut set = SetExpression::default();
         set.set("endpoint_id", AttributeValue::S(endpoint.id.to_string()));
         set.set("updated_at", AttributeValue::S(endpoint.created_at.to_string()));
-        let as_seen = match seen {
-            Some(old) => {
-                set.value(":seen", AttributeValue::S(old.to_string()));
-                "endpoint_id = :seen"
-            }
-            None => "attribute_not_exists(endpoint_id)",
-        };
+        let condition = as_seen(&mut set, seen);
         built(
             Update::builder()
                 .table_name(&*self.name)
-                .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, number))))
+                .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, seen.id))))
                 .update_expression(set.expression())
-                .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(released_at) AND {as_seen}"))
+                .condition_expression(condition)
                 .set_expression_attribute_names(set.names())
                 .set_expression_attribute_values(set.values())
                 .build(),

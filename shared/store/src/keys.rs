@@ -5,7 +5,10 @@
 
 use std::marker::PhantomData;
 
-use domain::{CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, api_key::KeyHash, inventory::NumberType};
+use domain::{
+    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, api_key::KeyHash, idempotency::RequestKey,
+    inventory::NumberType,
+};
 
 /// A value that may stand in a key: its text never contains the separator `#` and is never empty.
 ///
@@ -25,7 +28,7 @@ macro_rules! segments {
     )*};
 }
 
-segments!(OrgId, Mode, NumberId, EndpointId, KeyId, CallId, DeliveryId, Country, E164, KeyHash);
+segments!(OrgId, Mode, NumberId, EndpointId, KeyId, CallId, DeliveryId, Country, E164, KeyHash, RequestKey);
 
 impl Segment for NumberType {
     fn segment(&self) -> String {

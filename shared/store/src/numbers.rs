@@ -20,6 +20,7 @@ use crate::{
     inventory::built,
     item::{read, serde_item, whole},
     keys::{Keys, Tenant},
+    releases::as_seen,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
 };
@@ -219,23 +220,13 @@ impl Table {
             Some(endpoint) => set.set("endpoint_id", AttributeValue::S(endpoint.to_string())),
             None => set.remove("endpoint_id"),
         }
-        let as_seen = match seen.endpoint_id {
-            Some(endpoint) => {
-                set.value(":seen", AttributeValue::S(endpoint.to_string()));
-                "endpoint_id = :seen"
-            }
-            None => "attribute_not_exists(endpoint_id)",
-        };
-        // Two changes of other settings may pass each other; the version of what is answered is the instant.
-        set.value(":before", AttributeValue::S(seen.updated_at.to_string()));
+        let condition = as_seen(&mut set, seen);
         built(
             Update::builder()
                 .table_name(&*self.name)
                 .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, seen.id))))
                 .update_expression(set.expression())
-                .condition_expression(format!(
-                    "attribute_exists(pk) AND attribute_not_exists(released_at) AND updated_at = :before AND {as_seen}"
-                ))
+                .condition_expression(condition)
                 .set_expression_attribute_names(set.names())
                 .set_expression_attribute_values(set.values())
                 .build(),

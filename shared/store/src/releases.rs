@@ -1,0 +1,138 @@
+//! Numbers given back: the record goes or stays for audit, the claim goes, the slot is on offer again, all at once.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use domain::{
+    NumberId, Timestamp,
+    number::{NumberSource, PhoneNumber},
+};
+
+use crate::{
+    access_patterns,
+    error::StoreError,
+    expression::SetExpression,
+    inventory::built,
+    item::whole,
+    keys::{Get, Tenant},
+    table::{Consistency, Table, key_attributes},
+    transaction::Outcome,
+};
+
+/// What becomes of the record of a number that is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// It is kept for audit, inactive.
+    Keep,
+    /// It is removed.
+    Remove,
+}
+
+/// How often a release is tried anew when the number changed in between.
+const TRIES: usize = 5;
+
+impl Table {
+    /// Gives a number back. Its slot is on offer again with the price the number was bought at.
+    ///
+    /// The number as it is afterwards (or was, if it is removed); `None` if there is none. Keeping a number that was
+    /// released before changes nothing; removing one removes its record and never touches the slot again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written, or if the number keeps being changed by others.
+    pub async fn release_number(
+        &self,
+        tenant: Tenant,
+        id: NumberId,
+        release: Release,
+        now: Timestamp,
+    ) -> Result<Option<PhoneNumber>, StoreError> {
+        for _ in 0..TRIES {
+            let Some(seen) = self.number(tenant, id, Consistency::Strong).await? else { return Ok(None) };
+            if seen.released_at.is_some() && release == Release::Keep {
+                return Ok(Some(seen));
+            }
+            let outcome = if seen.released_at.is_some() {
+                self.transact(vec![self.remove_record(tenant, &seen)?]).await?
+            } else {
+                self.transact_leaving(tenant, self.give_back(tenant, &seen, release, now)?, seen.endpoint_id).await?
+            };
+            if let Outcome::Done = outcome {
+                return Ok(Some(if seen.released_at.is_some() { seen } else { seen.released(now) }));
+            }
+        }
+        Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
+    }
+
+    fn give_back(
+        &self,
+        tenant: Tenant,
+        seen: &PhoneNumber,
+        release: Release,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let record = match release {
+            Release::Keep => self.keep_record(tenant, seen, now)?,
+            Release::Remove => self.remove_record(tenant, seen)?,
+        };
+        let claim = Delete::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::claim(tenant.mode, &seen.e164))))
+            .condition_expression("number_id = :id")
+            .expression_attribute_values(":id", AttributeValue::S(seen.id.to_string()))
+            .build();
+        let mut writes = vec![record, TransactWriteItem::builder().delete(built(claim)?).build()];
+        if seen.source == NumberSource::Inventory {
+            let slot = Put::builder().table_name(&*self.name).set_item(Some(whole(&seen.slot(), &tenant.mode)?)).build();
+            writes.push(TransactWriteItem::builder().put(built(slot)?).build());
+        }
+        Ok(writes)
+    }
+
+    fn keep_record(&self, tenant: Tenant, seen: &PhoneNumber, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
+        let released = seen.clone().released(now);
+        let mut set = SetExpression::default();
+        set.set("status", AttributeValue::S(released.status.as_str().to_owned()));
+        set.set("updated_at", AttributeValue::S(now.to_string()));
+        set.set("released_at", AttributeValue::S(now.to_string()));
+        set.remove("endpoint_id");
+        let condition = as_seen(&mut set, seen);
+        let update = Update::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&number_key(tenant, seen.id))))
+            .update_expression(set.expression())
+            .condition_expression(condition)
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .build();
+        Ok(TransactWriteItem::builder().update(built(update)?).build())
+    }
+
+    fn remove_record(&self, tenant: Tenant, seen: &PhoneNumber) -> Result<TransactWriteItem, StoreError> {
+        let mut set = SetExpression::default();
+        let condition = as_seen(&mut set, seen);
+        let delete = Delete::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&number_key(tenant, seen.id))))
+            .condition_expression(condition)
+            .set_expression_attribute_values(set.values())
+            .build();
+        Ok(TransactWriteItem::builder().delete(built(delete)?).build())
+    }
+}
+
+fn number_key(tenant: Tenant, id: NumberId) -> Get<PhoneNumber> {
+    access_patterns::number(tenant.org, tenant.mode, id)
+}
+
+/// The condition that a number did not change since it was read: neither its settings, nor its endpoint, nor its
+/// release.
+pub(crate) fn as_seen(set: &mut SetExpression, seen: &PhoneNumber) -> String {
+    set.value(":before", AttributeValue::S(seen.updated_at.to_string()));
+    let endpoint = match seen.endpoint_id {
+        Some(endpoint) => {
+            set.value(":seen", AttributeValue::S(endpoint.to_string()));
+            "endpoint_id = :seen"
+        }
+        None => "attribute_not_exists(endpoint_id)",
+    };
+    let release = if seen.released_at.is_some() { "attribute_exists" } else { "attribute_not_exists" };
+    format!("attribute_exists(pk) AND updated_at = :before AND {release}(released_at) AND {endpoint}")
+}
