@@ -94,10 +94,11 @@ async fn call_events_answers_its_events() {
     for case in cases("call-events") {
         let local = table().await;
         own_number(&local.table).await;
-        let ((work, _), (dead, dead_url)) = (queue(&sqs, "work").await, queue(&sqs, "dead").await);
+        let ((work, work_url), (dead, dead_url)) = (queue(&sqs, "work").await, queue(&sqs, "dead").await);
         let function = call_events::CallEvents::new(local.table.clone(), work, dead, Clock::System);
         let answer = function.handle(sqs_event(&case)).await;
-        check_sqs(&case, serde_json::to_value(answer).unwrap(), dead_letters(&sqs, &dead_url).await);
+        check_sqs(&case, serde_json::to_value(answer).unwrap(), waiting(&sqs, &dead_url).await);
+        assert_eq!(Some(waiting(&sqs, &work_url).await as u64), case.answer["webhooks"].as_u64(), "{}", case.name);
     }
 }
 
@@ -113,7 +114,7 @@ async fn webhook_delivery_answers_its_events() {
             webhook_delivery::WebhookDelivery::new(local.table.clone(), vault.clone(), retries, dead, Clock::System, Loopback::Refused)
                 .unwrap();
         let answer = function.handle(sqs_event(&case)).await;
-        check_sqs(&case, serde_json::to_value(answer).unwrap(), dead_letters(&sqs, &dead_url).await);
+        check_sqs(&case, serde_json::to_value(answer).unwrap(), waiting(&sqs, &dead_url).await);
     }
 }
 
@@ -155,11 +156,14 @@ fn sqs_event(case: &Case) -> SqsEvent {
 
 async fn own_number(table: &Table) {
     let tenant = store::Tenant { org: ORGANIZATION.parse().unwrap(), mode: Mode::Live };
-    let (number, claim) = fixture::purchase(tenant, &fixture::slot(1), None);
+    let endpoint = fixture::endpoint();
+    table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+    let (number, claim) = fixture::purchase(tenant, &fixture::slot(1), Some(endpoint.id));
     table.buy_number(tenant, &fixture::slot(1), &number, &claim).await.unwrap();
 }
 
-async fn dead_letters(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
+/// How many messages lie in a queue, up to ten.
+async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
     sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap().messages().len()
 }
 

@@ -12,3 +12,4 @@ mod purchases;
 mod releases;
 mod template;
 mod vault;
+mod webhook_delivery;

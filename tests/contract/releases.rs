@@ -87,7 +87,8 @@ async fn releasing_while_attaching_and_importing_leaves_one_truth() {
         let importing = join_all((0..10).map(|_| table.import_slot(Mode::Live, &slot)));
         let ((attached, released), imported) = join(join(attaching, releasing), importing).await;
         assert!(released.iter().any(|released| matches!(released, Ok(Some(_)))));
-        assert!(attached.len() + imported.len() == 20);
+        assert!(attached.iter().all(|attached| !matches!(attached, Ok(Updated::NoSuchEndpoint))));
+        assert!(imported.iter().all(Result::is_ok));
         let number = table.number(tenant, id, Consistency::Strong).await.unwrap();
         assert!(number.is_none_or(|number| number.released_at.is_some() && number.endpoint_id.is_none()));
         assert_eq!(table.claim(Mode::Live, &slot.e164, Consistency::Strong).await.unwrap(), None);

@@ -40,7 +40,12 @@ async fn another_organizations_key_gets_404_for_every_id() {
     assert_eq!(stranger.post("/v1/phone-numbers", order).await.code(), "ENDPOINT_NOT_FOUND");
     let theirs = json!({"name": "E", "type": "webhook", "url": "https://hooks.example.com/x", "phone_number_id": line.number["id"]});
     assert_eq!(stranger.post("/v1/endpoints", theirs).await.code(), "NOT_FOUND");
-    for list in ["/v1/phone-numbers?envelope=true", "/v1/calls"] {
+    assert_eq!(stranger.patch(&paths[1], json!({"name": "mine"})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.post(&format!("{}/rotate-secret", paths[1]), json!({})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.delete(&paths[0]).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.delete(&paths[1]).await.code(), "NOT_FOUND");
+    world.client.get(&paths[1]).await.expect(200);
+    for list in ["/v1/phone-numbers?envelope=true", "/v1/endpoints?envelope=true", "/v1/calls"] {
         assert_eq!(stranger.get(list).await.expect(200)["total"], 0);
     }
 }
@@ -59,7 +64,12 @@ async fn every_route_needs_a_key_and_its_scope() {
         (Method::POST, "/v1/phone-numbers".to_owned()),
         (Method::GET, format!("/v1/phone-numbers/{id}")),
         (Method::PATCH, format!("/v1/phone-numbers/{id}")),
+        (Method::DELETE, format!("/v1/phone-numbers/{id}")),
+        (Method::GET, "/v1/endpoints".to_owned()),
         (Method::POST, "/v1/endpoints".to_owned()),
+        (Method::PATCH, format!("/v1/endpoints/{id}")),
+        (Method::DELETE, format!("/v1/endpoints/{id}")),
+        (Method::POST, format!("/v1/endpoints/{id}/rotate-secret")),
         (Method::GET, format!("/v1/endpoints/{id}")),
         (Method::GET, "/v1/calls".to_owned()),
         (Method::GET, format!("/v1/calls/{id}")),

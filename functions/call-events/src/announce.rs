@@ -32,7 +32,8 @@ impl CallEvents {
         self.deliveries.send_all(&messages).await.map_err(Failure::retry)
     }
 
-    async fn endpoint(&self, tenant: Tenant, id: EndpointId) -> Result<Option<Arc<Endpoint>>, Failure> {
+    /// An endpoint of the organization, remembered for a moment.
+    pub(crate) async fn endpoint(&self, tenant: Tenant, id: EndpointId) -> Result<Option<Arc<Endpoint>>, Failure> {
         let now = self.clock.now();
         if let Some(endpoint) = self.endpoints.get(&(tenant, id), now) {
             return Ok(Some(endpoint));

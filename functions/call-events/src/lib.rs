@@ -22,7 +22,7 @@ use queue::{
 };
 use route::Found;
 use runtime::{Clock, Recent, aws::Environment, env};
-use store::{EventWrite, RecordedEvent, Table, Tenant};
+use store::{EventWrite, RecordedEvent, StoreError, Table, Tenant};
 
 /// How long a process believes what it read of an endpoint: its event filter and status change that much later.
 const ENDPOINT_AGE_MILLIS: i64 = 30_000;
@@ -90,16 +90,24 @@ impl CallEvents {
             }
         };
         let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
-        match written.map_err(Failure::retry)? {
+        match written.map_err(failure)? {
             RecordedEvent::Stored(call) => Ok(call),
             RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
         }
     }
 
     async fn write(&self, tenant: Tenant, message: &CallEventMessage, how: EventWrite) -> Result<Option<CallRecord>, Failure> {
-        match self.table.record_event(tenant, message.call_id, &message.event, None, how).await.map_err(Failure::retry)? {
+        match self.table.record_event(tenant, message.call_id, &message.event, None, how).await.map_err(failure)? {
             RecordedEvent::Stored(call) => Ok(Some(call)),
             RecordedEvent::NotRouted => Ok(None),
         }
+    }
+}
+
+/// A record that has grown too large takes no further event; anything else may pass.
+fn failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::TooLarge => Failure::never("the call's record would be larger than an item may be"),
+        other => Failure::retry(other),
     }
 }

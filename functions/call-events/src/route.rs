@@ -1,8 +1,12 @@
 //! Where a call belongs: the organization's number it came to or was placed with, and what that number rings.
+//!
+//! A route is kept for ever, so no bad answer rests on a read that may be a moment old: what is not there, not the
+//! organization's, or rings nothing is looked at once more as it is now.
 
 use domain::{
-    E164, NumberId,
+    E164, EndpointId, NumberId,
     call::{CallEvent, Direction, Parties, Route},
+    number::PhoneNumber,
 };
 use queue::batch::Failure;
 use store::{Consistency, Tenant};
@@ -15,38 +19,74 @@ pub(crate) enum Found {
     Route(Route),
     /// The event names no number: another one will.
     NotTold,
-    /// The event names a number that is not the organization's, with the words for the operator.
+    /// The event names what is not the organization's, with the words for the operator.
     Nothing(String),
 }
 
 impl CallEvents {
     /// Finds the route that an event tells: by the number's id if it has one, else by the number itself.
     pub(crate) async fn find_route(&self, tenant: Tenant, event: &CallEvent) -> Result<Found, Failure> {
-        let number_id = match event.parties.phone_number_id {
-            Some(id) => id,
-            None => match self.owned(tenant, &event.parties).await? {
-                Ok(id) => id,
+        let number = match event.parties.phone_number_id {
+            Some(id) => self.number(tenant, id).await?,
+            None => match self.by_parties(tenant, &event.parties).await? {
+                Ok(id) => self.number(tenant, id).await?,
                 Err(found) => return Ok(found),
             },
         };
-        let number = self.table.number(tenant, number_id, Consistency::EventualIfThere).await.map_err(Failure::retry)?;
         let Some(number) = number else {
-            return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no number {number_id} in {} mode", tenant.mode)));
+            return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no such number in {} mode", tenant.mode)));
         };
-        let endpoint_id = event.parties.endpoint_id.or(number.endpoint_id);
-        Ok(Found::Route(Route { number_id, endpoint_id, found_by: event.id.clone() }))
+        if let Some(told) = event.parties.endpoint_id
+            && self.endpoint(tenant, told).await?.is_none()
+        {
+            return Ok(Found::Nothing(format!("data.endpoint_id: the organization has no such endpoint in {} mode", tenant.mode)));
+        }
+        let endpoint_id: Option<EndpointId> = event.parties.endpoint_id.or(number.endpoint_id);
+        Ok(Found::Route(Route { number_id: number.id, endpoint_id, found_by: event.id.clone() }))
     }
 
-    /// The organization's number by who owns the called (inbound) or calling (outbound) number.
-    async fn owned(&self, tenant: Tenant, parties: &Parties) -> Result<Result<NumberId, Found>, Failure> {
-        let (field, own) = match parties.direction {
-            Some(Direction::Outbound) => ("from_number", &parties.from_number),
-            Some(Direction::Inbound) | None => ("to_number", &parties.to_number),
+    /// A number of the organization that was not released.
+    async fn number(&self, tenant: Tenant, id: NumberId) -> Result<Option<PhoneNumber>, Failure> {
+        let read = async |consistency| self.table.number(tenant, id, consistency).await.map_err(Failure::retry);
+        let mut number = read(Consistency::Eventual).await?;
+        if number.as_ref().is_none_or(|number| number.endpoint_id.is_none()) {
+            number = read(Consistency::Strong).await?;
+        }
+        Ok(number.filter(|number| number.released_at.is_none()))
+    }
+
+    /// The organization's number among the parties: the called one of an inbound call, the calling one of an outbound
+    /// call, and whichever it owns of a call whose direction is not told.
+    async fn by_parties(&self, tenant: Tenant, parties: &Parties) -> Result<Result<NumberId, Found>, Failure> {
+        let (to, from) = (("to_number", &parties.to_number), ("from_number", &parties.from_number));
+        let candidates = match parties.direction {
+            Some(Direction::Inbound) => vec![to],
+            Some(Direction::Outbound) => vec![from],
+            None => vec![to, from],
         };
-        let Some(own) = own else { return Ok(Err(Found::NotTold)) };
-        let nothing = || Found::Nothing(format!("data.{field}: the organization does not own this number in {} mode", tenant.mode));
-        let Ok(e164) = own.parse::<E164>() else { return Ok(Err(nothing())) };
-        let claim = self.table.claim(tenant.mode, &e164, Consistency::EventualIfThere).await.map_err(Failure::retry)?;
-        Ok(claim.filter(|claim| claim.organization_id == tenant.org).map(|claim| claim.number_id).ok_or_else(nothing))
+        for (_, number) in &candidates {
+            if let Some(e164) = number.as_ref().and_then(|number| number.parse::<E164>().ok())
+                && let Some(id) = self.owned(tenant, &e164).await?
+            {
+                return Ok(Ok(id));
+            }
+        }
+        Ok(Err(match (parties.direction, candidates.first()) {
+            (Some(_), Some((field, Some(_)))) => {
+                Found::Nothing(format!("data.{field}: the organization does not own this number in {} mode", tenant.mode))
+            }
+            _ => Found::NotTold,
+        }))
+    }
+
+    /// The organization's record of an E.164 number, if it owns the number.
+    async fn owned(&self, tenant: Tenant, e164: &E164) -> Result<Option<NumberId>, Failure> {
+        for consistency in [Consistency::Eventual, Consistency::Strong] {
+            let claim = self.table.claim(tenant.mode, e164, consistency).await.map_err(Failure::retry)?;
+            if let Some(claim) = claim.filter(|claim| claim.organization_id == tenant.org) {
+                return Ok(Some(claim.number_id));
+            }
+        }
+        Ok(None)
     }
 }

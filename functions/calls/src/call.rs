@@ -1,10 +1,7 @@
 //! One call, and the first page of the list.
 
-use api::{Caller, Page, Problem, Query};
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use api::{Caller, Page, PathId, Problem, Query};
+use axum::{Json, extract::State};
 use domain::{CallId, scope::Scope, wire};
 use serde::Serialize;
 
@@ -60,7 +57,7 @@ pub(crate) async fn list_calls(State(state): State<crate::State>, caller: Caller
 pub(crate) async fn get_call(
     State(state): State<crate::State>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<wire::CallDetail>, Problem> {
     caller.require(Scope::CallsRead)?;
     let id: CallId = id.parse().map_err(|_| not_found())?;

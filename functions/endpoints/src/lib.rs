@@ -1,8 +1,12 @@
-//! Endpoints: what numbers ring. Today webhooks; what is asked of other types is refused with a clear word.
+//! Endpoints: what numbers ring.
 
-mod endpoint;
+mod change;
+mod create;
+mod read;
+mod secrets;
+mod settings;
 
-use api::{Gate, Idempotency};
+use api::{Caller, Gate, Idempotency};
 use axum::{
     Router,
     extract::FromRef,
@@ -41,6 +45,11 @@ impl State {
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         Ok(Self::new(table, vault, Clock::System, loopback))
     }
+
+    /// The secrets of the caller's endpoints.
+    fn secrets(&self, caller: &Caller) -> secrets::Secrets<'_> {
+        secrets::Secrets { vault: &self.vault, tenant: caller.tenant, now: self.clock.now() }
+    }
 }
 
 impl FromRef<State> for Gate {
@@ -53,8 +62,9 @@ impl FromRef<State> for Gate {
 pub fn app(state: State) -> Router {
     let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
     let routes = Router::new()
-        .route("/endpoints", post(endpoint::create_endpoint))
-        .route("/endpoints/{id}", get(endpoint::get_endpoint))
+        .route("/endpoints", get(read::list_endpoints).post(create::create_endpoint))
+        .route("/endpoints/{id}", get(read::get_endpoint).patch(change::update_endpoint).delete(change::delete_endpoint))
+        .route("/endpoints/{id}/rotate-secret", post(change::rotate_secret))
         .with_state(state);
     api::app(routes, Some(idempotency))
 }

@@ -1,10 +1,9 @@
 //! Lists: the organization's numbers, and the numbers it can buy.
 
-use api::{Caller, Page, Problem, Query};
+use api::{Caller, Listed, Page, Problem, Query};
 use axum::{
-    Json,
     extract::{OriginalUri, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use domain::{
     Country, EndpointId, Invalid,
@@ -13,12 +12,9 @@ use domain::{
     scope::Scope,
     wire,
 };
-use http::{HeaderName, HeaderValue, header};
-use serde::Serialize;
-use serde_json::{Value, json};
 
 const DEFAULT_LIMIT: u64 = 20;
-const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+const NAME: &str = "phone_numbers";
 
 /// `GET /phone-numbers`: `action=assigned` (the organization's own) or `action=available` (what can be bought).
 pub(crate) async fn list_numbers(state: State<crate::State>, caller: Caller, uri: OriginalUri, query: Query) -> Result<Response, Problem> {
@@ -31,16 +27,15 @@ pub(crate) async fn list_numbers(state: State<crate::State>, caller: Caller, uri
 
 async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: OriginalUri, mut query: Query) -> Result<Response, Problem> {
     caller.require(Scope::NumbersRead)?;
+    refuse_cursor(&mut query);
     let filter = Filter::read(&mut query);
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     let envelope = query.switch("envelope");
     query.finish()?;
     let mut numbers = state.table.numbers(caller.tenant).await?;
     numbers.retain(|number| filter.takes(number));
-    let total = numbers.len();
-    let items: Vec<wire::Number> =
-        page.of(numbers).into_iter().map(|number| wire::Number::new(number, caller.tenant.org, &state.sip_domain)).collect();
-    Ok(listed(&items, total, page, envelope, &uri))
+    let show = |number| wire::Number::new(number, caller.tenant.org, &state.sip_domain);
+    Ok(Listed { name: NAME, page, envelope, uri }.answer(numbers, show))
 }
 
 /// `GET /phone-numbers/available`: what can be bought in a country, by number.
@@ -51,9 +46,10 @@ pub(crate) async fn list_available(
     mut query: Query,
 ) -> Result<Response, Problem> {
     caller.require(Scope::NumbersRead)?;
+    refuse_cursor(&mut query);
     let country: Option<Country> = query.parsed("country");
     if !query.has("country") {
-        query.fault("country", "is required");
+        query.missing("country");
     }
     let number_type: Option<NumberType> = query.parsed("type");
     let page = Page::read(&mut query, DEFAULT_LIMIT);
@@ -61,9 +57,7 @@ pub(crate) async fn list_available(
     query.finish()?;
     let Some(country) = country else { return Err(Problem::internal("a country passed as missing")) };
     let slots = state.table.available(caller.tenant.mode, country, number_type).await?;
-    let total = slots.len();
-    let items: Vec<wire::AvailableNumber> = page.of(slots).into_iter().map(Into::into).collect();
-    Ok(listed(&items, total, page, envelope, &uri))
+    Ok(Listed { name: NAME, page, envelope, uri }.answer(slots, wire::AvailableNumber::from))
 }
 
 /// What an assigned list is narrowed to.
@@ -95,27 +89,9 @@ impl Filter {
     }
 }
 
-/// A bare array with the total and the next page in headers, or the same in an envelope.
-fn listed<T: Serialize>(items: &[T], total: usize, page: Page, envelope: bool, uri: &OriginalUri) -> Response {
-    let body = if envelope {
-        json!({"phone_numbers": items, "total": total, "limit": page.limit, "offset": page.offset, "next_cursor": Value::Null})
-    } else {
-        json!(items)
-    };
-    let mut response = Json(body).into_response();
-    response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
-    let next = page.offset + page.limit;
-    if next < total {
-        let link = format!("<{}?{}>; rel=\"next\"", uri.path(), with_offset(uri.query().unwrap_or_default(), next));
-        if let Ok(value) = HeaderValue::from_str(&link) {
-            response.headers_mut().insert(header::LINK, value);
-        }
+/// A list that ignored a cursor would show its first page for ever.
+fn refuse_cursor(query: &mut Query) {
+    if query.has("cursor") {
+        query.fault("cursor", "is not supported: use limit and offset");
     }
-    response
-}
-
-/// The same query, at another offset.
-fn with_offset(query: &str, offset: usize) -> String {
-    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "offset" && name != "page");
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("offset", &offset.to_string()).finish()
 }

@@ -1,10 +1,7 @@
 //! One number: read and changed.
 
-use api::{Caller, Code, JsonBody, Problem, Query};
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use api::{Caller, Code, JsonBody, PathId, Problem, Query};
+use axum::{Json, extract::State};
 use domain::{
     E164, NumberId,
     number::{NumberChange, NumberStatus, PhoneNumber},
@@ -24,7 +21,7 @@ const SIP_PORT: u16 = 5061;
 pub(crate) async fn get_number(
     State(state): State<crate::State>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<wire::NumberDetail>, Problem> {
     caller.require(Scope::NumbersRead)?;
     let number = state.table.number(caller.tenant, parse(&id)?, Consistency::Strong).await?.ok_or_else(not_found)?;
@@ -39,7 +36,7 @@ pub(crate) async fn get_number(
 pub(crate) async fn update_number(
     State(state): State<crate::State>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::Number>, Problem> {
     caller.require(Scope::NumbersWrite)?;
@@ -76,7 +73,7 @@ pub(crate) struct Released {
 pub(crate) async fn release_number(
     State(state): State<crate::State>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     mut query: Query,
 ) -> Result<Json<Released>, Problem> {
     caller.require(Scope::NumbersWrite)?;
@@ -95,7 +92,11 @@ pub(crate) async fn release_number(
 
 async fn endpoint(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::EndpointSummary>, Problem> {
     let Some(id) = number.endpoint_id else { return Ok(None) };
-    Ok(state.table.endpoint(caller.tenant, id, Consistency::EventualIfThere).await?.map(Into::into))
+    Ok(state
+        .table
+        .endpoint(caller.tenant, id, Consistency::EventualIfThere)
+        .await?
+        .map(|endpoint| wire::EndpointSummary::new(endpoint, &number.e164)))
 }
 
 /// The SIP credentials, with the password for those who may change the number. They lie with the claim, so a released

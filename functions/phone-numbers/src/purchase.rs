@@ -87,7 +87,8 @@ fn by_id(fields: &mut Fields) -> Result<Option<SlotAddress>, Problem> {
 
 fn by_number(fields: &mut Fields) -> Result<Option<SlotAddress>, Problem> {
     if !["e164", "country", "type"].iter().any(|field| fields.has(field)) {
-        return Err(Problem::new(Code::MissingFields, "inventory_id is required, or e164, country and type"));
+        fields.missing("inventory_id");
+        fields.finish()?;
     }
     let e164: Option<E164> = required(fields, "e164");
     let country: Option<Country> = required(fields, "country");

@@ -21,7 +21,7 @@ use vault::Vault;
 use webhooks::{
     client::{Attempt, Outcome, WebhookClient},
     guard::Loopback,
-    schedule::{self, MAX_QUEUE_DELAY_SECONDS, Next},
+    schedule::{self, MAX_QUEUE_DELAY_SECONDS, Next, RETRY_SECONDS},
     sign::Signatures,
 };
 
@@ -104,19 +104,24 @@ impl WebhookDelivery {
             tracing::info!(delivery_id = %message.delivery_id, "the receiver is gone or inactive");
             return Ok(());
         };
-        let Some(delivery) = self.pending(tenant, &message).await? else { return Ok(()) };
+        let delivery = match self.pending(tenant, &message).await? {
+            Pending::Due(delivery) => delivery,
+            Pending::Attempted(delivery) => return self.retry_after_crash(message, delivery).await,
+            Pending::Over => return Ok(()),
+        };
         let at = self.clock.now();
         let attempt = self.send(&receiver, &delivery, at).await;
-        let next = self.next(message.attempt, &attempt);
+        let next = next(message.attempt, &attempt);
         self.record(tenant, &delivery, message.attempt, (at, &attempt), next).await?;
         match next {
             Next::RetryIn(seconds) => self.retry(message, delivery, seconds).await,
-            Next::Delivered | Next::Dead | Next::Disabled => Ok(()),
+            Next::Disabled => self.switch_off(tenant, message.endpoint_id).await,
+            Next::Delivered | Next::Dead => Ok(()),
         }
     }
 
-    /// The delivery with its frozen body; `None` if the receiver took it before or it is given up.
-    async fn pending(&self, tenant: Tenant, message: &DeliveryMessage) -> Result<Option<Delivery>, Failure> {
+    /// What is to be done for a message: the body is frozen, and what is known of the delivery decides.
+    async fn pending(&self, tenant: Tenant, message: &DeliveryMessage) -> Result<Pending, Failure> {
         let now = self.clock.now();
         let mut delivery = Delivery {
             id: message.delivery_id,
@@ -130,30 +135,39 @@ impl WebhookDelivery {
         // A retry carries the frozen body itself.
         if message.attempt == 1 {
             match self.table.freeze_delivery(tenant, &delivery).await.map_err(Failure::retry)? {
-                Frozen::First => return Ok(Some(delivery)),
+                Frozen::First => return Ok(Pending::Due(delivery)),
                 Frozen::Before(frozen) => delivery = *frozen,
             }
         }
         let state = self.table.delivery_state(tenant, delivery.id).await.map_err(Failure::retry)?;
-        let over = state.is_some_and(|state| matches!(state.status, DeliveryStatus::Delivered | DeliveryStatus::Dead));
-        Ok((!over).then_some(delivery))
+        Ok(match state {
+            Some(state) if matches!(state.status, DeliveryStatus::Delivered | DeliveryStatus::Dead) => Pending::Over,
+            Some(state) if state.attempts.contains_key(&(message.attempt + 1)) => Pending::Over,
+            Some(state) if state.attempts.contains_key(&message.attempt) => Pending::Attempted(delivery),
+            _ => Pending::Due(delivery),
+        })
+    }
+
+    /// This attempt was made and recorded, and failed; whether the next one was queued before a crash is not known.
+    /// Queueing it again costs a message at most: whoever of the two comes second finds the attempt recorded.
+    async fn retry_after_crash(&self, message: DeliveryMessage, delivery: Delivery) -> Result<(), Failure> {
+        match step(message.attempt) {
+            Some(seconds) => self.retry(message, delivery, seconds).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A receiver that answered 410 wants no more of anything.
+    async fn switch_off(&self, tenant: Tenant, endpoint: EndpointId) -> Result<(), Failure> {
+        self.table.fail_endpoint(tenant, endpoint, "the receiver answered 410 Gone", self.clock.now()).await.map_err(Failure::retry)?;
+        self.receivers.forget(&(tenant, endpoint));
+        Ok(())
     }
 
     async fn send(&self, receiver: &Receiver, delivery: &Delivery, at: Timestamp) -> Attempt {
         let id = format!("{}{}", domain::DeliveryId::PREFIX, delivery.id);
-        let signatures = Signatures::new(&id, at, delivery.body.as_bytes(), &receiver.secret, None);
+        let signatures = Signatures::new(&id, at, delivery.body.as_bytes(), &receiver.secret, receiver.previous(at));
         self.client.post(&receiver.url, &signatures.headers(), delivery.body.clone().into()).await
-    }
-
-    /// What follows the attempt. What is due later than SQS can carry is given up.
-    fn next(&self, attempt_number: u32, attempt: &Attempt) -> Next {
-        match schedule::after(attempt_number, &attempt.outcome, attempt.retry_after_seconds) {
-            Next::RetryIn(seconds) => {
-                let seconds = schedule::jittered(seconds, u32::from_be_bytes(random::bytes()));
-                if seconds > MAX_QUEUE_DELAY_SECONDS { Next::Dead } else { Next::RetryIn(seconds) }
-            }
-            other => other,
-        }
     }
 
     async fn record(
@@ -186,5 +200,34 @@ impl WebhookDelivery {
         let delay_seconds = u16::try_from(seconds).unwrap_or(u16::MAX);
         let body = next.to_json().map_err(Failure::retry)?;
         self.retries.send_all(&[OutMessage { body, delay_seconds, group }]).await.map_err(Failure::retry)
+    }
+}
+
+/// What is to be done for a message.
+enum Pending {
+    /// An attempt.
+    Due(Delivery),
+    /// Nothing but queueing the next attempt: this one was made and failed.
+    Attempted(Delivery),
+    /// Nothing: the receiver took it, it was given up, or a later attempt was made.
+    Over,
+}
+
+/// Our own schedule's wait after an attempt, in seconds; `None` where it goes beyond what SQS carries.
+fn step(attempt: u32) -> Option<u32> {
+    let at = usize::try_from(attempt.saturating_sub(1)).ok()?;
+    RETRY_SECONDS.get(at).copied().filter(|seconds| *seconds <= MAX_QUEUE_DELAY_SECONDS)
+}
+
+/// What follows an attempt. A wait that the receiver asked for is cut to what SQS carries; where our own schedule goes
+/// beyond that, the delivery is given up.
+fn next(number: u32, attempt: &Attempt) -> Next {
+    match schedule::after(number, &attempt.outcome, attempt.retry_after_seconds) {
+        Next::RetryIn(_) if step(number).is_none() => Next::Dead,
+        Next::RetryIn(seconds) => {
+            let jittered = schedule::jittered(seconds, u32::from_be_bytes(random::bytes()));
+            Next::RetryIn(jittered.min(MAX_QUEUE_DELAY_SECONDS))
+        }
+        other => other,
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::{
-    EndpointId,
+    EndpointId, Timestamp,
     endpoint::{Endpoint, EndpointStatus},
-    secret::{SecretKind, SecretPlace},
+    secret::{Sealed, SecretKind, SecretPlace},
 };
 use queue::batch::Failure;
 use secrecy::ExposeSecret as _;
@@ -19,6 +19,15 @@ use crate::WebhookDelivery;
 pub(crate) struct Receiver {
     pub(crate) url: WebhookUrl,
     pub(crate) secret: SigningSecret,
+    /// The secret before the last rotation, and until when it signs too.
+    previous: Option<(SigningSecret, Timestamp)>,
+}
+
+impl Receiver {
+    /// The secret before the last rotation, while it keeps signing.
+    pub(crate) fn previous(&self, now: Timestamp) -> Option<&SigningSecret> {
+        self.previous.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret)
+    }
 }
 
 impl WebhookDelivery {
@@ -36,11 +45,19 @@ impl WebhookDelivery {
     }
 
     async fn open(&self, tenant: Tenant, endpoint: Endpoint) -> Result<Receiver, Failure> {
-        let url = WebhookUrl::parse(&endpoint.url, self.loopback).map_err(Failure::retry)?;
-        let sealed = endpoint.secret.ok_or_else(|| Failure::retry("the endpoint has no signing secret"))?;
-        let place = SecretPlace { org: tenant.org, mode: tenant.mode, kind: SecretKind::WebhookSecret, id: endpoint.id.as_uuid() };
-        let text = self.vault.open(&place, &sealed, self.clock.now()).await.map_err(Failure::retry)?;
-        let secret = SigningSecret::parse(text.expose_secret()).map_err(Failure::retry)?;
-        Ok(Receiver { url, secret })
+        let url = WebhookUrl::parse(&endpoint.url(None), self.loopback).map_err(Failure::retry)?;
+        let current = endpoint.secret.as_ref().ok_or_else(|| Failure::retry("the endpoint has no signing secret"))?;
+        let secret = self.signing(tenant, endpoint.id, current).await?;
+        let previous = match (endpoint.previous_secret(self.clock.now()), endpoint.previous_until) {
+            (Some(sealed), Some(until)) => Some((self.signing(tenant, endpoint.id, sealed).await?, until)),
+            _ => None,
+        };
+        Ok(Receiver { url, secret, previous })
+    }
+
+    async fn signing(&self, tenant: Tenant, endpoint: EndpointId, sealed: &Sealed) -> Result<SigningSecret, Failure> {
+        let place = SecretPlace { org: tenant.org, mode: tenant.mode, kind: SecretKind::WebhookSecret, id: endpoint.as_uuid() };
+        let text = self.vault.open(&place, sealed, self.clock.now()).await.map_err(Failure::retry)?;
+        SigningSecret::parse(text.expose_secret()).map_err(Failure::retry)
     }
 }

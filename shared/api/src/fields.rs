@@ -154,6 +154,26 @@ impl Fields {
         self.parsed(field).map(Some)
     }
 
+    /// Like [`Fields::text`], but tells null (`Some(None)`) from absent (`None`).
+    pub fn text_or_null(&mut self, field: &str) -> Option<Option<String>> {
+        if self.values.get(field) == Some(&Value::Null) {
+            self.values.remove(field);
+            return Some(None);
+        }
+        self.text(field).map(Some)
+    }
+
+    /// An object; null counts as absent.
+    pub fn object(&mut self, field: &str) -> Option<serde_json::Map<String, Value>> {
+        match self.take(field).flatten()? {
+            Value::Object(object) => Some(object),
+            _ => {
+                self.fault(field, "must be an object");
+                None
+            }
+        }
+    }
+
     /// True or false; null counts as absent.
     pub fn boolean(&mut self, field: &str) -> Option<bool> {
         match self.take(field).flatten()? {
@@ -197,7 +217,7 @@ impl Fields {
 }
 
 /// `endpointId` as `endpoint_id`. Other names stay as they are.
-fn snake_case(name: &str) -> String {
+pub(crate) fn snake_case(name: &str) -> String {
     if name.contains('_') || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return name.to_owned();
     }

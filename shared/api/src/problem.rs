@@ -180,7 +180,9 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) => {
                 Self { cause, ..Self::new(Code::ServiceUnavailable, "The service is busy or unreachable, try again") }
             }
-            StoreError::Refused(_) | StoreError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },
+            StoreError::Refused(_) | StoreError::TooLarge | StoreError::Corrupt { .. } => {
+                Self { cause, ..Self::new(Code::InternalError, "Internal error") }
+            }
         }
     }
 }

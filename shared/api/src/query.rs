@@ -6,12 +6,16 @@ use axum::extract::FromRequestParts;
 use domain::Invalid;
 use http::request::Parts;
 
-use crate::problem::Problem;
+use crate::{
+    fields::snake_case,
+    problem::{Code, Problem},
+};
 
 /// A request's query parameters; faults are collected until [`Query::finish`].
 #[derive(Debug, Default)]
 pub struct Query {
     values: BTreeMap<String, String>,
+    missing: Vec<Invalid>,
     faults: Vec<Invalid>,
 }
 
@@ -29,7 +33,7 @@ impl Query {
     pub fn parse(raw: &str) -> Self {
         let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
-            if query.values.insert(name.to_string(), value.into_owned()).is_some() {
+            if query.values.insert(snake_case(&name), value.into_owned()).is_some() {
                 query.fault(&name, "must not be repeated");
             }
         }
@@ -39,6 +43,11 @@ impl Query {
     /// Notes a fault.
     pub fn fault(&mut self, parameter: &str, problem: impl Display) {
         self.faults.push(Invalid::new(parameter, problem.to_string()));
+    }
+
+    /// Notes that a required parameter is missing.
+    pub fn missing(&mut self, parameter: &str) {
+        self.missing.push(Invalid::new(parameter, "is required"));
     }
 
     /// Whether the parameter is there.
@@ -87,9 +96,31 @@ impl Query {
     /// Ends the reading.
     ///
     /// # Errors
-    /// `VALIDATION_ERROR` with all faults.
+    /// All faults at once: `MISSING_FIELDS` if parameters are missing and nothing else is wrong, else `VALIDATION_ERROR`.
     pub fn finish(&mut self) -> Result<(), Problem> {
-        let faults = std::mem::take(&mut self.faults);
-        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+        let code = if self.faults.is_empty() { Code::MissingFields } else { Code::ValidationError };
+        let faults: Vec<Invalid> = self.missing.drain(..).chain(self.faults.drain(..)).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::faulty(code, faults)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_are_one_parameter() {
+        assert_eq!(Query::parse("endpointId=a").text("endpoint_id"), Some("a"));
+        assert!(Query::parse("endpointId=a&endpoint_id=a").finish().is_err(), "it stands twice");
+    }
+
+    #[test]
+    fn numbers_have_their_range_and_nothing_but_digits() {
+        for wrong in ["0", "101", "-1", "+5", "1.0", "", "99999999999999999999"] {
+            let mut query = Query::parse(&format!("limit={}", wrong.replace('+', "%2B")));
+            assert_eq!(query.number("limit", 1..=100), None, "{wrong}");
+            assert_eq!(query.finish().unwrap_err().code(), Code::ValidationError);
+        }
+        assert_eq!(Query::parse("limit=007").number("limit", 1..=100), Some(7));
     }
 }

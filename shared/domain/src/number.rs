@@ -71,12 +71,13 @@ pub struct PhoneNumber {
     /// The country it was sold in.
     pub country: Country,
     /// Its type.
+    #[serde(rename = "type")]
     pub number_type: NumberType,
     /// A place or area name: goes back to the inventory with the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// What it can carry: likewise.
-    #[serde(with = "as_letters")]
+    #[serde(rename = "caps", with = "as_letters")]
     pub capabilities: Capabilities,
     /// Whether calls are routed.
     pub status: NumberStatus,
@@ -187,12 +188,4 @@ pub struct NumberChange {
     pub allow_outbound: Option<bool>,
     /// Active or inactive.
     pub status: Option<NumberStatus>,
-}
-
-impl NumberChange {
-    /// Whether there is nothing to change.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }

@@ -13,6 +13,8 @@ pub enum SecretKind {
     WebhookSecret,
     /// The generated password of a number's SIP credentials.
     SipPassword,
+    /// The password that a `custom_sip` endpoint is called with.
+    EndpointPassword,
     /// An answer that shows a secret, kept for replays of its request.
     IdempotentAnswer,
 }
@@ -24,6 +26,7 @@ impl SecretKind {
         match self {
             Self::WebhookSecret => "webhook-secret",
             Self::SipPassword => "sip-password",
+            Self::EndpointPassword => "endpoint-password",
             Self::IdempotentAnswer => "idempotent-answer",
         }
     }

@@ -49,6 +49,11 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
         entries.insert(key, (now, value));
     }
 
+    /// Forgets a value that is known to have changed.
+    pub fn forget(&self, key: &K) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
     fn is_fresh(&self, since: Timestamp, now: Timestamp) -> bool {
         (0..self.max_age_ms).contains(&now.millis_since(since))
     }

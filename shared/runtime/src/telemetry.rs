@@ -4,12 +4,18 @@ use tracing_subscriber::EnvFilter;
 
 use crate::env;
 
+/// Crates that would log whole requests, keys and bodies included, at finer levels.
+const QUIET: [&str; 5] = ["lambda_runtime=info", "lambda_http=info", "hyper=info", "h2=info", "aws_smithy_runtime=info"];
+
 /// Starts logging. `LOG_LEVEL` (`error` to `trace`, or filters such as `info,store=debug`) decides how much.
 ///
 /// Does nothing if logging was started before.
 pub fn init() {
     let level = env::optional("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    for directive in QUIET.iter().filter_map(|directive| directive.parse().ok()) {
+        filter = filter.add_directive(directive);
+    }
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

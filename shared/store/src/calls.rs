@@ -214,15 +214,15 @@ fn read_event(id: &str, value: &AttributeValue, attributes: &Attributes) -> Resu
     })
 }
 
-/// Codes of the kinds that nearly every call has; other kinds are stored under their names, which are longer.
+/// Codes of the kinds that nearly every call has. Other kinds are stored under their names, in which no `~` can be.
 const CODES: [(&str, EventKind); 7] = [
-    ("i", EventKind::Initiated),
-    ("r", EventKind::Ringing),
-    ("a", EventKind::Answered),
-    ("c", EventKind::Completed),
-    ("f", EventKind::Failed),
-    ("R", EventKind::RecordingReady),
-    ("T", EventKind::TranscriptReady),
+    ("~i", EventKind::Initiated),
+    ("~r", EventKind::Ringing),
+    ("~a", EventKind::Answered),
+    ("~c", EventKind::Completed),
+    ("~f", EventKind::Failed),
+    ("~R", EventKind::RecordingReady),
+    ("~T", EventKind::TranscriptReady),
 ];
 
 fn code(kind: &EventKind) -> &str {
@@ -260,4 +260,29 @@ fn from_value<T: DeserializeOwned>(value: Option<AttributeValue>) -> Result<T, S
 
 fn corrupt(cause: impl ToString) -> StoreError {
     StoreError::corrupt(CallRecord::KIND, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_kind_reads_back_as_itself(name in "[A-Za-z0-9._-]{1,64}") {
+            let named: EventKind = name.parse().unwrap();
+            prop_assert_eq!(kind(code(&named)).unwrap(), named);
+        }
+    }
+
+    #[test]
+    fn every_known_kind_reads_back_as_itself() {
+        for (_, known) in CODES {
+            assert_eq!(kind(code(&known)).unwrap(), known);
+        }
+        for letter in ["i", "r", "a", "c", "f", "R", "T"] {
+            assert_eq!(kind(letter).unwrap(), EventKind::Other(letter.into()));
+        }
+    }
 }

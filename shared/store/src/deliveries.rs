@@ -164,7 +164,7 @@ impl Table {
     }
 
     /// Records an attempt, and how far the delivery has come with it. An attempt that was recorded before keeps its
-    /// first record. False if the receiver had taken the delivery before: then nothing changes any more.
+    /// first record. False if the delivery was over before, taken or given up: then nothing changes any more.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
@@ -186,6 +186,7 @@ impl Table {
         kept.answer = kept.answer.chars().take(256).collect();
         set.set_once(&format!("{ATTEMPT}{number}"), to_value(&kept)?);
         set.value(":delivered", AttributeValue::S(DeliveryStatus::Delivered.as_str().to_owned()));
+        set.value(":dead", AttributeValue::S(DeliveryStatus::Dead.as_str().to_owned()));
         set.name("#status", "status");
         let _waiting = self.meter.send();
         let sent = self
@@ -194,7 +195,7 @@ impl Table {
             .table_name(&*self.name)
             .set_key(Some(key_attributes(&access_patterns::delivery_state(tenant.org, tenant.mode, delivery.id))))
             .update_expression(set.expression())
-            .condition_expression("attribute_not_exists(#status) OR #status <> :delivered")
+            .condition_expression("attribute_not_exists(#status) OR NOT #status IN (:delivered, :dead)")
             .set_expression_attribute_names(set.names())
             .set_expression_attribute_values(set.values())
             .return_consumed_capacity(ReturnConsumedCapacity::Total)

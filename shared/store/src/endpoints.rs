@@ -79,6 +79,16 @@ impl Table {
         Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
     }
 
+    /// All endpoints of an organization, newest first. Eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn endpoints(&self, tenant: Tenant) -> Result<Vec<Endpoint>, StoreError> {
+        let mut endpoints = self.list(access_patterns::endpoints(tenant.org, tenant.mode)).await?;
+        endpoints.reverse();
+        Ok(endpoints)
+    }
+
     /// One endpoint of an organization.
     ///
     /// # Errors

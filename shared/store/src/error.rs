@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The table refused the request as such: a fault of ours or of the deployment (permissions, a missing table).
     #[error("the table refused: {0}")]
     Refused(String),
+    /// The item would be larger than an item may be, 400 KB: it will never fit.
+    #[error("the item would be larger than the table allows")]
+    TooLarge,
     /// An item is not what was written.
     #[error("a stored {kind} cannot be read: {cause}")]
     Corrupt {
@@ -51,6 +54,7 @@ impl StoreError {
         match error.as_service_error() {
             None => Self::Unavailable(text),
             Some(service) if service.code().is_some_and(|code| LATER.contains(&code)) => Self::Unavailable(text),
+            Some(service) if service.message().is_some_and(|message| message.contains("tem size")) => Self::TooLarge,
             Some(_) => Self::Refused(text),
         }
     }

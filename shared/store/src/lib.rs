@@ -9,6 +9,7 @@ pub mod access_patterns;
 mod api_keys;
 mod calls;
 mod deliveries;
+mod endpoint_changes;
 mod endpoints;
 mod error;
 mod expression;

@@ -125,13 +125,26 @@ impl Table {
                 return Ok(Updated::NotFound);
             };
             if number.endpoint_id == target {
-                return self.change_settings(tenant, id, change, now).await;
+                if round == 0 {
+                    continue;
+                }
+                return self.stay(tenant, id, change, now).await;
             }
             if let Some(updated) = self.move_number(tenant, &number, target, change, now).await? {
                 return Ok(updated);
             }
         }
         Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
+    }
+
+    /// Changes the settings of a number that rings the wanted endpoint already, if that one still exists.
+    async fn stay(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
+        if let Some(Some(endpoint)) = change.endpoint_id
+            && self.endpoint(tenant, endpoint, Consistency::Strong).await?.is_none()
+        {
+            return Ok(Updated::NoSuchEndpoint);
+        }
+        self.change_settings(tenant, id, change, now).await
     }
 
     /// Changes everything but the endpoint: one write, its condition tells 404 from 409.

@@ -95,6 +95,14 @@ impl Table {
         self.all_items(self.query(list)).await?.into_iter().map(read).collect()
     }
 
+    /// Reads a whole partition's items as they are now, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or an item is not what was written.
+    pub(crate) async fn list_now<I: Item>(&self, list: List<I, Primary>) -> Result<Vec<I>, StoreError> {
+        self.all_items(self.query(list).consistent_read(true)).await?.into_iter().map(read).collect()
+    }
+
     /// Reads the newest `limit` items of a partition, newest first. The keys must sort by time.
     ///
     /// # Errors

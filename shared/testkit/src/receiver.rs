@@ -1,13 +1,16 @@
 //! A webhook receiver: a real HTTP server that keeps what it was sent and answers as it is told.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use domain::Timestamp;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use webhooks::sign::{Signatures, SigningSecret, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, X_WEBHOOK_SIGNATURE, verify_body};
@@ -39,6 +42,15 @@ impl Arrival {
     /// # Errors
     /// What does not fit.
     pub fn verify(&self, secret: &str, now: Timestamp) -> Result<(), String> {
+        self.verify_standard(secret, now)?;
+        verify_body(secret, &self.body, self.header(X_WEBHOOK_SIGNATURE)).map_err(|error| format!("X-Webhook-Signature: {error}"))
+    }
+
+    /// Checks the signature of Standard Webhooks.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn verify_standard(&self, secret: &str, now: Timestamp) -> Result<(), String> {
         let signatures = Signatures {
             webhook_id: self.header(WEBHOOK_ID).to_owned(),
             webhook_timestamp: self.header(WEBHOOK_TIMESTAMP).to_owned(),
@@ -46,8 +58,7 @@ impl Arrival {
             x_webhook_signature: self.header(X_WEBHOOK_SIGNATURE).to_owned(),
         };
         let key = SigningSecret::parse(secret).map_err(|error| error.to_string())?;
-        signatures.verify(&self.body, &key, now).map_err(|error| format!("webhook-signature: {error}"))?;
-        verify_body(secret, &self.body, &signatures.x_webhook_signature).map_err(|error| format!("X-Webhook-Signature: {error}"))
+        signatures.verify(&self.body, &key, now).map_err(|error| format!("webhook-signature: {error}"))
     }
 }
 
@@ -55,6 +66,7 @@ impl Arrival {
 struct Shared {
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     answers: Arc<Mutex<Vec<StatusCode>>>,
+    retry_after: Arc<AtomicU64>,
 }
 
 /// A receiver on a free loopback port; ends with the test.
@@ -82,6 +94,11 @@ impl Receiver {
         Self { url, shared }
     }
 
+    /// Has every answer ask for so many seconds of patience.
+    pub fn retry_after(&self, seconds: u64) {
+        self.shared.retry_after.store(seconds, Ordering::SeqCst);
+    }
+
     /// What has arrived so far.
     #[must_use]
     pub fn arrivals(&self) -> Vec<Arrival> {
@@ -97,7 +114,12 @@ impl Receiver {
     }
 }
 
-async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap) {
     shared.arrivals.lock().unwrap().push(Arrival { headers, body });
-    shared.answers.lock().unwrap().pop().unwrap_or(StatusCode::OK)
+    let mut headers = HeaderMap::new();
+    let seconds = shared.retry_after.load(Ordering::SeqCst);
+    if seconds > 0 {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    (shared.answers.lock().unwrap().pop().unwrap_or(StatusCode::OK), headers)
 }

@@ -98,8 +98,9 @@ impl CallRecord {
 
     /// Folds the events into the call they tell.
     ///
-    /// The first terminal event in order ends the call. Parties, recording and the like: the first event that tells
-    /// one wins; cost, latency, transcript and metadata: the last one does, as a later word corrects an earlier.
+    /// The first terminal event in order ends the call. Of the parties the first word stays; of cost, latency, recording,
+    /// transcript and metadata the last one does, as a later word corrects an earlier. Number and endpoint are the
+    /// route's once it is found.
     #[must_use]
     pub fn call(&self) -> Call {
         let events = self.in_order();
@@ -118,8 +119,8 @@ impl CallRecord {
             duration: duration(end, answered_at),
             cost_micro_cents: last(&events, |f| f.cost_micro_cents).unwrap_or(0),
             latency_ms: last(&events, |f| f.latency_ms).unwrap_or(0),
-            phone_number_id: first(&events, |p| p.phone_number_id).or(route.map(|route| route.number_id)),
-            endpoint_id: first(&events, |p| p.endpoint_id).or(route.and_then(|route| route.endpoint_id)),
+            phone_number_id: route.map(|route| route.number_id).or_else(|| first(&events, |p| p.phone_number_id)),
+            endpoint_id: route.map_or_else(|| first(&events, |p| p.endpoint_id), |route| route.endpoint_id),
             recording_url: last(&events, |f| f.recording_url.clone()),
             hangup_reason: named_reason.or_else(|| hangup_cause.as_deref().and_then(HangupReason::of_cause)),
             hangup_cause,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    EndpointId, OrgId, Timestamp,
+    E164, EndpointId, OrgId, Timestamp,
     endpoint::{EndpointStatus, Provider},
 };
 
@@ -50,18 +50,20 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// The endpoint as its organization sees it, with the secret masked.
+    ///
+    /// `attached` is the only number that rings it, if it is the only one: a generated url carries it.
     #[must_use]
-    pub fn masked(endpoint: crate::endpoint::Endpoint, organization_id: OrgId) -> Self {
+    pub fn masked(endpoint: crate::endpoint::Endpoint, organization_id: OrgId, attached: Option<&E164>) -> Self {
         Self {
+            url: endpoint.url(attached),
+            provider_config: endpoint.provider_config.canonical(endpoint.provider),
             id: endpoint.id,
             name: endpoint.name,
             declared_type: endpoint.declared_type,
             provider: endpoint.provider,
             kind: endpoint.provider.kind(),
-            url: endpoint.url,
             status: endpoint.status,
             status_reason: endpoint.status_reason,
-            provider_config: Map::new(),
             phone_numbers_count: endpoint.phone_numbers_count,
             events: endpoint.events.entries().to_vec(),
             secret: endpoint.secret.map(|_| MASKED_SECRET.to_owned()),
@@ -104,14 +106,16 @@ pub struct EndpointSummary {
     pub status: EndpointStatus,
 }
 
-impl From<crate::endpoint::Endpoint> for EndpointSummary {
-    fn from(endpoint: crate::endpoint::Endpoint) -> Self {
+impl EndpointSummary {
+    /// The endpoint as this number's calls see it.
+    #[must_use]
+    pub fn new(endpoint: crate::endpoint::Endpoint, number: &E164) -> Self {
         Self {
+            url: endpoint.url(Some(number)),
             id: endpoint.id,
             name: endpoint.name,
             declared_type: endpoint.declared_type,
             provider: endpoint.provider,
-            url: endpoint.url,
             status: endpoint.status,
         }
     }

@@ -31,6 +31,7 @@ type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 const OF_THE_CONNECTION: [&str; 8] =
     ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// After a failed accept, which usually means too many open files.
 const BREATHER: Duration = Duration::from_millis(50);
 
@@ -128,6 +129,8 @@ fn readdressed<B>(mut request: Request<B>, target: &Target) -> Result<Request<B>
     let headers = request.headers_mut();
     remove_connection_headers(headers);
     headers.remove(EXPECT);
+    // The gateway of AWS sets it; what a client sends under this name reaches no function.
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     if let Some(host) = headers.insert(HOST, target.api_host.clone()) {
         headers.insert(X_FORWARDED_HOST, host);
     }

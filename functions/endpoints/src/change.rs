@@ -1,0 +1,152 @@
+//! Endpoints changed, deleted, and given a new signing secret.
+
+use api::{Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
+use axum::{Extension, Json, extract::State};
+use domain::{
+    EndpointId, Invalid, Timestamp,
+    endpoint::{Endpoint, EndpointSpec, EndpointStatus, EndpointType, PasswordChange, Provider},
+    scope::Scope,
+    webhook::EventFilter,
+    wire,
+};
+use http::StatusCode;
+use runtime::random;
+use serde_json::{Map, Value};
+use store::Consistency;
+use webhooks::{guard::Loopback, sign::SigningSecret};
+
+use crate::{read, settings};
+
+/// How long the secret before keeps signing beside a new one: 24 hours, in milliseconds.
+const OVERLAP_MILLIS: i64 = 24 * 3600 * 1000;
+
+/// How often a change is tried anew when somebody else changed the endpoint in between.
+const TRIES: usize = 5;
+
+/// `PATCH /endpoints/{id}`: name, url, status, events; `provider_config` is replaced whole and checked again.
+pub(crate) async fn update_endpoint(
+    State(state): State<crate::State>,
+    caller: Caller,
+    PathId(id): PathId,
+    JsonBody(mut fields): JsonBody,
+) -> Result<Json<wire::Endpoint>, Problem> {
+    caller.require(Scope::EndpointsWrite)?;
+    let id = read::parse(&id)?;
+    let change = Change::read(&mut fields);
+    for _ in 0..TRIES {
+        let (seen, now) = look(&state, &caller, id).await?;
+        let version = seen.updated_at;
+        let spec = change.spec(&mut fields, &seen, state.loopback)?;
+        let wanted = change.apply(&state, &caller, seen, spec, now).await?;
+        if let Some(endpoint) = state.table.replace_endpoint(caller.tenant, version, &wanted).await? {
+            return Ok(Json(read::shown(&state, caller.tenant, endpoint).await?));
+        }
+    }
+    Err(contended())
+}
+
+/// `DELETE /endpoints/{id}`: gone at once; the numbers that rang it ring nothing.
+pub(crate) async fn delete_endpoint(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
+    caller.require(Scope::EndpointsWrite)?;
+    let deleted = state.table.delete_endpoint(caller.tenant, read::parse(&id)?, state.clock.now()).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(read::not_found()) }
+}
+
+/// `POST /endpoints/{id}/rotate-secret`: a new signing secret; the one before keeps signing beside it for 24 hours.
+pub(crate) async fn rotate_secret(
+    State(state): State<crate::State>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<(Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
+    caller.require(Scope::EndpointsWrite)?;
+    let id = read::parse(&id)?;
+    for _ in 0..TRIES {
+        let (seen, now) = look(&state, &caller, id).await?;
+        let version = seen.updated_at;
+        if seen.provider != Provider::Webhook {
+            return Err(Problem::invalid(vec![Invalid::new("type", "only webhooks have a signing secret")]));
+        }
+        let secret = state.secrets(&caller).seal_signing(id, SigningSecret::generate(&random::bytes()).reveal()).await?;
+        let previous_until = Some(now.plus_millis(OVERLAP_MILLIS));
+        let wanted = Endpoint { previous_secret: seen.secret, previous_until, secret: Some(secret), updated_at: now, ..seen };
+        if let Some(endpoint) = state.table.replace_endpoint(caller.tenant, version, &wanted).await? {
+            return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, endpoint).await?)));
+        }
+    }
+    Err(contended())
+}
+
+/// The endpoint as it is, and a time later than its last change: versions are told apart by that time.
+async fn look(state: &crate::State, caller: &Caller, id: EndpointId) -> Result<(Endpoint, Timestamp), Problem> {
+    let seen = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(read::not_found)?;
+    let now = state.clock.now().max(seen.updated_at.plus_millis(1));
+    Ok((seen, now))
+}
+
+fn contended() -> Problem {
+    Problem::new(Code::ServiceUnavailable, "The endpoint keeps being changed by others, try again")
+}
+
+/// What a changer asks for; `None` leaves something as it is.
+struct Change {
+    name: Option<String>,
+    declared_type: Option<EndpointType>,
+    url: Option<Option<String>>,
+    status: Option<EndpointStatus>,
+    config: Option<Map<String, Value>>,
+    events: Option<EventFilter>,
+}
+
+impl Change {
+    fn read(fields: &mut Fields) -> Self {
+        let status = fields.parsed::<EndpointStatus>("status");
+        if status == Some(EndpointStatus::Error) {
+            fields.fault("status", "must be active or inactive");
+        }
+        Self {
+            name: settings::name(fields),
+            declared_type: fields.parsed("type"),
+            url: fields.text_or_null("url"),
+            status,
+            config: fields.object("provider_config"),
+            events: settings::events(fields),
+        }
+    }
+
+    /// The settings as they will be, checked as a whole together with everything else that was sent.
+    fn spec(&self, fields: &mut Fields, seen: &Endpoint, loopback: Loopback) -> Result<EndpointSpec, Problem> {
+        if self.declared_type.is_some_and(|declared| !declared.matches(seen.provider)) {
+            fields.fault("type", format!("cannot be changed: it is {}", seen.declared_type));
+        }
+        let url = self.url.as_ref().map_or(seen.given_url.as_deref(), Option::as_deref);
+        let config = self.config.as_ref().unwrap_or_else(|| seen.provider_config.as_map());
+        let spec = settings::checked(fields, EndpointSpec::read_as(seen.provider, url, Some(config)), loopback);
+        fields.finish()?;
+        spec.ok_or_else(|| Problem::internal("faulty settings passed as good"))
+    }
+
+    async fn apply(
+        &self,
+        state: &crate::State,
+        caller: &Caller,
+        seen: Endpoint,
+        spec: EndpointSpec,
+        now: Timestamp,
+    ) -> Result<Endpoint, Problem> {
+        // Stored settings carry no password: only ones that were sent can change it.
+        let password = if self.config.is_some() { spec.password } else { PasswordChange::Absent };
+        let password = state.secrets(caller).password(seen.id, password, seen.password).await?;
+        let status = self.status.unwrap_or(seen.status);
+        Ok(Endpoint {
+            name: self.name.clone().unwrap_or(seen.name),
+            given_url: spec.url,
+            provider_config: spec.config,
+            password,
+            status,
+            status_reason: seen.status_reason.filter(|_| status == EndpointStatus::Error),
+            events: self.events.clone().unwrap_or(seen.events),
+            updated_at: now,
+            ..seen
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! An endpoint is created, and rung by a number from the start if one is named.
+
+use api::{Born, Caller, Fields, JsonBody, Problem, ShowsSecret};
+use axum::{Extension, Json, extract::State};
+use domain::{
+    EndpointId, NumberId,
+    endpoint::{Endpoint, EndpointSpec, EndpointStatus, Provider},
+    scope::Scope,
+    webhook::EventFilter,
+    wire,
+};
+use http::StatusCode;
+use runtime::random;
+use store::CreateEndpoint;
+use webhooks::{guard::Loopback, sign::SigningSecret};
+
+use crate::{read, settings};
+
+/// `POST /endpoints`: any type; a webhook's signing secret is generated and shown.
+pub(crate) async fn create_endpoint(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Born(birth): Born,
+    JsonBody(mut fields): JsonBody,
+) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
+    caller.require(Scope::EndpointsWrite)?;
+    let order = Order::read(&mut fields, state.loopback)?;
+    let number = order.number;
+    let endpoint = order.endpoint(&state, &caller, EndpointId::new(birth.at, birth.bytes)).await?;
+    let endpoint = match state.table.create_endpoint(caller.tenant, &endpoint, number).await? {
+        // If it exists an earlier try of this very request made it: its ids are the same at every try.
+        CreateEndpoint::Done(endpoint) | CreateEndpoint::Exists(endpoint) => *endpoint,
+        CreateEndpoint::NoSuchNumber => return Err(Problem::not_found("Phone number")),
+    };
+    let shown = read::shown_whole(&state, &caller, endpoint).await?;
+    Ok((StatusCode::CREATED, Extension(ShowsSecret), Json(shown)))
+}
+
+/// What a creator asks for.
+struct Order {
+    name: String,
+    declared_type: String,
+    spec: EndpointSpec,
+    events: EventFilter,
+    number: Option<NumberId>,
+}
+
+impl Order {
+    fn read(fields: &mut Fields, loopback: Loopback) -> Result<Self, Problem> {
+        ["name", "type"]
+            .into_iter()
+            .filter(|field| !fields.has(field))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|field| fields.missing(field));
+        let name = settings::name(fields);
+        let declared_type = fields.text("type");
+        let url = fields.text("url");
+        let config = fields.object("provider_config");
+        let spec = declared_type.as_deref().and_then(|declared_type| {
+            let spec = EndpointSpec::read(declared_type, url.as_deref(), config.as_ref());
+            settings::checked(fields, spec, loopback)
+        });
+        let events = settings::events(fields);
+        let number = fields.parsed("phone_number_id");
+        fields.finish()?;
+        match (name, declared_type, spec) {
+            (Some(name), Some(declared_type), Some(spec)) => {
+                Ok(Self { name, declared_type, spec, events: events.unwrap_or_default(), number })
+            }
+            _ => Err(Problem::internal("a required field passed as missing")),
+        }
+    }
+
+    async fn endpoint(self, state: &crate::State, caller: &Caller, id: EndpointId) -> Result<Endpoint, Problem> {
+        let secrets = state.secrets(caller);
+        let secret = match self.spec.provider {
+            Provider::Webhook => Some(secrets.seal_signing(id, SigningSecret::generate(&random::bytes()).reveal()).await?),
+            _ => None,
+        };
+        Ok(Endpoint {
+            id,
+            name: self.name,
+            declared_type: self.declared_type,
+            provider: self.spec.provider,
+            given_url: self.spec.url,
+            provider_config: self.spec.config,
+            password: secrets.password(id, self.spec.password, None).await?,
+            status: EndpointStatus::Active,
+            status_reason: None,
+            phone_numbers_count: 0,
+            secret,
+            previous_secret: None,
+            previous_until: None,
+            events: self.events,
+            created_at: secrets.now,
+            updated_at: secrets.now,
+        })
+    }
+}

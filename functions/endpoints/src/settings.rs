@@ -1,0 +1,54 @@
+//! What creators and changers send, field by field, up to the rules of `domain`.
+
+use api::Fields;
+use domain::{
+    Invalid,
+    endpoint::{EndpointSpec, MAX_NAME_CHARS, Provider, is_missing},
+    webhook::EventFilter,
+};
+use webhooks::guard::{Loopback, WebhookUrl};
+
+/// A checked name; `None` if it is absent or wrong.
+pub(crate) fn name(fields: &mut Fields) -> Option<String> {
+    let text = fields.text("name")?;
+    let name = text.trim();
+    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Some(name.to_owned());
+    }
+    fields.fault("name", format!("must have 1 to {MAX_NAME_CHARS} characters and no control characters"));
+    None
+}
+
+/// A checked event filter; `None` if it is absent or wrong.
+pub(crate) fn events(fields: &mut Fields) -> Option<EventFilter> {
+    let entries = fields.texts("events")?;
+    EventFilter::parse(entries).map_err(|faults| note(fields, faults)).ok()
+}
+
+/// Where and how calls are answered, if nothing is wrong with it. A webhook's url must be one that may be called.
+pub(crate) fn checked(fields: &mut Fields, spec: Result<EndpointSpec, Vec<Invalid>>, loopback: Loopback) -> Option<EndpointSpec> {
+    let mut spec = spec.map_err(|faults| note(fields, faults)).ok()?;
+    if spec.provider != Provider::Webhook {
+        return Some(spec);
+    }
+    match WebhookUrl::parse(spec.url.as_deref().unwrap_or_default(), loopback) {
+        Ok(url) => {
+            spec.url = Some(url.as_str().to_owned());
+            Some(spec)
+        }
+        Err(problem) => {
+            fields.fault("url", problem);
+            None
+        }
+    }
+}
+
+fn note(fields: &mut Fields, faults: Vec<Invalid>) {
+    for fault in faults {
+        if is_missing(&fault) {
+            fields.missing(&fault.field);
+        } else {
+            fields.fault(&fault.field, fault.problem);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Endpoints changed and deleted.
+//!
+//! The count of numbers is never written here: transactions that attach and detach keep it.
+
+use aws_sdk_dynamodb::{
+    operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue},
+};
+use domain::{
+    EndpointId, NumberId, Timestamp,
+    endpoint::{Endpoint, EndpointStatus},
+};
+use futures_util::{TryStreamExt as _, stream};
+
+use crate::{
+    access_patterns,
+    error::StoreError,
+    expression::SetExpression,
+    item::{Item as _, read},
+    keys::{Get, Tenant},
+    table::{Table, key_attributes},
+};
+
+/// The attribute that only attaching and detaching write.
+const COUNT: &str = "phone_numbers_count";
+
+/// Attributes of an endpoint that may be absent.
+const OPTIONAL: [&str; 7] = ["status_reason", "url", "provider_config", "password", "secret", "previous_secret", "previous_until"];
+
+/// How many rows are swept at the same time.
+const SWEPT_AT_ONCE: usize = 16;
+
+impl Table {
+    /// Writes an endpoint's new settings if nobody changed it since it was read: `seen` tells when it last changed.
+    ///
+    /// The endpoint as it is then; `None` if it was changed or deleted meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn replace_endpoint(&self, tenant: Tenant, seen: Timestamp, endpoint: &Endpoint) -> Result<Option<Endpoint>, StoreError> {
+        let mut set = SetExpression::default();
+        let attributes = endpoint.to_attributes()?;
+        OPTIONAL.iter().filter(|name| !attributes.contains_key(**name)).for_each(|name| set.remove(name));
+        attributes.into_iter().filter(|(name, _)| name != COUNT).for_each(|(name, value)| set.set(&name, value));
+        set.value(":seen", AttributeValue::S(seen.to_string()));
+        let _waiting = self.meter.send();
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id))))
+            .update_expression(set.expression())
+            .condition_expression("updated_at = :seen")
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_values(ReturnValue::AllNew)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                Ok(Some(read(output.attributes.unwrap_or_default())?))
+            }
+            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
+                self.meter.refused();
+                Ok(None)
+            }
+            Err(error) => Err(StoreError::from_sdk(&error)),
+        }
+    }
+
+    /// Deletes an endpoint by one write, then takes it off the numbers that rang it. False if there was none.
+    ///
+    /// From that write on nothing is routed to it and nothing can be attached to it. A number's row that still names it,
+    /// because the sweep was cut off, names nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written; asking again finishes the work.
+    pub async fn delete_endpoint(&self, tenant: Tenant, id: EndpointId, now: Timestamp) -> Result<bool, StoreError> {
+        let waiting = self.meter.send();
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, id))))
+            .condition_expression("attribute_exists(pk)")
+            .return_values(ReturnValue::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        drop(waiting);
+        let deleted: Endpoint = match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                read(output.attributes.unwrap_or_default())?
+            }
+            Err(error) if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) => {
+                self.meter.refused();
+                return Ok(false);
+            }
+            Err(error) => return Err(StoreError::from_sdk(&error)),
+        };
+        if deleted.phone_numbers_count > 0 {
+            self.sweep(tenant, id, now).await?;
+        }
+        Ok(true)
+    }
+
+    /// Switches off an active endpoint on the system's own account, and says why. Another one is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn fail_endpoint(&self, tenant: Tenant, id: EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let mut set = SetExpression::default();
+        set.set("status", AttributeValue::S(EndpointStatus::Error.as_str().to_owned()));
+        set.set("status_reason", AttributeValue::S(reason.to_owned()));
+        set.set("updated_at", AttributeValue::S(now.to_string()));
+        set.value(":active", AttributeValue::S(EndpointStatus::Active.as_str().to_owned()));
+        set.name("#status", "status");
+        self.update_if(access_patterns::endpoint(tenant.org, tenant.mode, id), &set, "#status = :active").await
+    }
+
+    /// Takes a deleted endpoint off every number that names it.
+    async fn sweep(&self, tenant: Tenant, endpoint: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+        let numbers = self.list_now(access_patterns::numbers(tenant.org, tenant.mode)).await?;
+        let named = numbers.into_iter().filter(|number| number.endpoint_id == Some(endpoint));
+        stream::iter(named.map(Ok)).try_for_each_concurrent(SWEPT_AT_ONCE, |number| self.detach(tenant, number.id, endpoint, now)).await
+    }
+
+    /// Detaches a number from an endpoint if it still names that one.
+    async fn detach(&self, tenant: Tenant, number: NumberId, endpoint: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+        let mut set = SetExpression::default();
+        set.set("updated_at", AttributeValue::S(now.to_string()));
+        set.remove("endpoint_id");
+        set.value(":endpoint", AttributeValue::S(endpoint.to_string()));
+        self.update_if(access_patterns::number(tenant.org, tenant.mode, number), &set, "endpoint_id = :endpoint").await
+    }
+
+    /// Updates an item if a condition holds; that it does not is no error.
+    async fn update_if<I>(&self, key: Get<I>, set: &SetExpression, condition: &str) -> Result<(), StoreError> {
+        let _waiting = self.meter.send();
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .update_expression(set.expression())
+            .condition_expression(condition)
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match sent {
+            Ok(output) => self.meter.written(output.consumed_capacity.as_slice()),
+            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
+                self.meter.refused();
+            }
+            Err(error) => return Err(StoreError::from_sdk(&error)),
+        }
+        Ok(())
+    }
+}
