@@ -5,10 +5,7 @@
 //! commutes too.
 
 use aws_lc_rs::digest;
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     CallId, Timestamp,
     call::{CallEvent, CallRecord, EventId, EventKind, Facts, Parties, Route, apply},
@@ -20,9 +17,9 @@ use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
-    item::{Attributes, Item, KIND, VERSION, read},
+    item::{Attributes, Item, KIND, VERSION},
     keys::{Index as _, Keys, Primary, Shard, Tenant},
-    table::{Consistency, Table, key_attributes},
+    table::{Consistency, Table},
 };
 
 const EVENT: &str = "e#";
@@ -125,31 +122,10 @@ impl Table {
         if let Some(route) = route {
             set.set_once(ROUTE, to_value(route)?);
         }
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call))))
-            .update_expression(set.expression())
-            .set_condition_expression((how == EventWrite::IfRouted).then(|| format!("attribute_exists({ROUTE})")))
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_values(ReturnValue::AllNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                Ok(RecordedEvent::Stored(read(output.attributes.unwrap_or_default())?))
-            }
-            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
-                self.meter.refused();
-                Ok(RecordedEvent::NotRouted)
-            }
-            Err(error) => Err(StoreError::from_sdk(&error)),
-        }
+        let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
+        let condition = (how == EventWrite::IfRouted).then(|| format!("attribute_exists({ROUTE})"));
+        let changed = self.update(key, &set, condition.as_deref()).await?;
+        Ok(changed.done().map_or(RecordedEvent::NotRouted, RecordedEvent::Stored))
     }
 
     /// One call of an organization, as it is now.

@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnConsumedCapacity},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{CallId, DeliveryId, EndpointId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +15,7 @@ use crate::{
     expression::SetExpression,
     item::{Attributes, EXPIRES_AT, Item, KIND, VERSION, from_serde, serde_item, to_serde},
     keys::{Keys, Tenant},
-    table::{Consistency, Created, Table, key_attributes},
+    table::{Consistency, Created, Table},
 };
 
 /// What is sent to one receiver for one event: the same bytes at every attempt.
@@ -188,30 +185,9 @@ impl Table {
         set.value(":delivered", AttributeValue::S(DeliveryStatus::Delivered.as_str().to_owned()));
         set.value(":dead", AttributeValue::S(DeliveryStatus::Dead.as_str().to_owned()));
         set.name("#status", "status");
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::delivery_state(tenant.org, tenant.mode, delivery.id))))
-            .update_expression(set.expression())
-            .condition_expression("attribute_not_exists(#status) OR NOT #status IN (:delivered, :dead)")
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                Ok(true)
-            }
-            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
-                self.meter.refused();
-                Ok(false)
-            }
-            Err(error) => Err(StoreError::from_sdk(&error)),
-        }
+        let key = access_patterns::delivery_state(tenant.org, tenant.mode, delivery.id);
+        let condition = "attribute_not_exists(#status) OR NOT #status IN (:delivered, :dead)";
+        Ok(self.update(key, &set, Some(condition)).await?.done().is_some())
     }
 }
 

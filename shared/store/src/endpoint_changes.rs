@@ -3,7 +3,7 @@
 //! The count of numbers is never written here: transactions that attach and detach keep it.
 
 use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
+    operation::delete_item::DeleteItemError,
     types::{AttributeValue, ReturnConsumedCapacity, ReturnValue},
 };
 use domain::{
@@ -17,7 +17,7 @@ use crate::{
     error::StoreError,
     expression::SetExpression,
     item::{Item as _, read},
-    keys::{Get, Tenant},
+    keys::Tenant,
     table::{Table, key_attributes},
 };
 
@@ -43,31 +43,8 @@ impl Table {
         OPTIONAL.iter().filter(|name| !attributes.contains_key(**name)).for_each(|name| set.remove(name));
         attributes.into_iter().filter(|(name, _)| name != COUNT).for_each(|(name, value)| set.set(&name, value));
         set.value(":seen", AttributeValue::S(seen.to_string()));
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id))))
-            .update_expression(set.expression())
-            .condition_expression("updated_at = :seen")
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_values(ReturnValue::AllNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                Ok(Some(read(output.attributes.unwrap_or_default())?))
-            }
-            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
-                self.meter.refused();
-                Ok(None)
-            }
-            Err(error) => Err(StoreError::from_sdk(&error)),
-        }
+        let key = access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id);
+        Ok(self.update(key, &set, Some("updated_at = :seen")).await?.done())
     }
 
     /// Deletes an endpoint by one write, then takes it off the numbers that rang it. False if there was none.
@@ -118,7 +95,7 @@ impl Table {
         set.set("updated_at", AttributeValue::S(now.to_string()));
         set.value(":active", AttributeValue::S(EndpointStatus::Active.as_str().to_owned()));
         set.name("#status", "status");
-        self.update_if(access_patterns::endpoint(tenant.org, tenant.mode, id), &set, "#status = :active").await
+        self.update(access_patterns::endpoint(tenant.org, tenant.mode, id), &set, Some("#status = :active")).await.map(drop)
     }
 
     /// Takes a deleted endpoint off every number that names it.
@@ -134,31 +111,6 @@ impl Table {
         set.set("updated_at", AttributeValue::S(now.to_string()));
         set.remove("endpoint_id");
         set.value(":endpoint", AttributeValue::S(endpoint.to_string()));
-        self.update_if(access_patterns::number(tenant.org, tenant.mode, number), &set, "endpoint_id = :endpoint").await
-    }
-
-    /// Updates an item if a condition holds; that it does not is no error.
-    async fn update_if<I>(&self, key: Get<I>, set: &SetExpression, condition: &str) -> Result<(), StoreError> {
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&key)))
-            .update_expression(set.expression())
-            .condition_expression(condition)
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => self.meter.written(output.consumed_capacity.as_slice()),
-            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => {
-                self.meter.refused();
-            }
-            Err(error) => return Err(StoreError::from_sdk(&error)),
-        }
-        Ok(())
+        self.update(access_patterns::number(tenant.org, tenant.mode, number), &set, Some("endpoint_id = :endpoint")).await.map(drop)
     }
 }

@@ -3,10 +3,7 @@
 //! A claim is a lease: whoever dies with it holds the key no longer than a function may run. What a request creates
 //! has ids that are the same at every try, so a try after a crash finds what the first one made.
 
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     Timestamp,
     idempotency::{KEPT_SECONDS, LEASE_MILLIS, RequestKey},
@@ -18,9 +15,10 @@ use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
-    item::{EXPIRES_AT, Item as _, KIND, VERSION, read, serde_item},
+    item::{EXPIRES_AT, Item as _, KIND, VERSION, serde_item},
     keys::{Keys, Tenant},
-    table::{Table, key_attributes},
+    table::Table,
+    update::Changed,
 };
 
 /// The answer of a request, kept for replays.
@@ -117,35 +115,15 @@ impl Table {
         set: SetExpression,
         condition: &str,
     ) -> Result<Result<Timestamp, KeptRequest>, StoreError> {
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::request(tenant.org, tenant.mode, request))))
-            .update_expression(set.expression())
-            .condition_expression(condition)
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                let kept: KeptRequest = read(output.attributes.unwrap_or_default())?;
+        let key = access_patterns::request(tenant.org, tenant.mode, request);
+        match self.update(key, &set, Some(condition)).await? {
+            Changed::Done(kept) => {
                 let first_at = Timestamp::from_millis(kept.first_at).map_err(|error| StoreError::corrupt(KeptRequest::KIND, error))?;
-                return Ok(Ok(first_at));
+                Ok(Ok(first_at))
             }
-            Err(error) => error,
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(StoreError::from_sdk(&error));
-        };
-        self.meter.refused();
-        Ok(Err(read(failed.item.clone().unwrap_or_default())?))
+            Changed::Refused(Some(kept)) => Ok(Err(kept)),
+            Changed::Refused(None) => Err(StoreError::Unavailable("a claimed request vanished".to_owned())),
+        }
     }
 
     /// Keeps a request's answer for replays.
@@ -170,22 +148,8 @@ impl Table {
     }
 
     async fn change_request(&self, tenant: Tenant, request: RequestKey, set: &SetExpression) -> Result<(), StoreError> {
-        let _waiting = self.meter.send();
-        let output = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::request(tenant.org, tenant.mode, request))))
-            .update_expression(set.expression())
-            .condition_expression("attribute_exists(pk)")
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(&error))?;
-        self.meter.written(output.consumed_capacity.as_slice());
-        Ok(())
+        let key = access_patterns::request(tenant.org, tenant.mode, request);
+        self.update(key, set, Some("attribute_exists(pk)")).await.map(drop)
     }
 }
 

@@ -22,6 +22,7 @@ mod organizations;
 mod releases;
 mod table;
 mod transaction;
+mod update;
 mod usage;
 
 pub use calls::{CallPage, EventWrite, RecordedEvent};

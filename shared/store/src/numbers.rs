@@ -1,12 +1,7 @@
 //! Numbers of an organization: bought, changed, attached. Two items that must agree change in one transaction: the
 //! slot goes when the claim and the number come, an endpoint's count moves with the number.
 
-use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{
-        AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-    },
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{
     EndpointId, NumberId, Timestamp,
     inventory::Slot,
@@ -23,6 +18,7 @@ use crate::{
     releases::as_seen,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
+    update::Changed,
 };
 
 serde_item!(PhoneNumber, "number", Tenant, |number, tenant| Keys::primary(access_patterns::number(tenant.org, tenant.mode, number.id)));
@@ -149,35 +145,13 @@ impl Table {
 
     /// Changes everything but the endpoint: one write, its condition tells 404 from 409.
     async fn change_settings(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
-        let set = settings(change, now);
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, id))))
-            .update_expression(set.expression())
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(released_at)")
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                Ok(Updated::Done(Box::new(read(output.attributes.unwrap_or_default())?)))
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    self.meter.refused();
-                    Ok(if failed.item.is_some() { Updated::Released } else { Updated::NotFound })
-                }
-                _ => Err(StoreError::from_sdk(&error)),
-            },
-        }
+        let key = access_patterns::number(tenant.org, tenant.mode, id);
+        let condition = "attribute_exists(pk) AND attribute_not_exists(released_at)";
+        Ok(match self.update(key, &settings(change, now), Some(condition)).await? {
+            Changed::Done(number) => Updated::Done(Box::new(number)),
+            Changed::Refused(Some(_)) => Updated::Released,
+            Changed::Refused(None) => Updated::NotFound,
+        })
     }
 
     /// Moves a number from the endpoint it was seen at to another or to none. `None`: it was changed meanwhile.

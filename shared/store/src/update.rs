@@ -1,0 +1,73 @@
+//! One item changed by one write, under a condition.
+
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+
+use crate::{
+    error::StoreError,
+    expression::SetExpression,
+    item::{Item, read},
+    keys::Get,
+    table::{Table, key_attributes},
+};
+
+/// How an update ended.
+pub(crate) enum Changed<I> {
+    /// It was written: the item as it is now.
+    Done(I),
+    /// The condition did not hold: the item as it is, `None` if there is none.
+    Refused(Option<I>),
+}
+
+impl<I> Changed<I> {
+    /// The item as it is now, `None` if nothing was written.
+    pub(crate) fn done(self) -> Option<I> {
+        match self {
+            Self::Done(item) => Some(item),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl Table {
+    /// Updates one item if the condition holds, if there is one. An item that is not there is made, unless the condition
+    /// asks for one.
+    pub(crate) async fn update<I: Item>(
+        &self,
+        key: Get<I>,
+        set: &SetExpression,
+        condition: Option<&str>,
+    ) -> Result<Changed<I>, StoreError> {
+        let _waiting = self.meter.send();
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .update_expression(set.expression())
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                return Ok(Changed::Done(read(output.attributes.unwrap_or_default())?));
+            }
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                self.meter.refused();
+                Ok(Changed::Refused(failed.item.clone().map(read).transpose()?))
+            }
+            _ => Err(StoreError::from_sdk(&error)),
+        }
+    }
+}
