@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "one test breaks a raw item")]
 
 mod access_patterns;
+mod call_events;
 mod call_records;
 mod costs;
 mod deliveries;

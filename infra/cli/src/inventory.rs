@@ -82,14 +82,24 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
 /// The good rows, and what is wrong with the bad ones.
 fn read(file: &PathBuf) -> anyhow::Result<(Vec<Slot>, Vec<String>)> {
     let mut reader = csv::Reader::from_path(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let headers = reader.headers().context("the file has no header")?.clone();
     let (mut slots, mut bad) = (Vec::new(), Vec::new());
-    for row in reader.deserialize::<Row>() {
-        match row {
+    for record in reader.records() {
+        // What is no record names its line itself.
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                bad.push(error.to_string());
+                continue;
+            }
+        };
+        let line = record.position().map_or(0, csv::Position::line);
+        match record.deserialize::<Row>(Some(&headers)) {
             Ok(row) if row.e164.country().is_some_and(|own| own != row.country) => {
-                bad.push(format!("{} is not a number of {}", row.e164, row.country));
+                bad.push(format!("line {line}: {} is not a number of {}", row.e164, row.country));
             }
             Ok(row) => slots.push(row.into()),
-            Err(error) => bad.push(error.to_string()),
+            Err(error) => bad.push(format!("line {line}: {error}")),
         }
     }
     Ok((slots, bad))

@@ -46,6 +46,9 @@ struct Data {
     carrier: Option<Value>,
     carrier_call_id: Option<Value>,
     metadata: Option<Value>,
+    transcript_url: Option<Value>,
+    part: Option<Value>,
+    parts: Option<Value>,
 }
 
 /// Reads a whole message, or answers its faults: at least one.
@@ -84,6 +87,9 @@ fn parse(body: &str) -> Result<Wire, String> {
 }
 
 fn read_data(data: Data, faults: &mut Faults) -> (Parties, Facts) {
+    for (field, value) in [("data.transcript_url", data.transcript_url), ("data.part", data.part), ("data.parts", data.parts)] {
+        faults.optional(field, value, fields::unsupported);
+    }
     let parties = Parties {
         from_number: faults.optional("data.from_number", data.from_number, fields::party),
         to_number: faults.optional("data.to_number", data.to_number, fields::party),
@@ -94,7 +100,7 @@ fn read_data(data: Data, faults: &mut Faults) -> (Parties, Facts) {
         carrier_call_id: faults.optional("data.carrier_call_id", data.carrier_call_id, |value| fields::printable(value, 128)),
     };
     let facts = Facts {
-        status: faults.optional("data.status", data.status, fields::status),
+        status: faults.optional("data.status", data.status, fields::status).flatten(),
         duration: faults.optional("data.duration", data.duration, fields::count),
         cost_micro_cents: faults.optional("data.cost", data.cost, fields::micro_cents),
         latency_ms: faults.optional("data.latency_ms", data.latency_ms, fields::count),

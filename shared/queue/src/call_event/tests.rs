@@ -123,7 +123,9 @@ fn a_faulty_field_is_named(#[case] field: &str, #[case] value: Value) {
 #[case("direction", json!("sideways"))]
 #[case("phone_number_id", json!("ep_0198c0de-0000-7000-8000-000000000002"))]
 #[case("endpoint_id", json!(5))]
-#[case("status", json!("done"))]
+#[case("part", json!(1))]
+#[case("parts", json!(2))]
+#[case("transcript_url", json!("https://t.example.com/1"))]
 #[case("duration", json!(-1))]
 #[case("duration", json!(1.5))]
 #[case("duration", json!("12"))]
@@ -156,6 +158,7 @@ fn a_faulty_field_of_the_data_is_named(#[case] field: &str, #[case] value: Value
 #[case("from_number", json!("sip:anna@example.com"))]
 #[case("to_number", json!("ü".repeat(64)))]
 #[case("status", json!("answered"))]
+#[case("status", json!("answered_elsewhere"))]
 #[case("status", json!("in-progress"))]
 #[case("metadata", json!({"a": "x".repeat(4088)}))]
 fn what_is_just_allowed_is_taken(#[case] field: &str, #[case] value: Value) {

@@ -1,0 +1,148 @@
+//! The event function on a real table and real queues: what a crash, a repetition or a stranger's number comes to.
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use call_events::CallEvents;
+use domain::{DeliveryId, Mode, number::PhoneNumber};
+use queue::{DeliveryMessage, Sender};
+use runtime::{Clock, random};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use store::{Release, Tenant};
+use testkit::{Fixture, LocalTable, Stack, call, costs::batch, fixture};
+
+struct Bench {
+    local: LocalTable,
+    tenant: Tenant,
+    number: PhoneNumber,
+    sqs: aws_sdk_sqs::Client,
+    work: String,
+    dead: String,
+}
+
+impl Bench {
+    /// An organization whose number rings a webhook endpoint.
+    async fn start() -> Self {
+        let sqs = Stack::load().unwrap().sqs();
+        let local = LocalTable::start().await;
+        let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
+        let (endpoint, slot) = (fixture::endpoint(), fixture::slot(1));
+        local.table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+        local.table.import_slot(Mode::Live, &slot).await.unwrap();
+        let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
+        local.table.buy_number(tenant, &slot, &number, &claim).await.unwrap();
+        let (work, dead) = (queue(&sqs).await, queue(&sqs).await);
+        Self { local, tenant, number, sqs, work, dead }
+    }
+
+    fn function(&self, work: &str) -> CallEvents {
+        let sender = |url: &str| Sender::new(self.sqs.clone(), url.to_owned());
+        CallEvents::new(self.local.table.clone(), sender(work), sender(&self.dead), Clock::System)
+    }
+
+    /// The events of a call to the number.
+    fn events(&self, file: &str) -> Vec<Value> {
+        let file = call::events_folder().join("call-events").join(file);
+        let org = self.tenant.org.to_string();
+        call::messages(&file, &org, "live", self.number.e164.as_str(), fixture::now(), 300).unwrap().1
+    }
+
+    async fn handle(&self, events: &[Value]) -> SqsBatchResponse {
+        let bodies: Vec<String> = events.iter().map(ToString::to_string).collect();
+        self.function(&self.work).handle(batch(&bodies)).await
+    }
+
+    /// The deliveries that are queued, by their ids.
+    async fn deliveries(&self) -> BTreeSet<DeliveryId> {
+        let messages = drain(&self.sqs, &self.work).await;
+        messages.iter().map(|body| DeliveryMessage::from_json(body).unwrap().delivery_id).collect()
+    }
+}
+
+async fn queue(sqs: &aws_sdk_sqs::Client) -> String {
+    let name = format!("call-events-{}", DeliveryId::new(fixture::now(), random::bytes()));
+    sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap()
+}
+
+async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
+    let mut bodies = Vec::new();
+    loop {
+        let answer = sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();
+        if answer.messages().is_empty() {
+            return bodies;
+        }
+        bodies.extend(answer.messages().iter().map(|message| message.body().unwrap().to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_record_and_webhook_work_loses_and_doubles_nothing() {
+    let bench = Bench::start().await;
+    let events = bench.events("answered-call.json");
+    let bodies: Vec<String> = events.iter().map(ToString::to_string).collect();
+    let cut_off = bench.function("http://127.0.0.1:9/nowhere").handle(batch(&bodies)).await;
+    assert_eq!(cut_off.batch_item_failures.len(), events.len(), "the records are written, the work is not queued");
+    assert!(bench.handle(&events).await.batch_item_failures.is_empty());
+    let first = bench.deliveries().await;
+    assert_eq!(first.len(), events.len());
+    assert!(bench.handle(&events).await.batch_item_failures.is_empty());
+    assert_eq!(bench.deliveries().await, first, "the same work has the same ids");
+}
+
+#[tokio::test]
+async fn the_event_that_found_the_route_speaks_for_earlier_ones_each_time_it_comes() {
+    let bench = Bench::start().await;
+    let mut events = bench.events("missed-call.json");
+    events[1..].iter_mut().for_each(|event| event["data"] = json!({}));
+    bench.handle(&events[1..]).await;
+    assert!(bench.deliveries().await.is_empty());
+    for _ in 0..2 {
+        bench.handle(&events[..1]).await;
+        assert_eq!(bench.deliveries().await.len(), 3);
+    }
+    bench.handle(&events[2..]).await;
+    assert_eq!(bench.deliveries().await.len(), 1, "another event speaks for itself alone");
+}
+
+#[tokio::test]
+async fn without_a_direction_the_organizations_number_is_found_on_either_side() {
+    for (own, other) in [("to_number", "from_number"), ("from_number", "to_number")] {
+        let bench = Bench::start().await;
+        let mut event = bench.events("missed-call.json").remove(0);
+        event["data"] = json!({own: bench.number.e164, other: "+2348099999999"});
+        bench.handle(&[event]).await;
+        assert_eq!(bench.deliveries().await.len(), 1, "{own}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_organizations_makes_a_dead_letter_and_no_record() {
+    let bench = Bench::start().await;
+    let unknown = "0198c0de-0000-7000-8000-000000000001";
+    for data in [
+        json!({"to_number": "+2348099999999", "direction": "inbound"}),
+        json!({"phone_number_id": unknown}),
+        json!({"phone_number_id": bench.number.id, "endpoint_id": unknown}),
+        json!({"to_number": bench.number.e164, "from_number": "+2348099999999", "direction": "outbound"}),
+    ] {
+        let mut event = bench.events("missed-call.json").remove(0);
+        event["data"] = data.clone();
+        assert!(bench.handle(&[event]).await.batch_item_failures.is_empty());
+        assert_eq!(drain(&bench.sqs, &bench.dead).await.len(), 1, "{data}");
+    }
+    assert_eq!(bench.local.table.newest_calls(bench.tenant, 10).await.unwrap().total, 0);
+}
+
+#[tokio::test]
+async fn a_released_number_routes_no_new_call_and_calls_that_have_their_route_go_on() {
+    let bench = Bench::start().await;
+    let (known, new) = (bench.events("missed-call.json"), bench.events("missed-call.json"));
+    bench.handle(&known[..1]).await;
+    bench.local.table.release_number(bench.tenant, bench.number.id, Release::Keep, fixture::now()).await.unwrap();
+    bench.handle(&known).await;
+    assert_eq!(drain(&bench.sqs, &bench.dead).await.len(), 0);
+    let mut by_id = new[0].clone();
+    by_id["data"] = json!({"phone_number_id": bench.number.id});
+    bench.handle(&[by_id, new[1].clone()]).await;
+    assert_eq!(drain(&bench.sqs, &bench.dead).await.len(), 2);
+    assert_eq!(bench.local.table.newest_calls(bench.tenant, 10).await.unwrap().total, 1);
+}
