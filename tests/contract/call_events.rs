@@ -2,12 +2,12 @@
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use call_events::CallEvents;
-use domain::{DeliveryId, Mode, number::PhoneNumber};
+use domain::{DeliveryId, EndpointId, Mode, number::PhoneNumber};
 use queue::{DeliveryMessage, Sender};
 use runtime::{Clock, random};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use store::{Release, Tenant};
+use store::{Consistency, Release, Tenant};
 use testkit::{Fixture, LocalTable, Stack, call, costs::batch, fixture};
 
 struct Bench {
@@ -49,6 +49,13 @@ impl Bench {
     async fn handle(&self, events: &[Value]) -> SqsBatchResponse {
         let bodies: Vec<String> = events.iter().map(ToString::to_string).collect();
         self.function(&self.work).handle(batch(&bodies)).await
+    }
+
+    /// Deletes an endpoint as a function does that dies before its sweep.
+    async fn delete_row_of(&self, endpoint: EndpointId) {
+        let key = [("pk", format!("ORG#{}#live", self.tenant.org)), ("sk", format!("ENDPOINT#{endpoint}"))];
+        let key = key.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value)));
+        self.local.client.delete_item().table_name("trunkline").set_key(Some(key.into())).send().await.unwrap();
     }
 
     /// The deliveries that are queued, by their ids.
@@ -130,6 +137,20 @@ async fn what_is_not_the_organizations_makes_a_dead_letter_and_no_record() {
         assert_eq!(drain(&bench.sqs, &bench.dead).await.len(), 1, "{data}");
     }
     assert_eq!(bench.local.table.newest_calls(bench.tenant, 10).await.unwrap().total, 0);
+}
+
+#[tokio::test]
+async fn a_number_whose_row_still_names_a_deleted_endpoint_rings_nothing() {
+    let bench = Bench::start().await;
+    let endpoint = bench.number.endpoint_id.unwrap();
+    bench.delete_row_of(endpoint).await;
+    let events = bench.events("missed-call.json");
+    bench.handle(&events).await;
+    let calls = bench.local.table.newest_calls(bench.tenant, 10).await.unwrap().calls;
+    assert_eq!((calls[0].call().endpoint_id, bench.deliveries().await.len()), (None, 0));
+    assert!(!bench.local.table.delete_endpoint(bench.tenant, endpoint, fixture::now()).await.unwrap(), "it is gone");
+    let number = bench.local.table.number(bench.tenant, bench.number.id, Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(number.endpoint_id, None, "asking again swept the row");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Contract tests: the store on a real table, the vault on a real KMS, Lambda events through the real handlers.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
-#![expect(clippy::disallowed_methods, reason = "one test breaks a raw item")]
+#![expect(clippy::disallowed_methods, reason = "tests break raw items")]
 
 mod access_patterns;
 mod call_events;
@@ -8,8 +8,10 @@ mod call_records;
 mod costs;
 mod deliveries;
 mod events;
+mod hostile_input;
 mod idempotency;
 mod purchases;
+mod races;
 mod releases;
 mod template;
 mod vault;

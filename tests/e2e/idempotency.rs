@@ -61,3 +61,15 @@ async fn an_endpoint_that_is_created_again_shows_the_same_secret_and_is_one() {
     let secret = first["secret"].as_str().unwrap();
     assert!(!world.stack.dump_table().await.contains(secret), "the kept answer is sealed");
 }
+
+#[tokio::test]
+async fn a_rotation_that_is_sent_again_rotates_once() {
+    let world = World::new().await;
+    let body = json!({"name": "E", "type": "webhook", "url": "https://hooks.example.com/x"});
+    let endpoint = world.client.post("/v1/endpoints", body).await.expect(201);
+    let path = format!("/v1/endpoints/{}/rotate-secret", endpoint["id"].as_str().unwrap());
+    let rotate = async || world.client.send_with(Method::POST, &path, Some(&json!({})), &[("idempotency-key", "r")]).await;
+    let (first, again) = (rotate().await.expect(200), rotate().await.expect(200));
+    assert_ne!(first["secret"], endpoint["secret"]);
+    assert_eq!(first, again);
+}

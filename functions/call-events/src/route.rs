@@ -36,13 +36,18 @@ impl CallEvents {
         let Some(number) = number else {
             return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no such number in {} mode", tenant.mode)));
         };
-        if let Some(told) = event.parties.endpoint_id
-            && self.endpoint(tenant, told).await?.is_none()
-        {
+        let told = event.parties.endpoint_id;
+        let endpoint_id = self.existing(tenant, told.or(number.endpoint_id)).await?;
+        if told.is_some() && endpoint_id.is_none() {
             return Ok(Found::Nothing(format!("data.endpoint_id: the organization has no such endpoint in {} mode", tenant.mode)));
         }
-        let endpoint_id: Option<EndpointId> = event.parties.endpoint_id.or(number.endpoint_id);
         Ok(Found::Route(Route { number_id: number.id, endpoint_id, found_by: event.id.clone() }))
+    }
+
+    /// The endpoint, if it exists: a number's row may still name one that was deleted.
+    async fn existing(&self, tenant: Tenant, id: Option<EndpointId>) -> Result<Option<EndpointId>, Failure> {
+        let Some(id) = id else { return Ok(None) };
+        Ok(self.endpoint(tenant, id).await?.map(|endpoint| endpoint.id))
     }
 
     /// A number of the organization that was not released.

@@ -1,6 +1,6 @@
 //! Endpoints changed, deleted, and given a new signing secret.
 
-use api::{Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
+use api::{Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     EndpointId, Invalid, Timestamp,
@@ -56,6 +56,7 @@ pub(crate) async fn delete_endpoint(State(state): State<crate::State>, caller: C
 pub(crate) async fn rotate_secret(
     State(state): State<crate::State>,
     caller: Caller,
+    Born(birth): Born,
     PathId(id): PathId,
 ) -> Result<(Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
     caller.require(Scope::EndpointsWrite)?;
@@ -63,12 +64,23 @@ pub(crate) async fn rotate_secret(
     for _ in 0..TRIES {
         let (seen, now) = look(&state, &caller, id).await?;
         let version = seen.updated_at;
+        // An earlier try of this very request rotated it: a second new secret would cut off the receiver's.
+        if seen.rotated_by.as_ref() == Some(&birth.name()) {
+            return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, seen).await?)));
+        }
         if seen.provider != Provider::Webhook {
             return Err(Problem::invalid(vec![Invalid::new("type", "only webhooks have a signing secret")]));
         }
         let secret = state.secrets(&caller).seal_signing(id, SigningSecret::generate(&random::bytes()).reveal()).await?;
         let previous_until = Some(now.plus_millis(OVERLAP_MILLIS));
-        let wanted = Endpoint { previous_secret: seen.secret, previous_until, secret: Some(secret), updated_at: now, ..seen };
+        let wanted = Endpoint {
+            previous_secret: seen.secret,
+            previous_until,
+            secret: Some(secret),
+            rotated_by: Some(birth.name()),
+            updated_at: now,
+            ..seen
+        };
         if let Some(endpoint) = state.table.replace_endpoint(caller.tenant, version, &wanted).await? {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, endpoint).await?)));
         }
@@ -78,8 +90,12 @@ pub(crate) async fn rotate_secret(
 
 /// The endpoint as it is, and a time later than its last change: versions are told apart by that time.
 async fn look(state: &crate::State, caller: &Caller, id: EndpointId) -> Result<(Endpoint, Timestamp), Problem> {
-    let seen = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(read::not_found)?;
+    let mut seen = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(read::not_found)?;
     let now = state.clock.now().max(seen.updated_at.plus_millis(1));
+    if seen.previous_secret(now).is_none() {
+        // Its time is over: it makes the item larger and nothing else.
+        (seen.previous_secret, seen.previous_until) = (None, None);
+    }
     Ok((seen, now))
 }
 

@@ -92,6 +92,7 @@ impl Order {
             secret,
             previous_secret: None,
             previous_until: None,
+            rotated_by: None,
             events: self.events,
             created_at: secrets.now,
             updated_at: secrets.now,

@@ -12,7 +12,7 @@ use webhooks::guard::{Loopback, WebhookUrl};
 pub(crate) fn name(fields: &mut Fields) -> Option<String> {
     let text = fields.text("name")?;
     let name = text.trim();
-    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !text.chars().any(char::is_control) {
         return Some(name.to_owned());
     }
     fields.fault("name", format!("must have 1 to {MAX_NAME_CHARS} characters and no control characters"));

@@ -68,6 +68,14 @@ pub struct Birth {
     pub bytes: [u8; 10],
 }
 
+impl Birth {
+    /// The request as text: equal for all tries of one request, and for no others.
+    #[must_use]
+    pub fn name(&self) -> String {
+        hex::encode(self.bytes)
+    }
+}
+
 /// SHA-256 over the parts, each after its length: no two lists of parts give the same bytes.
 fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);

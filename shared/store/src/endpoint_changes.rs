@@ -25,7 +25,8 @@ use crate::{
 const COUNT: &str = "phone_numbers_count";
 
 /// Attributes of an endpoint that may be absent.
-const OPTIONAL: [&str; 7] = ["status_reason", "url", "provider_config", "password", "secret", "previous_secret", "previous_until"];
+const OPTIONAL: [&str; 8] =
+    ["status_reason", "url", "provider_config", "password", "secret", "previous_secret", "previous_until", "rotated_by"];
 
 /// How many rows are swept at the same time.
 const SWEPT_AT_ONCE: usize = 16;
@@ -67,18 +68,20 @@ impl Table {
             .send()
             .await;
         drop(waiting);
-        let deleted: Endpoint = match sent {
+        let numbers_named_it = match sent {
             Ok(output) => {
                 self.meter.written(output.consumed_capacity.as_slice());
-                read(output.attributes.unwrap_or_default())?
+                read::<Endpoint>(output.attributes.unwrap_or_default())?.phone_numbers_count > 0
             }
             Err(error) if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) => {
                 self.meter.refused();
+                // The sweep of an earlier deletion may have been cut off.
+                self.sweep(tenant, id, now).await?;
                 return Ok(false);
             }
             Err(error) => return Err(StoreError::from_sdk(&error)),
         };
-        if deleted.phone_numbers_count > 0 {
+        if numbers_named_it {
             self.sweep(tenant, id, now).await?;
         }
         Ok(true)

@@ -97,6 +97,7 @@ pub fn endpoint() -> Endpoint {
         secret: None,
         previous_secret: None,
         previous_until: None,
+        rotated_by: None,
         events: domain::webhook::EventFilter::default(),
         created_at: now(),
         updated_at: now(),

@@ -101,6 +101,9 @@ pub struct Endpoint {
     /// Until when it keeps signing beside the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_until: Option<Timestamp>,
+    /// The request that rotated the secret last: the same request again rotates nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated_by: Option<String>,
     /// Which events it takes.
     pub events: EventFilter,
     /// When it was created.

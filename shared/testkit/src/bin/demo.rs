@@ -27,6 +27,11 @@ struct Play {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    // What the testkit cannot go on without, such as an API that answers, it says by a panic.
+    std::panic::set_hook(Box::new(|panic| {
+        println!("\n✗ {panic}");
+        std::process::exit(1);
+    }));
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
