@@ -4,15 +4,14 @@ use api::{Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     EndpointId, Invalid, Timestamp,
-    endpoint::{Endpoint, EndpointSpec, EndpointStatus, EndpointType, PasswordChange, Provider},
+    endpoint::{Endpoint, EndpointSpec, EndpointStatus, EndpointType, PasswordChange, Provider, SimpleChange},
     scope::Scope,
-    webhook::EventFilter,
     wire,
 };
 use http::StatusCode;
 use runtime::random;
 use serde_json::{Map, Value};
-use store::Consistency;
+use store::{ChangedEndpoint, Consistency};
 use webhooks::{guard::Loopback, sign::SigningSecret};
 
 use crate::{read, settings};
@@ -33,6 +32,14 @@ pub(crate) async fn update_endpoint(
     caller.require(Scope::EndpointsWrite)?;
     let id = read::parse(&id)?;
     let change = Change::read(&mut fields);
+    if change.is_simple() {
+        fields.finish()?;
+        match state.table.change_endpoint(caller.tenant, id, &change.simple, state.clock.now()).await? {
+            ChangedEndpoint::Done(endpoint) => return Ok(Json(read::shown(&state, caller.tenant, *endpoint).await?)),
+            ChangedEndpoint::NotFound => return Err(read::not_found()),
+            ChangedEndpoint::TooSoon => {}
+        }
+    }
     for _ in 0..TRIES {
         let (seen, now) = look(&state, &caller, id).await?;
         let version = seen.updated_at;
@@ -105,12 +112,10 @@ fn contended() -> Problem {
 
 /// What a changer asks for; `None` leaves something as it is.
 struct Change {
-    name: Option<String>,
+    simple: SimpleChange,
     declared_type: Option<EndpointType>,
     url: Option<Option<String>>,
-    status: Option<EndpointStatus>,
     config: Option<Map<String, Value>>,
-    events: Option<EventFilter>,
 }
 
 impl Change {
@@ -120,13 +125,16 @@ impl Change {
             fields.fault("status", "must be active or inactive");
         }
         Self {
-            name: settings::name(fields),
+            simple: SimpleChange { name: settings::name(fields), status, events: settings::events(fields) },
             declared_type: fields.parsed("type"),
             url: fields.text_or_null("url"),
-            status,
             config: fields.object("provider_config"),
-            events: settings::events(fields),
         }
+    }
+
+    /// Whether the settings that depend on one another stay as they are.
+    const fn is_simple(&self) -> bool {
+        self.declared_type.is_none() && self.url.is_none() && self.config.is_none()
     }
 
     /// The settings as they will be, checked as a whole together with everything else that was sent.
@@ -152,15 +160,15 @@ impl Change {
         // Stored settings carry no password: only ones that were sent can change it.
         let password = if self.config.is_some() { spec.password } else { PasswordChange::Absent };
         let password = state.secrets(caller).password(seen.id, password, seen.password).await?;
-        let status = self.status.unwrap_or(seen.status);
+        let status = self.simple.status.unwrap_or(seen.status);
         Ok(Endpoint {
-            name: self.name.clone().unwrap_or(seen.name),
+            name: self.simple.name.clone().unwrap_or(seen.name),
             given_url: spec.url,
             provider_config: spec.config,
             password,
             status,
             status_reason: seen.status_reason.filter(|_| status == EndpointStatus::Error),
-            events: self.events.clone().unwrap_or(seen.events),
+            events: self.simple.events.clone().unwrap_or(seen.events),
             updated_at: now,
             ..seen
         })

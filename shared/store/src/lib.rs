@@ -27,6 +27,7 @@ mod usage;
 
 pub use calls::{CallPage, EventWrite, RecordedEvent};
 pub use deliveries::{AttemptRecord, Delivery, DeliveryState, DeliveryStatus, Frozen};
+pub use endpoint_changes::ChangedEndpoint;
 pub use endpoints::CreateEndpoint;
 pub use error::StoreError;
 pub use idempotency::{Claimed, KeptAnswer, KeptRequest};

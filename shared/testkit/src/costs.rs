@@ -226,7 +226,9 @@ impl Bench {
         let read = self.ask(&self.endpoints, Method::GET, &path, None, 200);
         self.row("get an endpoint", (1, 1.0, 0.0), read).await;
         let patch = self.ask(&self.endpoints, Method::PATCH, &path, Some(json!({"name": "Another name"})), 200);
-        self.row("patch an endpoint", (2, 1.0, 1.0), patch).await;
+        self.row("patch an endpoint: name, status, events", (1, 0.0, 1.0), patch).await;
+        let patch = self.ask(&self.endpoints, Method::PATCH, &path, Some(json!({"url": "https://hooks.example.com/other"})), 200);
+        self.row("patch an endpoint: url, settings", (2, 1.0, 1.0), patch).await;
         let delete = self.ask(&self.endpoints, Method::DELETE, &path, None, 204);
         self.row("delete an endpoint that no number rings", (1, 0.0, 1.0), delete).await;
         let once = |body| self.ask_with(&self.endpoints, Method::POST, "/v1/endpoints", body, 201, &[("idempotency-key", "k")]);

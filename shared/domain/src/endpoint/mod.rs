@@ -112,6 +112,17 @@ pub struct Endpoint {
     pub updated_at: Timestamp,
 }
 
+/// Settings of an endpoint that can be changed without looking at the others; `None` leaves one as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SimpleChange {
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// Active or inactive.
+    pub status: Option<EndpointStatus>,
+    /// Which events it takes.
+    pub events: Option<EventFilter>,
+}
+
 /// Settings as JSON text: they may hold numbers that the table would round.
 mod as_json {
     use serde::{Deserialize, Deserializer, Serializer, de, ser};
