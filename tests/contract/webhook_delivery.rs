@@ -30,12 +30,7 @@ async fn bench(receiver: &Receiver) -> Bench {
     let vault = Vault::new(kms, key);
     let mut endpoint = fixture::endpoint();
     endpoint.given_url = Some(receiver.url.clone());
-    let place = domain::secret::SecretPlace {
-        org: tenant.org,
-        mode: tenant.mode,
-        kind: domain::secret::SecretKind::WebhookSecret,
-        id: endpoint.id.as_uuid(),
-    };
+    let place = tenant.place(domain::secret::SecretKind::WebhookSecret, endpoint.id.as_uuid());
     let secret = webhooks::sign::SigningSecret::generate(&random::bytes());
     endpoint.secret = Some(vault.seal(&place, secret.reveal(), fixture::now()).await.unwrap());
     local.table.create_endpoint(tenant, &endpoint, None).await.unwrap();

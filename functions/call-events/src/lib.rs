@@ -77,7 +77,7 @@ impl CallEvents {
     /// Most events find a call that has its route: one write. The first one looks the route up before.
     async fn record(&self, tenant: Tenant, message: &CallEventMessage) -> Result<CallRecord, Failure> {
         if message.event.kind != EventKind::Initiated
-            && let Some(call) = self.write(tenant, message, EventWrite::IfRouted).await?
+            && let Some(call) = self.write_if_routed(tenant, message).await?
         {
             return Ok(call);
         }
@@ -86,7 +86,7 @@ impl CallEvents {
             Found::NotTold => None,
             // The number may have been given up since: a call that has its route keeps it.
             Found::Nothing(reason) => {
-                return self.write(tenant, message, EventWrite::IfRouted).await?.ok_or_else(|| Failure::never(reason));
+                return self.write_if_routed(tenant, message).await?.ok_or_else(|| Failure::never(reason));
             }
         };
         let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
@@ -96,8 +96,10 @@ impl CallEvents {
         }
     }
 
-    async fn write(&self, tenant: Tenant, message: &CallEventMessage, how: EventWrite) -> Result<Option<CallRecord>, Failure> {
-        match self.table.record_event(tenant, message.call_id, &message.event, None, how).await.map_err(failure)? {
+    /// Adds the event to a call that has its route; `None` if it has none.
+    async fn write_if_routed(&self, tenant: Tenant, message: &CallEventMessage) -> Result<Option<CallRecord>, Failure> {
+        let written = self.table.record_event(tenant, message.call_id, &message.event, None, EventWrite::IfRouted).await;
+        match written.map_err(failure)? {
             RecordedEvent::Stored(call) => Ok(Some(call)),
             RecordedEvent::NotRouted => Ok(None),
         }

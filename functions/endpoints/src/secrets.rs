@@ -4,7 +4,7 @@ use api::Problem;
 use domain::{
     EndpointId, Timestamp,
     endpoint::{Endpoint, PasswordChange},
-    secret::{Sealed, SecretKind, SecretPlace},
+    secret::{Sealed, SecretKind},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use store::Tenant;
@@ -20,13 +20,13 @@ pub(crate) struct Secrets<'a> {
 impl Secrets<'_> {
     /// Seals a webhook's signing secret.
     pub(crate) async fn seal_signing(&self, endpoint: EndpointId, secret: &SecretString) -> Result<Sealed, Problem> {
-        Ok(self.vault.seal(&self.place(endpoint, SecretKind::WebhookSecret), secret, self.now).await?)
+        Ok(self.vault.seal(&self.tenant.place(SecretKind::WebhookSecret, endpoint.as_uuid()), secret, self.now).await?)
     }
 
     /// Opens an endpoint's signing secret, if it has one.
     pub(crate) async fn signing(&self, endpoint: &Endpoint) -> Result<Option<String>, Problem> {
         let Some(sealed) = &endpoint.secret else { return Ok(None) };
-        let place = self.place(endpoint.id, SecretKind::WebhookSecret);
+        let place = self.tenant.place(SecretKind::WebhookSecret, endpoint.id.as_uuid());
         Ok(Some(self.vault.open(&place, sealed, self.now).await?.expose_secret().to_owned()))
     }
 
@@ -41,12 +41,8 @@ impl Secrets<'_> {
             PasswordChange::Absent => kept,
             PasswordChange::Remove => None,
             PasswordChange::Set(password) => {
-                Some(self.vault.seal(&self.place(endpoint, SecretKind::EndpointPassword), &password, self.now).await?)
+                Some(self.vault.seal(&self.tenant.place(SecretKind::EndpointPassword, endpoint.as_uuid()), &password, self.now).await?)
             }
         })
-    }
-
-    fn place(&self, endpoint: EndpointId, kind: SecretKind) -> SecretPlace {
-        SecretPlace { org: self.tenant.org, mode: self.tenant.mode, kind, id: endpoint.as_uuid() }
     }
 }

@@ -6,13 +6,12 @@ use domain::{
     E164, NumberId,
     number::{NumberChange, NumberStatus, PhoneNumber},
     scope::Scope,
+    secret::SecretKind,
     wire,
 };
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::{Consistency, Release, Updated};
-
-use crate::purchase::password_place;
 
 const SIP_TRANSPORT: &str = "tls";
 const SIP_PORT: u16 = 5061;
@@ -113,7 +112,7 @@ async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber
     let Some((username, sealed)) = claim.and_then(|claim| claim.sip_username.zip(claim.sip_password)) else { return Ok(None) };
     let mut password = None;
     if caller.may(Scope::NumbersWrite) {
-        let place = password_place(caller.tenant.org, caller.tenant.mode, number.id);
+        let place = caller.tenant.place(SecretKind::SipPassword, number.id.as_uuid());
         password = Some(state.vault.open(&place, &sealed, state.clock.now()).await?.expose_secret().to_owned());
     }
     Ok(Some(wire::SipCredentials { domain: state.sip_domain.to_string(), transport: SIP_TRANSPORT, port: SIP_PORT, username, password }))

@@ -4,11 +4,11 @@ use api::{Born, Caller, Code, Fields, JsonBody, Problem};
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    Country, E164, Mode, NumberId, Timestamp,
+    Country, E164, NumberId, Timestamp,
     inventory::{NumberType, Slot, SlotAddress},
     number::{Claim, PhoneNumber, PurchaseSettings},
     scope::Scope,
-    secret::{SecretKind, SecretPlace},
+    secret::SecretKind,
     wire,
 };
 use http::StatusCode;
@@ -140,7 +140,7 @@ impl Prices {
 /// The claim that makes the number the buyer's, with SIP credentials of its own.
 async fn claim(state: &crate::State, tenant: Tenant, number: &PhoneNumber, now: Timestamp) -> Result<Claim, Problem> {
     let password = URL_SAFE_NO_PAD.encode(random::bytes::<24>()).into();
-    let sealed = state.vault.seal(&password_place(tenant.org, tenant.mode, number.id), &password, now).await?;
+    let sealed = state.vault.seal(&tenant.place(SecretKind::SipPassword, number.id.as_uuid()), &password, now).await?;
     Ok(Claim {
         e164: number.e164.clone(),
         organization_id: tenant.org,
@@ -148,11 +148,6 @@ async fn claim(state: &crate::State, tenant: Tenant, number: &PhoneNumber, now: 
         sip_username: Some(number.e164.to_string()),
         sip_password: Some(sealed),
     })
-}
-
-/// Where a number's SIP password may be opened.
-pub(crate) fn password_place(org: domain::OrgId, mode: Mode, number: NumberId) -> SecretPlace {
-    SecretPlace { org, mode, kind: SecretKind::SipPassword, id: number.as_uuid() }
 }
 
 fn already_owned() -> Problem {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     EndpointId, Timestamp,
     endpoint::{Endpoint, EndpointStatus},
-    secret::{Sealed, SecretKind, SecretPlace},
+    secret::{Sealed, SecretKind},
 };
 use queue::batch::Failure;
 use secrecy::ExposeSecret as _;
@@ -56,7 +56,7 @@ impl WebhookDelivery {
     }
 
     async fn signing(&self, tenant: Tenant, endpoint: EndpointId, sealed: &Sealed) -> Result<SigningSecret, Failure> {
-        let place = SecretPlace { org: tenant.org, mode: tenant.mode, kind: SecretKind::WebhookSecret, id: endpoint.as_uuid() };
+        let place = tenant.place(SecretKind::WebhookSecret, endpoint.as_uuid());
         let text = self.vault.open(&place, sealed, self.clock.now()).await.map_err(Failure::retry)?;
         SigningSecret::parse(text.expose_secret()).map_err(Failure::retry)
     }

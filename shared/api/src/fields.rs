@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use domain::Invalid;
+use domain::{Invalid, names::snake_case};
 use http::header::CONTENT_TYPE;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
@@ -214,21 +214,6 @@ impl Fields {
         let faults: Vec<Invalid> = self.missing.drain(..).chain(self.wrong.drain(..)).collect();
         if faults.is_empty() { Ok(()) } else { Err(Problem::faulty(code, faults)) }
     }
-}
-
-/// `endpointId` as `endpoint_id`. Other names stay as they are.
-pub(crate) fn snake_case(name: &str) -> String {
-    if name.contains('_') || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return name.to_owned();
-    }
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
 }
 
 /// Where the JSON goes wrong, without a word of its content.

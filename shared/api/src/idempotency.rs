@@ -163,7 +163,7 @@ impl Idempotency {
 }
 
 fn place(tenant: Tenant, request: RequestKey) -> SecretPlace {
-    SecretPlace { org: tenant.org, mode: tenant.mode, kind: SecretKind::IdempotentAnswer, id: request.as_uuid() }
+    tenant.place(SecretKind::IdempotentAnswer, request.as_uuid())
 }
 
 fn in_progress(id: &str) -> Response {

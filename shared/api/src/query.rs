@@ -3,13 +3,10 @@
 use std::{collections::BTreeMap, convert::Infallible, fmt::Display, str::FromStr};
 
 use axum::extract::FromRequestParts;
-use domain::Invalid;
+use domain::{Invalid, names::snake_case};
 use http::request::Parts;
 
-use crate::{
-    fields::snake_case,
-    problem::{Code, Problem},
-};
+use crate::problem::{Code, Problem};
 
 /// A request's query parameters; faults are collected until [`Query::finish`].
 #[derive(Debug, Default)]

@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod invalid;
 pub mod inventory;
 pub mod mode;
+pub mod names;
 pub mod number;
 pub mod scope;
 pub mod secret;

@@ -2,17 +2,15 @@
 
 use domain::{EndpointId, NumberId, endpoint::Endpoint, number::PhoneNumber};
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
-    inventory::built,
     item::{read, serde_item, whole},
     keys::{Keys, Tenant},
-    releases::as_seen,
-    table::{Consistency, Created, Table, key_attributes},
+    table::{Consistency, Created, Table},
     transaction::Outcome,
 };
 
@@ -65,7 +63,7 @@ impl Table {
             let counted = Endpoint { phone_numbers_count: 1, ..endpoint.clone() };
             let writes = vec![
                 TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build(),
-                TransactWriteItem::builder().update(self.ring(tenant, endpoint, &seen)?).build(),
+                self.ring(tenant, endpoint, &seen)?,
             ];
             match self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
                 Outcome::Done => return Ok(CreateEndpoint::Done(Box::new(counted))),
@@ -98,20 +96,10 @@ impl Table {
     }
 
     /// Points a number that was seen at one endpoint to a new one.
-    fn ring(&self, tenant: Tenant, endpoint: &Endpoint, seen: &PhoneNumber) -> Result<Update, StoreError> {
+    fn ring(&self, tenant: Tenant, endpoint: &Endpoint, seen: &PhoneNumber) -> Result<TransactWriteItem, StoreError> {
         let mut set = SetExpression::default();
         set.set("endpoint_id", AttributeValue::S(endpoint.id.to_string()));
         set.set("updated_at", AttributeValue::S(endpoint.created_at.to_string()));
-        let condition = as_seen(&mut set, seen);
-        built(
-            Update::builder()
-                .table_name(&*self.name)
-                .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, seen.id))))
-                .update_expression(set.expression())
-                .condition_expression(condition)
-                .set_expression_attribute_names(set.names())
-                .set_expression_attribute_values(set.values())
-                .build(),
-        )
+        self.update_as_seen(tenant, seen, set)
     }
 }

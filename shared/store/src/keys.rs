@@ -6,9 +6,13 @@
 use std::marker::PhantomData;
 
 use domain::{
-    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, api_key::KeyHash, idempotency::RequestKey,
+    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId,
+    api_key::KeyHash,
+    idempotency::RequestKey,
     inventory::NumberType,
+    secret::{SecretKind, SecretPlace},
 };
+use uuid::Uuid;
 
 /// A value that may stand in a key: its text never contains the separator `#` and is never empty.
 ///
@@ -69,6 +73,14 @@ pub struct Tenant {
     pub org: OrgId,
     /// Its live or its test data.
     pub mode: Mode,
+}
+
+impl Tenant {
+    /// Where a secret of the tenant may be opened: it is of this kind and belongs to the resource with this id.
+    #[must_use]
+    pub const fn place(self, kind: SecretKind, id: Uuid) -> SecretPlace {
+        SecretPlace { org: self.org, mode: self.mode, kind, id }
+    }
 }
 
 /// Where a key is looked up: the table itself or one of its indexes.

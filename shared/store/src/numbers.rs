@@ -15,7 +15,6 @@ use crate::{
     inventory::built,
     item::{read, serde_item, whole},
     keys::{Keys, Tenant},
-    releases::as_seen,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
     update::Changed,
@@ -166,7 +165,7 @@ impl Table {
         if seen.released_at.is_some() {
             return Ok(Some(Updated::Released));
         }
-        let mut writes = vec![TransactWriteItem::builder().update(self.repoint(tenant, seen, target, change, now)?).build()];
+        let mut writes = vec![self.repoint(tenant, seen, target, change, now)?];
         writes.extend(target.map(|new| self.count_at(tenant, new, Attach::Up)).transpose()?);
         let reasons = match self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
             Outcome::Done => return Ok(Some(Updated::Done(Box::new(changed(seen.clone(), change, now))))),
@@ -201,23 +200,13 @@ impl Table {
         target: Option<EndpointId>,
         change: NumberChange,
         now: Timestamp,
-    ) -> Result<Update, StoreError> {
+    ) -> Result<TransactWriteItem, StoreError> {
         let mut set = settings(change, now);
         match target {
             Some(endpoint) => set.set("endpoint_id", AttributeValue::S(endpoint.to_string())),
             None => set.remove("endpoint_id"),
         }
-        let condition = as_seen(&mut set, seen);
-        built(
-            Update::builder()
-                .table_name(&*self.name)
-                .set_key(Some(key_attributes(&access_patterns::number(tenant.org, tenant.mode, seen.id))))
-                .update_expression(set.expression())
-                .condition_expression(condition)
-                .set_expression_attribute_names(set.names())
-                .set_expression_attribute_values(set.values())
-                .build(),
-        )
+        self.update_as_seen(tenant, seen, set)
     }
 
     /// One number more or less at an endpoint that must exist.

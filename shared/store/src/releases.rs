@@ -93,6 +93,16 @@ impl Table {
         set.set("updated_at", AttributeValue::S(now.to_string()));
         set.set("released_at", AttributeValue::S(now.to_string()));
         set.remove("endpoint_id");
+        self.update_as_seen(tenant, seen, set)
+    }
+
+    /// Changes a number's record if it did not change since it was read.
+    pub(crate) fn update_as_seen(
+        &self,
+        tenant: Tenant,
+        seen: &PhoneNumber,
+        mut set: SetExpression,
+    ) -> Result<TransactWriteItem, StoreError> {
         let condition = as_seen(&mut set, seen);
         let update = Update::builder()
             .table_name(&*self.name)
@@ -124,7 +134,7 @@ fn number_key(tenant: Tenant, id: NumberId) -> Get<PhoneNumber> {
 
 /// The condition that a number did not change since it was read: neither its settings, nor its endpoint, nor its
 /// release.
-pub(crate) fn as_seen(set: &mut SetExpression, seen: &PhoneNumber) -> String {
+fn as_seen(set: &mut SetExpression, seen: &PhoneNumber) -> String {
     set.value(":before", AttributeValue::S(seen.updated_at.to_string()));
     let endpoint = match seen.endpoint_id {
         Some(endpoint) => {

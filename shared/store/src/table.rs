@@ -108,20 +108,14 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read or an item is not what was written.
     pub(crate) async fn newest<I: Item>(&self, list: List<I, Primary>, limit: usize) -> Result<Vec<I>, StoreError> {
+        let query = self.query(list).scan_index_forward(false);
         let mut items = Vec::new();
         let mut start = None;
         while items.len() < limit {
             let wanted = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
-            let list = List::<I>::new(list.pk.clone(), list.prefix.clone());
             let _waiting = self.meter.send();
-            let output = self
-                .query(list)
-                .scan_index_forward(false)
-                .limit(wanted)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| StoreError::from_sdk(&error))?;
+            let page = query.clone().limit(wanted).set_exclusive_start_key(start);
+            let output = page.send().await.map_err(|error| StoreError::from_sdk(&error))?;
             self.meter.read(output.consumed_capacity.as_slice());
             for attributes in output.items.unwrap_or_default() {
                 items.push(read(attributes)?);

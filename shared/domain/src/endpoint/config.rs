@@ -10,7 +10,7 @@ use super::{
     keys::{self, Key},
     spec::{IS_REQUIRED, PasswordChange},
 };
-use crate::Invalid;
+use crate::{Invalid, names::snake_case};
 
 /// A provider's checked settings as they are stored: canonical names, unknown keys as given; no `provider`, no
 /// password, no second name for an agent's id.
@@ -161,19 +161,4 @@ fn take<'a>(given: &mut Vec<Given<'a>>, wanted: impl Fn(&str) -> bool) -> Vec<Gi
     let (taken, rest) = std::mem::take(given).into_iter().partition(|field| wanted(&field.snake));
     *given = rest;
     taken
-}
-
-/// `assistantId` as `assistant_id`. Other names stay as they are.
-fn snake_case(name: &str) -> String {
-    if name.contains('_') || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return name.to_owned();
-    }
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
 }

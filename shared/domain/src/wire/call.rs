@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     CallId, EndpointId, NumberId, OrgId, Timestamp,
-    call::{CallEvent, CallRecord, CallStatus, Direction, HangupReason, TimelineEntry},
+    call::{CallEvent, CallRecord, CallStatus, Direction, HangupReason, Parties, TimelineEntry},
 };
 
 /// A call in lists and webhooks. Every field is always present, null when unset.
@@ -151,47 +151,60 @@ impl TimelineEvent {
             id: entry.event.id.to_string(),
             kind: entry.event.kind.as_str().to_owned(),
             timestamp: entry.event.timestamp,
-            data: data(entry.event),
+            data: serde_json::to_value(EventData::of(entry.event).without_transcript()).unwrap_or_default(),
             ignored: entry.ignored.is_some(),
             ignored_reason: entry.ignored.map(crate::call::IgnoreReason::as_str),
         }
     }
 }
 
-/// What an event told, in the names of the queue's messages. The transcript stands on the call alone.
-fn data(event: &CallEvent) -> Value {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        #[serde(flatten)]
-        parties: &'a crate::call::Parties,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        status: Option<CallStatus>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        duration: Option<u32>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cost: Option<f64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        latency_ms: Option<u32>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hangup_cause: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hangup_reason: Option<HangupReason>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        recording_url: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        metadata: Option<&'a Map<String, Value>>,
+/// What an event told, in the names of the queue's messages.
+#[derive(Debug, Serialize)]
+pub struct EventData<'a> {
+    #[serde(flatten)]
+    parties: &'a Parties,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<CallStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hangup_cause: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hangup_reason: Option<HangupReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> EventData<'a> {
+    /// Everything that an event told.
+    #[must_use]
+    pub fn of(event: &'a CallEvent) -> Self {
+        let facts = &event.facts;
+        Self {
+            parties: &event.parties,
+            status: facts.status,
+            duration: facts.duration,
+            cost: facts.cost_micro_cents.map(cents),
+            latency_ms: facts.latency_ms,
+            hangup_cause: facts.hangup_cause.as_deref(),
+            hangup_reason: facts.hangup_reason,
+            recording_url: facts.recording_url.as_deref(),
+            transcript: facts.transcript.as_deref(),
+            metadata: facts.metadata.as_ref(),
+        }
     }
-    let facts = &event.facts;
-    let data = Data {
-        parties: &event.parties,
-        status: facts.status,
-        duration: facts.duration,
-        cost: facts.cost_micro_cents.map(cents),
-        latency_ms: facts.latency_ms,
-        hangup_cause: facts.hangup_cause.as_deref(),
-        hangup_reason: facts.hangup_reason,
-        recording_url: facts.recording_url.as_deref(),
-        metadata: facts.metadata.as_ref(),
-    };
-    serde_json::to_value(data).unwrap_or_default()
+
+    /// The same without the transcript's text: in a timeline it stands on the call alone.
+    #[must_use]
+    pub fn without_transcript(self) -> Self {
+        Self { transcript: None, ..self }
+    }
 }

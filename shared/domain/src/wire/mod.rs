@@ -7,7 +7,7 @@ mod endpoint;
 mod envelope;
 mod number;
 
-pub use call::{Call, CallDetail, TimelineEvent};
+pub use call::{Call, CallDetail, EventData, TimelineEvent};
 pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};
 pub use envelope::{Envelope, MAX_BODY_BYTES};
 pub use number::{AvailableNumber, Number, NumberDetail, PurchasedNumber, SipCredentials, sip_uri};

@@ -6,14 +6,8 @@
 mod fields;
 mod read;
 
-use domain::{
-    CallId, Invalid, Mode, OrgId, Timestamp,
-    call::{CallEvent, CallStatus, HangupReason, Parties},
-};
+use domain::{CallId, Invalid, Mode, OrgId, Timestamp, call::CallEvent, wire::EventData};
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
-
-use fields::MICRO_CENTS;
 
 /// An event of a call on its way through the queue.
 ///
@@ -88,50 +82,7 @@ struct Wire<'a> {
     call_id: CallId,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<i64>,
-    data: WireData<'a>,
-}
-
-#[derive(Serialize)]
-struct WireData<'a> {
-    #[serde(flatten)]
-    parties: &'a Parties,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<CallStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latency_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hangup_cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hangup_reason: Option<HangupReason>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recording_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transcript: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<&'a Map<String, Value>>,
-}
-
-impl<'a> From<&'a CallEvent> for WireData<'a> {
-    #[expect(clippy::cast_precision_loss, reason = "reading bounds a cost to 10^15 micro-cents, which f64 holds exactly")]
-    fn from(event: &'a CallEvent) -> Self {
-        let facts = &event.facts;
-        Self {
-            parties: &event.parties,
-            status: facts.status,
-            duration: facts.duration,
-            cost: facts.cost_micro_cents.map(|micro_cents| micro_cents as f64 / MICRO_CENTS),
-            latency_ms: facts.latency_ms,
-            hangup_cause: facts.hangup_cause.as_deref(),
-            hangup_reason: facts.hangup_reason,
-            recording_url: facts.recording_url.as_deref(),
-            transcript: facts.transcript.as_deref(),
-            metadata: facts.metadata.as_ref(),
-        }
-    }
+    data: EventData<'a>,
 }
 
 impl Serialize for CallEventMessage {
@@ -144,7 +95,7 @@ impl Serialize for CallEventMessage {
             mode: self.mode,
             call_id: self.call_id,
             sequence: self.event.sequence,
-            data: WireData::from(&self.event),
+            data: EventData::of(&self.event),
         };
         wire.serialize(serializer)
     }

@@ -1,9 +1,9 @@
 //! The reading of call events: what is taken, what is normalised, what is refused and how it is named.
 
-use domain::call::{Direction, EventKind};
+use domain::call::{CallStatus, Direction, EventKind, HangupReason};
 use proptest::prelude::*;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
