@@ -98,7 +98,7 @@ async fn n3_who_owns_an_e164_number() {
 async fn e1_one_endpoint_of_an_organization() {
     let (local, mine, other) = two_tenants().await;
     let endpoint = fixture::endpoint();
-    local.table.create_endpoint(mine.tenant, &endpoint, None).await.unwrap();
+    local.table.create_endpoint(mine.tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     assert_eq!(local.table.endpoint(mine.tenant, endpoint.id, Consistency::Strong).await.unwrap(), Some(endpoint.clone()));
     assert_eq!(local.table.endpoint(other.tenant, endpoint.id, Consistency::Strong).await.unwrap(), None);
     let unknown = EndpointId::new(fixture::now(), random::bytes());
@@ -111,8 +111,8 @@ async fn e2_the_endpoints_of_an_organization() {
     let mut created = Vec::new();
     for _ in 0..3 {
         created.push(fixture::endpoint());
-        local.table.create_endpoint(mine.tenant, created.last().unwrap(), None).await.unwrap();
-        local.table.create_endpoint(other.tenant, &fixture::endpoint(), None).await.unwrap();
+        local.table.create_endpoint(mine.tenant, created.last().unwrap(), None, store::TellOfEndpoint::default()).await.unwrap();
+        local.table.create_endpoint(other.tenant, &fixture::endpoint(), None, store::TellOfEndpoint::default()).await.unwrap();
     }
     created.sort_by_key(|endpoint| endpoint.id);
     assert_eq!(local.table.list(patterns::endpoints(mine.tenant.org, mine.tenant.mode)).await.unwrap(), created);
@@ -185,7 +185,13 @@ async fn an_item_of_another_kind_under_a_key_is_an_error_and_not_read() {
 
 #[test]
 fn every_access_pattern_has_its_test() {
-    let source = concat!(include_str!("access_patterns.rs"), include_str!("idempotency.rs"));
+    let source = concat!(
+        include_str!("access_patterns.rs"),
+        include_str!("cursors.rs"),
+        include_str!("idempotency.rs"),
+        include_str!("lifecycle.rs"),
+        include_str!("subscriptions.rs"),
+    );
     for pattern in patterns::PATTERNS {
         let test = format!("async fn {}_", pattern.id.to_lowercase());
         assert!(source.contains(&test), "{} has no test", pattern.id);
@@ -197,6 +203,6 @@ async fn buy(local: &LocalTable, owner: &Fixture, n: u32) -> NumberId {
     let slot = fixture::slot(n);
     local.table.import_slot(Mode::Live, &slot).await.unwrap();
     let (number, claim) = fixture::purchase(owner.tenant, &slot, None);
-    assert_eq!(local.table.buy_number(owner.tenant, &slot, &number, &claim).await.unwrap(), store::Bought::Done);
+    assert_eq!(local.table.buy_number(owner.tenant, &slot, &number, &claim, None).await.unwrap(), store::Bought::Done);
     number.id
 }

@@ -26,10 +26,10 @@ impl Bench {
         let local = LocalTable::start().await;
         let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
         let (endpoint, slot) = (fixture::endpoint(), fixture::slot(1));
-        local.table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+        local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
         local.table.import_slot(Mode::Live, &slot).await.unwrap();
         let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
-        local.table.buy_number(tenant, &slot, &number, &claim).await.unwrap();
+        local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
         let (work, dead) = (queue(&sqs).await, queue(&sqs).await);
         Self { local, tenant, number, sqs, work, dead }
     }
@@ -61,7 +61,7 @@ impl Bench {
     /// The deliveries that are queued, by their ids.
     async fn deliveries(&self) -> BTreeSet<DeliveryId> {
         let messages = drain(&self.sqs, &self.work).await;
-        messages.iter().map(|body| DeliveryMessage::from_json(body).unwrap().delivery_id).collect()
+        messages.iter().map(|body| serde_json::from_str::<DeliveryMessage>(body).unwrap().delivery_id).collect()
     }
 }
 
@@ -148,7 +148,7 @@ async fn a_number_whose_row_still_names_a_deleted_endpoint_rings_nothing() {
     bench.handle(&events).await;
     let calls = bench.local.table.newest_calls(bench.tenant, 10).await.unwrap().calls;
     assert_eq!((calls[0].call().endpoint_id, bench.deliveries().await.len()), (None, 0));
-    assert!(!bench.local.table.delete_endpoint(bench.tenant, endpoint, fixture::now()).await.unwrap(), "it is gone");
+    assert!(!bench.local.table.delete_endpoint(bench.tenant, endpoint, fixture::now(), None).await.unwrap(), "it is gone");
     let number = bench.local.table.number(bench.tenant, bench.number.id, Consistency::Strong).await.unwrap().unwrap();
     assert_eq!(number.endpoint_id, None, "asking again swept the row");
 }
@@ -158,7 +158,7 @@ async fn a_released_number_routes_no_new_call_and_calls_that_have_their_route_go
     let bench = Bench::start().await;
     let (known, new) = (bench.events("missed-call.json"), bench.events("missed-call.json"));
     bench.handle(&known[..1]).await;
-    bench.local.table.release_number(bench.tenant, bench.number.id, Release::Keep, fixture::now()).await.unwrap();
+    bench.local.table.release_number(bench.tenant, bench.number.id, Release::Keep, fixture::now(), None).await.unwrap();
     bench.handle(&known).await;
     assert_eq!(drain(&bench.sqs, &bench.dead).await.len(), 0);
     let mut by_id = new[0].clone();

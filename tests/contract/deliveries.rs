@@ -9,8 +9,8 @@ pub(crate) fn delivery() -> Delivery {
     let call_id = CallId::new(fixture::now(), random::bytes());
     Delivery {
         id: domain::webhook::delivery_id("evt_1", call_id.as_uuid()),
-        endpoint_id: fixture::endpoint().id,
-        call_id,
+        receiver: domain::webhook::ReceiverId::Endpoint(fixture::endpoint().id),
+        call_id: Some(call_id),
         event: "call.completed".to_owned(),
         body: r#"{"id":"evt_1"}"#.to_owned(),
         created_at: fixture::now(),

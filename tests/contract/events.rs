@@ -16,7 +16,6 @@ use serde_json::Value;
 use store::{Organization, Table};
 use testkit::{LocalTable, Stack, call::events_folder, fixture};
 use tower::ServiceExt as _;
-use vault::Vault;
 use webhooks::guard::Loopback;
 
 /// The organization and the key that stand in the files.
@@ -44,12 +43,6 @@ async fn table() -> LocalTable {
     local
 }
 
-async fn vault(stack: &Stack) -> Vault {
-    let kms = stack.kms();
-    let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
-    Vault::new(kms, key)
-}
-
 /// A queue of this test's own, to send to and to count.
 async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> (queue::Sender, String) {
     let name = format!("{name}-{}", hex(runtime::random::bytes::<8>()));
@@ -63,10 +56,10 @@ fn hex(bytes: [u8; 8]) -> String {
 
 #[tokio::test]
 async fn phone_numbers_answers_its_events() {
-    let vault = vault(&Stack::load().unwrap()).await;
+    let vault = Stack::load().unwrap().vault().await;
     for case in cases("phone-numbers") {
         let local = table().await;
-        let state = phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com");
+        let state = phone_numbers::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, "sip.example.com");
         check_http(&case, phone_numbers::app(state)).await;
     }
 }
@@ -74,7 +67,14 @@ async fn phone_numbers_answers_its_events() {
 #[tokio::test]
 async fn endpoints_answers_its_events() {
     let (local, stack) = (table().await, Stack::load().unwrap());
-    let state = endpoints::State::new(local.table.clone(), vault(&stack).await, Clock::System, Loopback::Refused);
+    let state = endpoints::State::new(
+        local.table.clone(),
+        stack.vault().await,
+        fixture::nowhere(),
+        Clock::System,
+        Loopback::Refused,
+        "sip.example.com",
+    );
     for case in cases("endpoints") {
         check_http(&case, endpoints::app(state.clone())).await;
     }
@@ -106,7 +106,7 @@ async fn call_events_answers_its_events() {
 async fn webhook_delivery_answers_its_events() {
     let stack = Stack::load().unwrap();
     let sqs = stack.sqs();
-    let vault = vault(&stack).await;
+    let vault = stack.vault().await;
     for case in cases("webhook-delivery") {
         let ((retries, _), (dead, dead_url)) = (queue(&sqs, "retries").await, queue(&sqs, "dead").await);
         let local = table().await;
@@ -157,9 +157,9 @@ fn sqs_event(case: &Case) -> SqsEvent {
 async fn own_number(table: &Table) {
     let tenant = store::Tenant { org: ORGANIZATION.parse().unwrap(), mode: Mode::Live };
     let endpoint = fixture::endpoint();
-    table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+    table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     let (number, claim) = fixture::purchase(tenant, &fixture::slot(1), Some(endpoint.id));
-    table.buy_number(tenant, &fixture::slot(1), &number, &claim).await.unwrap();
+    table.buy_number(tenant, &fixture::slot(1), &number, &claim, None).await.unwrap();
 }
 
 /// How many messages lie in a queue, up to ten.

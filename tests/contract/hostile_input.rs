@@ -7,7 +7,6 @@ use runtime::Clock;
 use serde_json::{Value, json};
 use testkit::{Fixture, LocalTable, Stack, fixture};
 use tower::ServiceExt as _;
-use vault::Vault;
 use webhooks::guard::Loopback;
 
 /// What a field may hold: everything else is wrong there.
@@ -71,20 +70,31 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let kms = Stack::load().unwrap().kms();
-        let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
-        let vault = Vault::new(kms, key);
+        let vault = Stack::load().unwrap().vault().await;
         let local = LocalTable::start().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
         let slot = fixture::slot(1);
         local.table.import_slot(Mode::Live, &slot).await.unwrap();
         local.table.import_slot(Mode::Live, &fixture::slot(2)).await.unwrap();
         let (number, claim) = fixture::purchase(fixture.tenant, &slot, None);
-        local.table.buy_number(fixture.tenant, &slot, &number, &claim).await.unwrap();
+        local.table.buy_number(fixture.tenant, &slot, &number, &claim, None).await.unwrap();
         let endpoint = fixture::endpoint();
-        local.table.create_endpoint(fixture.tenant, &endpoint, None).await.unwrap();
-        let numbers = phone_numbers::app(phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com"));
-        let endpoints = endpoints::app(endpoints::State::new(local.table.clone(), vault, Clock::System, Loopback::Refused));
+        local.table.create_endpoint(fixture.tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
+        let numbers = phone_numbers::app(phone_numbers::State::new(
+            local.table.clone(),
+            vault.clone(),
+            fixture::nowhere(),
+            Clock::System,
+            "sip.example.com",
+        ));
+        let endpoints = endpoints::app(endpoints::State::new(
+            local.table.clone(),
+            vault,
+            fixture::nowhere(),
+            Clock::System,
+            Loopback::Refused,
+            "sip.example.com",
+        ));
         let settings = [("allow_inbound", Kind::Boolean), ("allowOutbound", Kind::Boolean), ("endpointId", Kind::Id)];
         let prices =
             [("totalCostCents", Kind::WholeNumber), ("setup_cost_cents", Kind::WholeNumber), ("monthlyCostCents", Kind::WholeNumber)];

@@ -15,12 +15,12 @@ async fn table_with_slot() -> (LocalTable, Fixture, Slot) {
 
 async fn buy(table: &Table, tenant: Tenant, slot: &Slot, endpoint: Option<&Endpoint>) -> (domain::NumberId, Bought) {
     let (number, claim) = fixture::purchase(tenant, slot, endpoint.map(|endpoint| endpoint.id));
-    (number.id, table.buy_number(tenant, slot, &number, &claim).await.unwrap())
+    (number.id, table.buy_number(tenant, slot, &number, &claim, None).await.unwrap())
 }
 
 async fn endpoint(table: &Table, tenant: Tenant) -> Endpoint {
     let endpoint = fixture::endpoint();
-    table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+    table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     endpoint
 }
 
@@ -86,15 +86,15 @@ async fn counts_follow_a_number_from_endpoint_to_endpoint() {
     assert_eq!((count(table, tenant, &a).await, count(table, tenant, &b).await), (1, 0));
     let to_b = NumberChange { endpoint_id: Some(Some(b.id)), ..NumberChange::default() };
     for _ in 0..2 {
-        let Updated::Done(moved) = table.update_number(tenant, number, to_b, later()).await.unwrap() else { panic!("not moved") };
+        let Updated::Done(moved) = table.update_number(tenant, number, to_b, later(), None).await.unwrap() else { panic!("not moved") };
         assert_eq!(moved.endpoint_id, Some(b.id));
         assert_eq!((count(table, tenant, &a).await, count(table, tenant, &b).await), (0, 1));
     }
     let detach = NumberChange { endpoint_id: Some(None), ..NumberChange::default() };
-    table.update_number(tenant, number, detach, later()).await.unwrap();
+    table.update_number(tenant, number, detach, later(), None).await.unwrap();
     assert_eq!((count(table, tenant, &a).await, count(table, tenant, &b).await), (0, 0));
     let nowhere = NumberChange { endpoint_id: Some(Some(fixture::endpoint().id)), ..NumberChange::default() };
-    assert_eq!(table.update_number(tenant, number, nowhere, later()).await.unwrap(), Updated::NoSuchEndpoint);
+    assert_eq!(table.update_number(tenant, number, nowhere, later(), None).await.unwrap(), Updated::NoSuchEndpoint);
 }
 
 #[tokio::test]
@@ -105,13 +105,16 @@ async fn a_new_endpoint_takes_a_number_over_or_is_not_made() {
     let (number, _) = buy(table, tenant, &slot, Some(&old)).await;
     let new = fixture::endpoint();
     assert_eq!(
-        table.create_endpoint(tenant, &new, Some(number)).await.unwrap(),
+        table.create_endpoint(tenant, &new, Some(number), store::TellOfEndpoint::default()).await.unwrap(),
         CreateEndpoint::Done(Box::new(Endpoint { phone_numbers_count: 1, ..new.clone() }))
     );
     assert_eq!((count(table, tenant, &old).await, count(table, tenant, &new).await), (0, 1));
     let unknown = fixture::purchase(tenant, &slot, None).0.id;
     let lonely = fixture::endpoint();
-    assert_eq!(table.create_endpoint(tenant, &lonely, Some(unknown)).await.unwrap(), CreateEndpoint::NoSuchNumber);
+    assert_eq!(
+        table.create_endpoint(tenant, &lonely, Some(unknown), store::TellOfEndpoint::default()).await.unwrap(),
+        CreateEndpoint::NoSuchNumber
+    );
     assert_eq!(table.endpoint(tenant, lonely.id, Consistency::Strong).await.unwrap(), None);
 }
 
@@ -124,7 +127,7 @@ async fn thirty_two_moves_at_once_keep_every_count_exact() {
     let moves = (0..32_u32).map(|n| {
         let target = [Some(a.id), Some(b.id), None][n as usize % 3];
         let change = NumberChange { endpoint_id: Some(target), ..NumberChange::default() };
-        table.update_number(tenant, number, change, later().plus_millis(i64::from(n)))
+        table.update_number(tenant, number, change, later().plus_millis(i64::from(n)), None)
     });
     // Some may give up because others keep moving the number; nobody may leave a wrong count behind.
     let moved = join_all(moves).await.into_iter().filter(Result::is_ok).count();
@@ -143,7 +146,7 @@ async fn changing_a_number_that_is_not_there_makes_none() {
         NumberChange { allow_outbound: Some(true), ..NumberChange::default() },
         NumberChange { endpoint_id: Some(None), ..NumberChange::default() },
     ] {
-        assert_eq!(local.table.update_number(owner.tenant, unknown, change, later()).await.unwrap(), Updated::NotFound);
+        assert_eq!(local.table.update_number(owner.tenant, unknown, change, later(), None).await.unwrap(), Updated::NotFound);
     }
     assert!(local.table.numbers(owner.tenant).await.unwrap().is_empty());
 }

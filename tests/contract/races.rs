@@ -18,7 +18,7 @@ async fn start() -> (LocalTable, Tenant) {
 async fn buy(table: &Table, tenant: Tenant, n: u32) -> Bought {
     let slot = fixture::slot(n);
     let (number, claim) = fixture::purchase(tenant, &slot, None);
-    table.buy_number(tenant, &slot, &number, &claim).await.unwrap()
+    table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap()
 }
 
 #[tokio::test]
@@ -54,22 +54,22 @@ async fn attaching_to_an_endpoint_that_is_being_deleted_leaves_no_number_at_it()
     numbers.extend(table.numbers(tenant).await.unwrap().into_iter().map(|number| number.id));
     for round in 0..ROUNDS {
         let (doomed, home) = (fixture::endpoint(), fixture::endpoint());
-        table.create_endpoint(tenant, &doomed, None).await.unwrap();
-        table.create_endpoint(tenant, &home, None).await.unwrap();
+        table.create_endpoint(tenant, &doomed, None, store::TellOfEndpoint::default()).await.unwrap();
+        table.create_endpoint(tenant, &home, None, store::TellOfEndpoint::default()).await.unwrap();
         let now = fixture::now().plus_millis(i64::from(round) * 1_000);
         let attaching = join_all((0..2 * HALF - 1).map(|n| {
             let target = if n % 5 == 0 { home.id } else { doomed.id };
             let change = NumberChange { endpoint_id: Some(Some(target)), ..NumberChange::default() };
-            table.update_number(tenant, numbers[n % numbers.len()], change, now.plus_millis(i64::try_from(n).unwrap()))
+            table.update_number(tenant, numbers[n % numbers.len()], change, now.plus_millis(i64::try_from(n).unwrap()), None)
         }));
-        let (_, deleted) = join(attaching, table.delete_endpoint(tenant, doomed.id, now.plus_millis(500))).await;
+        let (_, deleted) = join(attaching, table.delete_endpoint(tenant, doomed.id, now.plus_millis(500), None)).await;
         assert!(deleted.unwrap());
         let rings = table.list(store::access_patterns::numbers(tenant.org, tenant.mode)).await.unwrap();
         assert!(rings.iter().all(|number| number.endpoint_id != Some(doomed.id)), "round {round}");
         let at_home = rings.iter().filter(|number| number.endpoint_id == Some(home.id)).count();
         let counted = table.endpoint(tenant, home.id, Consistency::Strong).await.unwrap().unwrap().phone_numbers_count;
         assert_eq!(counted as usize, at_home, "round {round}: the count is exact");
-        assert!(table.delete_endpoint(tenant, home.id, now.plus_millis(900)).await.unwrap());
+        assert!(table.delete_endpoint(tenant, home.id, now.plus_millis(900), None).await.unwrap());
     }
 }
 
@@ -78,16 +78,16 @@ async fn an_endpoint_with_a_thousand_numbers_is_deleted_off_all_of_them() {
     let (local, tenant) = start().await;
     let table = &local.table;
     let endpoint = fixture::endpoint();
-    table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+    table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     for n in 0..1_000 {
         let slot = fixture::slot(n);
         table.import_slot(Mode::Live, &slot).await.unwrap();
         let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
-        assert_eq!(table.buy_number(tenant, &slot, &number, &claim).await.unwrap(), Bought::Done);
+        assert_eq!(table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap(), Bought::Done);
     }
     let counted = table.endpoint(tenant, endpoint.id, Consistency::Strong).await.unwrap().unwrap();
     assert_eq!(counted.phone_numbers_count, 1_000);
-    assert!(table.delete_endpoint(tenant, endpoint.id, fixture::now()).await.unwrap());
+    assert!(table.delete_endpoint(tenant, endpoint.id, fixture::now(), None).await.unwrap());
     let numbers = table.numbers(tenant).await.unwrap();
     assert_eq!((numbers.len(), numbers.iter().filter(|number| number.endpoint_id.is_some()).count()), (1_000, 0));
 }

@@ -15,7 +15,7 @@ async fn owned(slot: &Slot) -> (LocalTable, Tenant, NumberId) {
 
 async fn buy(local: &LocalTable, tenant: Tenant, slot: &Slot) -> NumberId {
     let (number, claim) = fixture::purchase(tenant, slot, None);
-    assert_eq!(local.table.buy_number(tenant, slot, &number, &claim).await.unwrap(), Bought::Done);
+    assert_eq!(local.table.buy_number(tenant, slot, &number, &claim, None).await.unwrap(), Bought::Done);
     number.id
 }
 
@@ -23,34 +23,34 @@ async fn buy(local: &LocalTable, tenant: Tenant, slot: &Slot) -> NumberId {
 async fn a_deleted_number_is_gone_and_on_offer_again_as_it_was() {
     let slot = Slot { region: Some("Lagos".to_owned()), ..fixture::slot(1) };
     let (local, tenant, id) = owned(&slot).await;
-    let gone = local.table.release_number(tenant, id, Release::Remove, fixture::now()).await.unwrap().unwrap();
+    let gone = local.table.release_number(tenant, id, Release::Remove, fixture::now(), None).await.unwrap().unwrap();
     assert_eq!((gone.id, gone.status), (id, NumberStatus::Inactive));
     assert_eq!(local.table.number(tenant, id, Consistency::Strong).await.unwrap(), None);
     assert_eq!(local.table.claim(Mode::Live, &slot.e164, Consistency::Strong).await.unwrap(), None);
     assert_eq!(local.table.slot(Mode::Live, &slot.address()).await.unwrap(), Some(slot.clone()));
-    assert_eq!(local.table.release_number(tenant, id, Release::Remove, fixture::now()).await.unwrap(), None);
+    assert_eq!(local.table.release_number(tenant, id, Release::Remove, fixture::now(), None).await.unwrap(), None);
     buy(&local, tenant, &slot).await;
 }
 
 #[tokio::test]
 async fn a_released_number_stays_for_audit_and_repeating_the_release_changes_nothing() {
     let (local, tenant, id) = owned(&fixture::slot(1)).await;
-    let first = local.table.release_number(tenant, id, Release::Keep, fixture::now()).await.unwrap().unwrap();
+    let first = local.table.release_number(tenant, id, Release::Keep, fixture::now(), None).await.unwrap().unwrap();
     assert_eq!(local.table.number(tenant, id, Consistency::Strong).await.unwrap(), Some(first.clone()));
-    let again = local.table.release_number(tenant, id, Release::Keep, fixture::now().plus_millis(5)).await.unwrap();
+    let again = local.table.release_number(tenant, id, Release::Keep, fixture::now().plus_millis(5), None).await.unwrap();
     assert_eq!(again, Some(first));
     let change = NumberChange { allow_outbound: Some(true), ..NumberChange::default() };
-    assert_eq!(local.table.update_number(tenant, id, change, fixture::now()).await.unwrap(), Updated::Released);
+    assert_eq!(local.table.update_number(tenant, id, change, fixture::now(), None).await.unwrap(), Updated::Released);
 }
 
 #[tokio::test]
 async fn deleting_a_released_number_never_touches_the_slot_of_its_next_owner() {
     let slot = fixture::slot(1);
     let (local, tenant, id) = owned(&slot).await;
-    local.table.release_number(tenant, id, Release::Keep, fixture::now()).await.unwrap();
+    local.table.release_number(tenant, id, Release::Keep, fixture::now(), None).await.unwrap();
     let next = Fixture::create(&local.table, Mode::Live).await.tenant;
     let theirs = buy(&local, next, &slot).await;
-    local.table.release_number(tenant, id, Release::Remove, fixture::now()).await.unwrap().unwrap();
+    local.table.release_number(tenant, id, Release::Remove, fixture::now(), None).await.unwrap().unwrap();
     assert_eq!(local.table.number(tenant, id, Consistency::Strong).await.unwrap(), None);
     assert_eq!(local.table.slot(Mode::Live, &slot.address()).await.unwrap(), None, "it is not on offer: someone owns it");
     let claim = local.table.claim(Mode::Live, &slot.e164, Consistency::Strong).await.unwrap().unwrap();
@@ -61,10 +61,10 @@ async fn deleting_a_released_number_never_touches_the_slot_of_its_next_owner() {
 async fn a_release_takes_the_number_off_its_endpoint() {
     let (local, tenant, id) = owned(&fixture::slot(1)).await;
     let endpoint = fixture::endpoint();
-    local.table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+    local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     let attach = NumberChange { endpoint_id: Some(Some(endpoint.id)), ..NumberChange::default() };
-    local.table.update_number(tenant, id, attach, fixture::now()).await.unwrap();
-    let released = local.table.release_number(tenant, id, Release::Keep, fixture::now()).await.unwrap().unwrap();
+    local.table.update_number(tenant, id, attach, fixture::now(), None).await.unwrap();
+    let released = local.table.release_number(tenant, id, Release::Keep, fixture::now(), None).await.unwrap().unwrap();
     assert_eq!(released.endpoint_id, None);
     let endpoint = local.table.endpoint(tenant, endpoint.id, Consistency::Strong).await.unwrap().unwrap();
     assert_eq!(endpoint.phone_numbers_count, 0);
@@ -77,12 +77,12 @@ async fn releasing_while_attaching_and_importing_leaves_one_truth() {
         let (local, tenant, id) = owned(&slot).await;
         let table = &local.table;
         let endpoint = fixture::endpoint();
-        table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+        table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
         let attach = NumberChange { endpoint_id: Some(Some(endpoint.id)), ..NumberChange::default() };
-        let attaching = join_all((0..10).map(|_| table.update_number(tenant, id, attach, fixture::now())));
+        let attaching = join_all((0..10).map(|_| table.update_number(tenant, id, attach, fixture::now(), None)));
         let releasing = join_all((0..12).map(|n| {
             let release = if n % 2 == 0 { Release::Keep } else { Release::Remove };
-            table.release_number(tenant, id, release, fixture::now())
+            table.release_number(tenant, id, release, fixture::now(), None)
         }));
         let importing = join_all((0..10).map(|_| table.import_slot(Mode::Live, &slot)));
         let ((attached, released), imported) = join(join(attaching, releasing), importing).await;

@@ -18,6 +18,7 @@ struct Bench {
     function: WebhookDelivery,
     sqs: aws_sdk_sqs::Client,
     retries: String,
+    endpoint: domain::EndpointId,
     message: DeliveryMessage,
 }
 
@@ -33,7 +34,7 @@ async fn bench(receiver: &Receiver) -> Bench {
     let place = tenant.place(domain::secret::SecretKind::WebhookSecret, endpoint.id.as_uuid());
     let secret = webhooks::sign::SigningSecret::generate(&random::bytes());
     endpoint.secret = Some(vault.seal(&place, secret.reveal(), fixture::now()).await.unwrap());
-    local.table.create_endpoint(tenant, &endpoint, None).await.unwrap();
+    local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     let name = format!("retries-{}", DeliveryId::new(fixture::now(), random::bytes()));
     let retries = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
     let sender = Sender::new(sqs.clone(), retries.clone());
@@ -43,14 +44,14 @@ async fn bench(receiver: &Receiver) -> Bench {
         organization_id: tenant.org,
         mode: tenant.mode,
         delivery_id: DeliveryId::new(fixture::now(), random::bytes()),
-        endpoint_id: endpoint.id,
-        call_id: domain::CallId::new(fixture::now(), random::bytes()),
+        receiver: domain::webhook::ReceiverId::Endpoint(endpoint.id),
+        call_id: Some(domain::CallId::new(fixture::now(), random::bytes())),
         event_id: "evt_1".to_owned(),
         event: "call.completed".to_owned(),
         attempt: 1,
         body: r#"{"id":"evt_1"}"#.to_owned(),
     };
-    Bench { local, tenant, function, sqs, retries, message }
+    Bench { local, tenant, function, sqs, retries, endpoint: endpoint.id, message }
 }
 
 impl Bench {
@@ -130,7 +131,7 @@ async fn a_receiver_that_is_gone_gets_nothing_more() {
     let receiver = Receiver::answering(&[410]).await;
     let bench = bench(&receiver).await;
     bench.deliver(&bench.message).await;
-    let endpoint = bench.local.table.endpoint(bench.tenant, bench.message.endpoint_id, Consistency::Strong).await.unwrap().unwrap();
+    let endpoint = bench.local.table.endpoint(bench.tenant, bench.endpoint, Consistency::Strong).await.unwrap().unwrap();
     assert_eq!((endpoint.status, endpoint.status_reason.as_deref()), (EndpointStatus::Error, Some("the receiver answered 410 Gone")));
     let another = DeliveryMessage { delivery_id: DeliveryId::new(fixture::now(), random::bytes()), ..bench.message.clone() };
     bench.deliver(&another).await;

@@ -1,4 +1,4 @@
-//! Webhook work for the endpoint that a call is routed to.
+//! Webhook work for the endpoint that a call is routed to, and for the subscriptions of its organization.
 
 use std::sync::Arc;
 
@@ -6,30 +6,52 @@ use domain::{
     EndpointId,
     call::{CallEvent, CallRecord},
     endpoint::Endpoint,
-    webhook::{delivery_id, event_id},
+    subscription::Subscription,
+    webhook::{ReceiverId, delivery_id, event_id},
     wire,
 };
-use queue::{OutMessage, batch::Failure, delivery::DeliveryMessage};
+use queue::{DeliveryMessage, OutMessage, batch::Failure};
 use store::{Consistency, Tenant};
 
 use crate::CallEvents;
 
 impl CallEvents {
-    /// Queues what an event owes to the call's endpoint.
+    /// Queues what an event owes to the call's endpoint and to the subscriptions.
     ///
-    /// The event that found the route speaks for those that came before it too: they had nobody to be sent to.
+    /// The event that found the route speaks to the endpoint for those that came before it too: they had nobody to be
+    /// sent to. Subscriptions take every event as it comes.
     pub(crate) async fn announce(&self, tenant: Tenant, call: &CallRecord, event: &CallEvent) -> Result<(), Failure> {
         let shown = wire::Call::new(call, tenant.org);
-        let Some(endpoint_id) = shown.endpoint_id else { return Ok(()) };
-        let Some(endpoint) = self.endpoint(tenant, endpoint_id).await? else { return Ok(()) };
-        let found_the_route = call.route.as_ref().is_some_and(|route| route.found_by == event.id);
-        let owed: Vec<&CallEvent> = if found_the_route { call.in_order() } else { vec![event] };
-        let messages: Vec<OutMessage> = owed
-            .into_iter()
-            .filter_map(|event| work(tenant, &shown, event, &endpoint))
-            .collect::<Result<_, _>>()
-            .map_err(Failure::retry)?;
+        let endpoint = match shown.endpoint_id {
+            Some(id) => self.endpoint(tenant, id).await?,
+            None => None,
+        };
+        let mut owed = Vec::new();
+        if let Some(endpoint) = &endpoint {
+            let found_the_route = call.route.as_ref().is_some_and(|route| route.found_by == event.id);
+            let events = if found_the_route { call.in_order() } else { vec![event] };
+            let named = events.into_iter().filter_map(|event| Some((event, endpoint.takes(event.kind.as_str())?)));
+            owed.extend(named.map(|(event, name)| (ReceiverId::Endpoint(endpoint.id), event, name.to_owned())));
+        }
+        for subscription in self.subscriptions(tenant).await?.iter() {
+            if let Some(name) = subscription.takes(event.kind.as_str()) {
+                owed.push((ReceiverId::Subscription(subscription.id), event, name.to_owned()));
+            }
+        }
+        let messages = owed.into_iter().map(|(receiver, event, name)| work(tenant, &shown, event, receiver, name));
+        let messages: Vec<OutMessage> = messages.collect::<Result<_, _>>().map_err(Failure::retry)?;
         self.deliveries.send_all(&messages).await.map_err(Failure::retry)
+    }
+
+    /// The organization's subscriptions, remembered for a moment.
+    async fn subscriptions(&self, tenant: Tenant) -> Result<Arc<[Subscription]>, Failure> {
+        let now = self.clock.now();
+        if let Some(subscriptions) = self.subscriptions.get(&tenant, now) {
+            return Ok(subscriptions);
+        }
+        let read: Arc<[Subscription]> = self.table.subscriptions(tenant, Consistency::Eventual).await.map_err(Failure::retry)?.into();
+        self.subscriptions.put(tenant, Arc::clone(&read), now);
+        Ok(read)
     }
 
     /// An endpoint of the organization, remembered for a moment.
@@ -47,21 +69,20 @@ impl CallEvents {
     }
 }
 
-/// One delivery, `None` if the endpoint does not take the event.
-fn work(tenant: Tenant, call: &wire::Call, event: &CallEvent, endpoint: &Endpoint) -> Option<Result<OutMessage, serde_json::Error>> {
-    let name = endpoint.takes(event.kind.as_str())?;
+/// One delivery of an event to a receiver, which knows it by this name.
+fn work(tenant: Tenant, call: &wire::Call, event: &CallEvent, receiver: ReceiverId, name: String) -> Result<OutMessage, serde_json::Error> {
     let event_id = event_id(tenant.org, tenant.mode, call.id, event.id.as_str());
     let message = DeliveryMessage {
         organization_id: tenant.org,
         mode: tenant.mode,
-        delivery_id: delivery_id(&event_id, endpoint.id.as_uuid()),
-        endpoint_id: endpoint.id,
-        call_id: call.id,
-        event: name.to_owned(),
+        delivery_id: delivery_id(&event_id, receiver.as_uuid()),
+        receiver,
+        call_id: Some(call.id),
+        event: name.clone(),
         attempt: 1,
-        body: wire::Envelope::of_call(event_id.clone(), name.to_owned(), event.timestamp, call).into_body(),
+        body: wire::Envelope::of_call(event_id.clone(), name, event.timestamp, call).into_body(),
         event_id,
     };
     let group = Some(tenant.org.to_string());
-    Some(message.to_json().map(|body| OutMessage { body, delay_seconds: 0, group }))
+    message.to_json().map(|body| OutMessage { body, delay_seconds: 0, group })
 }

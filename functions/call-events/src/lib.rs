@@ -14,6 +14,7 @@ use domain::{
     EndpointId,
     call::{CallRecord, EventKind},
     endpoint::Endpoint,
+    subscription::Subscription,
 };
 use queue::{
     Sender,
@@ -28,6 +29,10 @@ use store::{EventWrite, RecordedEvent, StoreError, Table, Tenant};
 const ENDPOINT_AGE_MILLIS: i64 = 30_000;
 const ENDPOINTS: usize = 1_000;
 
+/// How long a process believes what it read of an organization's subscriptions: a new one begins that much later.
+const SUBSCRIPTION_AGE_MILLIS: i64 = 5_000;
+const TENANTS: usize = 1_000;
+
 /// The function.
 #[derive(Debug, Clone)]
 pub struct CallEvents {
@@ -36,13 +41,15 @@ pub struct CallEvents {
     dead_letters: Sender,
     clock: Clock,
     endpoints: Recent<(Tenant, EndpointId), Arc<Endpoint>>,
+    subscriptions: Recent<Tenant, Arc<[Subscription]>>,
 }
 
 impl CallEvents {
     /// Makes the function from its parts: `deliveries` takes webhook work, `dead_letters` what can never succeed.
     #[must_use]
     pub fn new(table: Table, deliveries: Sender, dead_letters: Sender, clock: Clock) -> Self {
-        Self { table, deliveries, dead_letters, clock, endpoints: Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS) }
+        let (endpoints, subscriptions) = (Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS), Recent::new(TENANTS, SUBSCRIPTION_AGE_MILLIS));
+        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions }
     }
 
     /// Makes the function from the environment.

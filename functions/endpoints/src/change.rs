@@ -1,17 +1,18 @@
 //! Endpoints changed, deleted, and given a new signing secret.
 
-use api::{Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
+use api::{Born, Caller, Code, Fields, JsonBody, News, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
-    EndpointId, Invalid, Timestamp,
+    E164, EndpointId, Invalid, Timestamp,
     endpoint::{Endpoint, EndpointSpec, EndpointStatus, EndpointType, PasswordChange, Provider, SimpleChange},
     scope::Scope,
+    webhook::LifecycleEvent,
     wire,
 };
 use http::StatusCode;
 use runtime::random;
 use serde_json::{Map, Value};
-use store::{ChangedEndpoint, Consistency};
+use store::{ChangedEndpoint, Consistency, tell};
 use webhooks::{guard::Loopback, sign::SigningSecret};
 
 use crate::{read, settings};
@@ -32,7 +33,9 @@ pub(crate) async fn update_endpoint(
     caller.require(Scope::EndpointsWrite)?;
     let id = read::parse(&id)?;
     let change = Change::read(&mut fields);
-    if change.is_simple() {
+    let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
+    // What is told to somebody has to be looked at as a whole.
+    if change.is_simple() && news.is_none() {
         fields.finish()?;
         match state.table.change_endpoint(caller.tenant, id, &change.simple, state.clock.now()).await? {
             ChangedEndpoint::Done(endpoint) => return Ok(Json(read::shown(&state, caller.tenant, *endpoint).await?)),
@@ -45,7 +48,7 @@ pub(crate) async fn update_endpoint(
         let version = seen.updated_at;
         let spec = change.spec(&mut fields, &seen, state.loopback)?;
         let wanted = change.apply(&state, &caller, seen, spec, now).await?;
-        if let Some(endpoint) = state.table.replace_endpoint(caller.tenant, version, &wanted).await? {
+        if let Some(endpoint) = replace(&state, &caller, version, &wanted, news).await? {
             return Ok(Json(read::shown(&state, caller.tenant, endpoint).await?));
         }
     }
@@ -55,8 +58,43 @@ pub(crate) async fn update_endpoint(
 /// `DELETE /endpoints/{id}`: gone at once; the numbers that rang it ring nothing.
 pub(crate) async fn delete_endpoint(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
     caller.require(Scope::EndpointsWrite)?;
-    let deleted = state.table.delete_endpoint(caller.tenant, read::parse(&id)?, state.clock.now()).await?;
-    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(read::not_found()) }
+    let id = read::parse(&id)?;
+    let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointDeleted).await?;
+    let telling = match news {
+        Some(news) => Some(state.telling(&caller, news, carried_by(&state, &caller, id).await?)),
+        None => None,
+    };
+    if !state.table.delete_endpoint(caller.tenant, id, state.clock.now(), tell(telling.as_ref())).await? {
+        return Err(read::not_found());
+    }
+    state.lifecycle.hand_on(news).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The number that an endpoint's generated url carries.
+async fn carried_by(state: &crate::State, caller: &Caller, id: EndpointId) -> Result<Option<E164>, Problem> {
+    let endpoint = state.table.endpoint(caller.tenant, id, Consistency::Eventual).await?;
+    match endpoint {
+        Some(endpoint) => read::carried(state, caller.tenant, &endpoint).await,
+        None => Ok(None),
+    }
+}
+
+/// Writes an endpoint's new settings and tells of them, if nobody changed it since `version`.
+async fn replace(
+    state: &crate::State,
+    caller: &Caller,
+    version: Timestamp,
+    wanted: &Endpoint,
+    news: Option<News>,
+) -> Result<Option<Endpoint>, Problem> {
+    let telling = match news {
+        Some(news) => Some(state.telling(caller, news, read::carried(state, caller.tenant, wanted).await?)),
+        None => None,
+    };
+    let replaced = state.table.replace_endpoint(caller.tenant, version, wanted, tell(telling.as_ref())).await?;
+    state.lifecycle.hand_on(news.filter(|_| replaced.is_some())).await;
+    Ok(replaced)
 }
 
 /// `POST /endpoints/{id}/rotate-secret`: a new signing secret; the one before keeps signing beside it for 24 hours.
@@ -68,6 +106,7 @@ pub(crate) async fn rotate_secret(
 ) -> Result<(Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
     caller.require(Scope::EndpointsWrite)?;
     let id = read::parse(&id)?;
+    let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     for _ in 0..TRIES {
         let (seen, now) = look(&state, &caller, id).await?;
         let version = seen.updated_at;
@@ -88,7 +127,7 @@ pub(crate) async fn rotate_secret(
             updated_at: now,
             ..seen
         };
-        if let Some(endpoint) = state.table.replace_endpoint(caller.tenant, version, &wanted).await? {
+        if let Some(endpoint) = replace(&state, &caller, version, &wanted, news).await? {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, endpoint).await?)));
         }
     }

@@ -6,12 +6,12 @@ use domain::{
     EndpointId, NumberId,
     endpoint::{Endpoint, EndpointSpec, EndpointStatus, Provider},
     scope::Scope,
-    webhook::EventFilter,
+    webhook::{EventFilter, LifecycleEvent},
     wire,
 };
 use http::StatusCode;
 use runtime::random;
-use store::CreateEndpoint;
+use store::{CreateEndpoint, TellOfEndpoint, tell};
 use webhooks::{guard::Loopback, sign::SigningSecret};
 
 use crate::{read, settings};
@@ -27,11 +27,19 @@ pub(crate) async fn create_endpoint(
     let order = Order::read(&mut fields, state.loopback)?;
     let number = order.number;
     let endpoint = order.endpoint(&state, &caller, EndpointId::new(birth.at, birth.bytes)).await?;
-    let endpoint = match state.table.create_endpoint(caller.tenant, &endpoint, number).await? {
+    let about = |event| state.lifecycle.about(caller.tenant, event);
+    let news = about(LifecycleEvent::EndpointCreated).await?;
+    let number_news = if number.is_some() { about(LifecycleEvent::NumberUpdated).await? } else { None };
+    let attached = read::e164(&state, caller.tenant, number.filter(|_| news.is_some())).await?;
+    let telling = news.map(|news| state.telling(&caller, news, attached));
+    let telling_of_number = number_news.map(|news| state.telling_of_number(&caller, news));
+    let tells = TellOfEndpoint { endpoint: tell(telling.as_ref()), number: tell(telling_of_number.as_ref()) };
+    let endpoint = match state.table.create_endpoint(caller.tenant, &endpoint, number, tells).await? {
         // If it exists an earlier try of this very request made it: its ids are the same at every try.
         CreateEndpoint::Done(endpoint) | CreateEndpoint::Exists(endpoint) => *endpoint,
         CreateEndpoint::NoSuchNumber => return Err(Problem::not_found("Phone number")),
     };
+    state.lifecycle.hand_on(news.into_iter().chain(number_news)).await;
     let shown = read::shown_whole(&state, &caller, endpoint).await?;
     Ok((StatusCode::CREATED, Extension(ShowsSecret), Json(shown)))
 }

@@ -6,14 +6,18 @@ mod read;
 mod secrets;
 mod settings;
 
-use api::{Caller, Gate, Idempotency};
+use std::sync::Arc;
+
+use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News};
 use axum::{
     Router,
     extract::FromRef,
     routing::{get, post},
 };
+use domain::{E164, endpoint::Endpoint, number::PhoneNumber, wire};
+use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
-use store::Table;
+use store::{OutboxEvent, Table};
 use vault::Vault;
 use webhooks::guard::Loopback;
 
@@ -21,17 +25,24 @@ use webhooks::guard::Loopback;
 #[derive(Debug, Clone)]
 pub struct State {
     gate: Gate,
+    cursors: Cursors,
+    lifecycle: Lifecycle,
     table: Table,
     vault: Vault,
     clock: Clock,
     loopback: Loopback,
+    sip_domain: Arc<str>,
 }
 
 impl State {
-    /// Makes the state from its parts. `loopback` says whether receivers may be on this machine: never in production.
+    /// Makes the state from its parts. `events` takes lifecycle events; `loopback` says whether receivers may be on this
+    /// machine: never in production; `sip_domain` is where the calls of numbers enter over SIP.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, clock: Clock, loopback: Loopback) -> Self {
-        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, clock, loopback }
+    pub fn new(table: Table, vault: Vault, events: Sender, clock: Clock, loopback: Loopback, sip_domain: &str) -> Self {
+        let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
+        let lifecycle = Lifecycle::new(table.clone(), events, clock.clone());
+        let gate = Gate::new(table.clone(), clock.clone());
+        Self { gate, cursors, lifecycle, table, vault, clock, loopback, sip_domain: sip_domain.into() }
     }
 
     /// Makes the state from the environment.
@@ -43,7 +54,20 @@ impl State {
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
-        Ok(Self::new(table, vault, Clock::System, loopback))
+        let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
+        Ok(Self::new(table, vault, events, Clock::System, loopback, &env::required("SIP_DOMAIN")?))
+    }
+
+    /// Makes, of an endpoint as it will be, the event that tells of it; `attached` is the only number that rings it.
+    fn telling(&self, caller: &Caller, news: News, attached: Option<E164>) -> impl Fn(&Endpoint) -> OutboxEvent + Send + Sync + use<> {
+        let org = caller.tenant.org;
+        move |endpoint| news.of(&wire::Endpoint::masked(endpoint.clone(), org, attached.as_ref()).without_secret())
+    }
+
+    /// Makes, of a number as it will be, the event that tells of it.
+    fn telling_of_number(&self, caller: &Caller, news: News) -> impl Fn(&PhoneNumber) -> OutboxEvent + Send + Sync + use<> {
+        let (org, sip_domain) = (caller.tenant.org, Arc::clone(&self.sip_domain));
+        move |number| news.of(&wire::Number::new(number.clone(), org, &sip_domain))
     }
 
     /// The secrets of the caller's endpoints.

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use api::{Caller, Listed, Page, PathId, Problem, Query};
+use api::{Caller, Listed, Order, Page, PathId, Problem, Query};
 use axum::{
     Extension, Json,
     extract::{OriginalUri, State},
     response::Response,
 };
 use domain::{
-    E164, EndpointId,
+    E164, EndpointId, NumberId,
     endpoint::{Endpoint, EndpointStatus, EndpointType},
     scope::Scope,
     wire,
@@ -43,13 +43,13 @@ pub(crate) async fn list_endpoints(
     mut query: Query,
 ) -> Result<Response, Problem> {
     caller.require(Scope::EndpointsRead)?;
-    let asked = ["type", "status", "limit", "offset", "page"].iter().any(|parameter| query.has(parameter));
+    let asked = ["type", "status", "limit", "offset", "page", "cursor"].iter().any(|parameter| query.has(parameter));
     let wanted: Option<EndpointType> = query.parsed("type");
     let status: Option<EndpointStatus> = query.parsed("status");
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     let envelope = query.switch("envelope");
     query.finish()?;
-    let page = if asked { page } else { Page { limit: EVERYTHING, offset: 0 } };
+    let page = if asked { page } else { Page { limit: EVERYTHING, ..page } };
     let mut endpoints = state.table.endpoints(caller.tenant).await?;
     endpoints.retain(|endpoint| {
         wanted.is_none_or(|wanted| wanted.matches(endpoint.provider)) && status.is_none_or(|status| status == endpoint.status)
@@ -59,14 +59,14 @@ pub(crate) async fn list_endpoints(
         let number = attached.get(&endpoint.id);
         wire::Endpoint::masked(endpoint, caller.tenant.org, number)
     };
-    Ok(Listed { name: "endpoints", page, envelope, uri }.answer(endpoints, show))
+    let listed = Listed { name: "endpoints", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
+    listed.answer(endpoints, Order::Falling, |endpoint| endpoint.id.to_string(), show).await
 }
 
 /// The endpoint with its secret masked.
 pub(crate) async fn shown(state: &crate::State, tenant: Tenant, endpoint: Endpoint) -> Result<wire::Endpoint, Problem> {
-    let attached = attached(state, tenant, std::slice::from_ref(&endpoint)).await?;
-    let number = attached.get(&endpoint.id);
-    Ok(wire::Endpoint::masked(endpoint, tenant.org, number))
+    let number = carried(state, tenant, &endpoint).await?;
+    Ok(wire::Endpoint::masked(endpoint, tenant.org, number.as_ref()))
 }
 
 /// The endpoint with its secret, for callers who may change it; masked for others.
@@ -91,6 +91,17 @@ async fn attached(state: &crate::State, tenant: Tenant, endpoints: &[Endpoint]) 
         numbers.into_iter().filter_map(|number| Some((number.endpoint_id?, number.e164))).collect();
     let carrying = endpoints.iter().filter(carries);
     Ok(carrying.filter_map(|endpoint| Some((endpoint.id, by_endpoint.get(&endpoint.id)?.clone()))).collect())
+}
+
+/// The E.164 form of one number.
+pub(crate) async fn e164(state: &crate::State, tenant: Tenant, number: Option<NumberId>) -> Result<Option<E164>, Problem> {
+    let Some(id) = number else { return Ok(None) };
+    Ok(state.table.number(tenant, id, Consistency::EventualIfThere).await?.map(|number| number.e164))
+}
+
+/// The number that an endpoint's generated url carries, if it carries one.
+pub(crate) async fn carried(state: &crate::State, tenant: Tenant, endpoint: &Endpoint) -> Result<Option<E164>, Problem> {
+    Ok(attached(state, tenant, std::slice::from_ref(endpoint)).await?.remove(&endpoint.id))
 }
 
 /// A path that is no id names nothing.

@@ -6,16 +6,20 @@ mod purchase;
 
 use std::sync::Arc;
 
-use api::{Gate, Idempotency};
+use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News};
 use axum::{Router, extract::FromRef, routing::get};
+use domain::{number::PhoneNumber, wire};
+use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
-use store::Table;
+use store::{OutboxEvent, Table};
 use vault::Vault;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
 pub struct State {
     gate: Gate,
+    cursors: Cursors,
+    lifecycle: Lifecycle,
     table: Table,
     vault: Vault,
     clock: Clock,
@@ -23,10 +27,12 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the state from its parts. `sip_domain` is where calls enter over SIP.
+    /// Makes the state from its parts. `events` takes lifecycle events; `sip_domain` is where calls enter over SIP.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, clock: Clock, sip_domain: &str) -> Self {
-        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, clock, sip_domain: sip_domain.into() }
+    pub fn new(table: Table, vault: Vault, events: Sender, clock: Clock, sip_domain: &str) -> Self {
+        let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
+        let lifecycle = Lifecycle::new(table.clone(), events, clock.clone());
+        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, lifecycle, table, vault, clock, sip_domain: sip_domain.into() }
     }
 
     /// Makes the state from the environment.
@@ -37,7 +43,14 @@ impl State {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
-        Ok(Self::new(table, vault, Clock::System, &env::required("SIP_DOMAIN")?))
+        let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
+        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?))
+    }
+
+    /// Makes, of a number as it will be, the event that tells of it.
+    fn telling(&self, caller: &Caller, news: News) -> impl Fn(&PhoneNumber) -> OutboxEvent + Send + Sync + use<> {
+        let (org, sip_domain) = (caller.tenant.org, Arc::clone(&self.sip_domain));
+        move |number| news.of(&wire::Number::new(number.clone(), org, &sip_domain))
     }
 }
 

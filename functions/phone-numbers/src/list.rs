@@ -1,6 +1,6 @@
 //! Lists: the organization's numbers, and the numbers it can buy.
 
-use api::{Caller, Listed, Page, Problem, Query};
+use api::{Caller, Listed, Order, Page, Problem, Query};
 use axum::{
     extract::{OriginalUri, State},
     response::Response,
@@ -27,7 +27,6 @@ pub(crate) async fn list_numbers(state: State<crate::State>, caller: Caller, uri
 
 async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: OriginalUri, mut query: Query) -> Result<Response, Problem> {
     caller.require(Scope::NumbersRead)?;
-    refuse_cursor(&mut query);
     let filter = Filter::read(&mut query);
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     let envelope = query.switch("envelope");
@@ -35,7 +34,7 @@ async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: O
     let mut numbers = state.table.numbers(caller.tenant).await?;
     numbers.retain(|number| filter.takes(number));
     let show = |number| wire::Number::new(number, caller.tenant.org, &state.sip_domain);
-    Ok(Listed { name: NAME, page, envelope, uri }.answer(numbers, show))
+    listed(&state, &caller, page, envelope, uri).answer(numbers, Order::Falling, |number| number.id.to_string(), show).await
 }
 
 /// `GET /phone-numbers/available`: what can be bought in a country, by number.
@@ -46,7 +45,6 @@ pub(crate) async fn list_available(
     mut query: Query,
 ) -> Result<Response, Problem> {
     caller.require(Scope::NumbersRead)?;
-    refuse_cursor(&mut query);
     let country: Option<Country> = query.parsed("country");
     if !query.has("country") {
         query.missing("country");
@@ -57,7 +55,13 @@ pub(crate) async fn list_available(
     query.finish()?;
     let Some(country) = country else { return Err(Problem::internal("a country passed as missing")) };
     let slots = state.table.available(caller.tenant.mode, country, number_type).await?;
-    Ok(Listed { name: NAME, page, envelope, uri }.answer(slots, wire::AvailableNumber::from))
+    listed(&state, &caller, page, envelope, uri)
+        .answer(slots, Order::Rising, |slot| slot.e164.to_string(), wire::AvailableNumber::from)
+        .await
+}
+
+fn listed<'a>(state: &'a crate::State, caller: &Caller, page: Page, envelope: bool, uri: OriginalUri) -> Listed<'a> {
+    Listed { name: NAME, page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors }
 }
 
 /// What an assigned list is narrowed to.
@@ -86,12 +90,5 @@ impl Filter {
             && self.country.is_none_or(|country| country == number.country)
             && self.number_type.is_none_or(|number_type| number_type == number.number_type)
             && self.endpoint_id.is_none_or(|endpoint| Some(endpoint) == number.endpoint_id)
-    }
-}
-
-/// A list that ignored a cursor would show its first page for ever.
-fn refuse_cursor(query: &mut Query) {
-    if query.has("cursor") {
-        query.fault("cursor", "is not supported: use limit and offset");
     }
 }

@@ -7,11 +7,12 @@ use domain::{
     number::{NumberChange, NumberStatus, PhoneNumber},
     scope::Scope,
     secret::SecretKind,
+    webhook::LifecycleEvent,
     wire,
 };
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use store::{Consistency, Release, Updated};
+use store::{Consistency, Release, Updated, tell};
 
 const SIP_TRANSPORT: &str = "tls";
 const SIP_PORT: u16 = 5061;
@@ -51,8 +52,13 @@ pub(crate) async fn update_number(
         status,
     };
     fields.finish()?;
-    match state.table.update_number(caller.tenant, id, change, state.clock.now()).await? {
-        Updated::Done(number) => Ok(Json(wire::Number::new(*number, caller.tenant.org, &state.sip_domain))),
+    let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberUpdated).await?;
+    let telling = news.map(|news| state.telling(&caller, news));
+    match state.table.update_number(caller.tenant, id, change, state.clock.now(), tell(telling.as_ref())).await? {
+        Updated::Done(number) => {
+            state.lifecycle.hand_on(news).await;
+            Ok(Json(wire::Number::new(*number, caller.tenant.org, &state.sip_domain)))
+        }
         Updated::NotFound => Err(not_found()),
         Updated::Released => Err(Problem::new(Code::Conflict, "The number was released")),
         Updated::NoSuchEndpoint => Err(no_such_endpoint()),
@@ -85,7 +91,11 @@ pub(crate) async fn release_number(
         }
     };
     query.finish()?;
-    let number = state.table.release_number(caller.tenant, parse(&id)?, release, state.clock.now()).await?.ok_or_else(not_found)?;
+    let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberReleased).await?;
+    let telling = news.map(|news| state.telling(&caller, news));
+    let released = state.table.release_number(caller.tenant, parse(&id)?, release, state.clock.now(), tell(telling.as_ref())).await?;
+    let number = released.ok_or_else(not_found)?;
+    state.lifecycle.hand_on(news).await;
     Ok(Json(Released { success: true, id: number.id, e164: number.e164, status: number.status }))
 }
 

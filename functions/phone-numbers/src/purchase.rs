@@ -1,6 +1,6 @@
 //! Buying a number: exactly one of any number of buyers gets it.
 
-use api::{Born, Caller, Code, Fields, JsonBody, Problem};
+use api::{Born, Caller, Code, Fields, JsonBody, News, Problem};
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
@@ -9,11 +9,12 @@ use domain::{
     number::{Claim, PhoneNumber, PurchaseSettings},
     scope::Scope,
     secret::SecretKind,
+    webhook::LifecycleEvent,
     wire,
 };
 use http::StatusCode;
 use runtime::random;
-use store::{Bought, Consistency, Tenant};
+use store::{Bought, Consistency, Tenant, tell};
 
 /// `POST /phone-numbers`: by `inventory_id`, or by `e164`, `country` and `type`.
 pub(crate) async fn purchase_number(
@@ -25,8 +26,10 @@ pub(crate) async fn purchase_number(
     caller.require(Scope::NumbersWrite)?;
     let order = Order::read(&mut fields)?;
     let id = NumberId::new(birth.at, birth.bytes);
-    let number = match state.table.slot(caller.tenant.mode, &order.address).await? {
-        Some(slot) => buy(&state, caller.tenant, id, &order, &slot).await?,
+    let slot = async { Ok(state.table.slot(caller.tenant.mode, &order.address).await?) };
+    let (slot, news) = futures_util::try_join!(slot, state.lifecycle.about(caller.tenant, LifecycleEvent::NumberPurchased))?;
+    let number = match slot {
+        Some(slot) => buy(&state, &caller, id, &order, &slot, news).await?,
         None => bought_before(&state, caller.tenant, id, &order.address.e164).await?,
     };
     let total_cost_cents = number.slot().total_cost_cents();
@@ -34,13 +37,24 @@ pub(crate) async fn purchase_number(
     Ok((StatusCode::CREATED, Json(wire::PurchasedNumber { number, total_cost_cents })))
 }
 
-async fn buy(state: &crate::State, tenant: Tenant, id: NumberId, order: &Order, slot: &Slot) -> Result<PhoneNumber, Problem> {
+async fn buy(
+    state: &crate::State,
+    caller: &Caller,
+    id: NumberId,
+    order: &Order,
+    slot: &Slot,
+    news: Option<News>,
+) -> Result<PhoneNumber, Problem> {
     order.prices.check(slot)?;
-    let now = state.clock.now();
+    let (tenant, now) = (caller.tenant, state.clock.now());
     let number = PhoneNumber::purchased(id, slot, order.settings, now);
     let claim = claim(state, tenant, &number, now).await?;
-    match state.table.buy_number(tenant, slot, &number, &claim).await? {
-        Bought::Done => Ok(number),
+    let telling = news.map(|news| state.telling(caller, news));
+    match state.table.buy_number(tenant, slot, &number, &claim, tell(telling.as_ref())).await? {
+        Bought::Done => {
+            state.lifecycle.hand_on(news).await;
+            Ok(number)
+        }
         Bought::OwnAlready => bought_before(state, tenant, id, &slot.e164).await,
         Bought::NotAvailable => Err(not_available()),
         Bought::NoSuchEndpoint => Err(crate::number::no_such_endpoint()),

@@ -3,16 +3,16 @@
 //! At least once: a message that comes again is sent again unless the receiver is known to have taken it. The bytes
 //! are those that were frozen first, whoever computed others since.
 
+mod fan_out;
 mod receiver;
 
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{EndpointId, Timestamp};
+use domain::{Timestamp, webhook::ReceiverId};
 use queue::{
-    OutMessage, Sender,
+    DeliveryMessage, OutMessage, Sender, WebhookWork,
     batch::{self, Failure, Record},
-    delivery::DeliveryMessage,
 };
 use receiver::Receiver;
 use runtime::{Clock, Recent, aws::Environment, env, random};
@@ -42,7 +42,7 @@ pub struct WebhookDelivery {
     dead_letters: Sender,
     clock: Clock,
     loopback: Loopback,
-    receivers: Recent<(Tenant, EndpointId), Arc<Receiver>>,
+    receivers: Recent<(Tenant, ReceiverId), Arc<Receiver>>,
 }
 
 /// The function lacks something at start.
@@ -98,9 +98,15 @@ impl WebhookDelivery {
     }
 
     async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {
-        let message = DeliveryMessage::from_json(&record.body).map_err(|error| Failure::never(format!("not a delivery: {error}")))?;
+        match WebhookWork::from_json(&record.body).map_err(|error| Failure::never(format!("not a delivery: {error}")))? {
+            WebhookWork::Deliver(message) => self.deliver(*message).await,
+            WebhookWork::FanOut(message) => self.fan_out(message.outbox_id).await,
+        }
+    }
+
+    async fn deliver(&self, message: DeliveryMessage) -> Result<(), Failure> {
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
-        let Some(receiver) = self.receiver(tenant, message.endpoint_id).await? else {
+        let Some(receiver) = self.receiver(tenant, message.receiver).await? else {
             tracing::info!(delivery_id = %message.delivery_id, "the receiver is gone or inactive");
             return Ok(());
         };
@@ -115,7 +121,7 @@ impl WebhookDelivery {
         self.record(tenant, &delivery, message.attempt, (at, &attempt), next).await?;
         match next {
             Next::RetryIn(seconds) => self.retry(message, delivery, seconds).await,
-            Next::Disabled => self.switch_off(tenant, message.endpoint_id).await,
+            Next::Disabled => self.switch_off(tenant, message.receiver).await,
             Next::Delivered | Next::Dead => Ok(()),
         }
     }
@@ -125,7 +131,7 @@ impl WebhookDelivery {
         let now = self.clock.now();
         let mut delivery = Delivery {
             id: message.delivery_id,
-            endpoint_id: message.endpoint_id,
+            receiver: message.receiver,
             call_id: message.call_id,
             event: message.event.clone(),
             body: message.body.clone(),
@@ -158,9 +164,14 @@ impl WebhookDelivery {
     }
 
     /// A receiver that answered 410 wants no more of anything.
-    async fn switch_off(&self, tenant: Tenant, endpoint: EndpointId) -> Result<(), Failure> {
-        self.table.fail_endpoint(tenant, endpoint, "the receiver answered 410 Gone", self.clock.now()).await.map_err(Failure::retry)?;
-        self.receivers.forget(&(tenant, endpoint));
+    async fn switch_off(&self, tenant: Tenant, receiver: ReceiverId) -> Result<(), Failure> {
+        let (reason, now) = ("the receiver answered 410 Gone", self.clock.now());
+        let switched_off = match receiver {
+            ReceiverId::Endpoint(id) => self.table.fail_endpoint(tenant, id, reason, now).await,
+            ReceiverId::Subscription(id) => self.table.fail_subscription(tenant, id, reason, now).await,
+        };
+        switched_off.map_err(Failure::retry)?;
+        self.receivers.forget(&(tenant, receiver));
         Ok(())
     }
 

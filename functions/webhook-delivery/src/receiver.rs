@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use domain::{
-    EndpointId, Timestamp,
-    endpoint::{Endpoint, EndpointStatus},
+    EndpointId, SubscriptionId, Timestamp,
+    endpoint::EndpointStatus,
     secret::{Sealed, SecretKind},
+    webhook::ReceiverId,
 };
 use queue::batch::Failure;
 use secrecy::ExposeSecret as _;
@@ -30,33 +31,58 @@ impl Receiver {
     }
 }
 
+/// What the table knows of a receiver that takes deliveries now.
+struct Stored {
+    url: String,
+    secret: Sealed,
+    previous: Option<(Sealed, Timestamp)>,
+}
+
 impl WebhookDelivery {
-    /// The receiver, `None` if it is gone or its owner switched it off.
-    pub(crate) async fn receiver(&self, tenant: Tenant, id: EndpointId) -> Result<Option<Arc<Receiver>>, Failure> {
+    /// The receiver, `None` if it is gone or switched off.
+    pub(crate) async fn receiver(&self, tenant: Tenant, id: ReceiverId) -> Result<Option<Arc<Receiver>>, Failure> {
         let now = self.clock.now();
         if let Some(receiver) = self.receivers.get(&(tenant, id), now) {
             return Ok(Some(receiver));
         }
-        let endpoint = self.table.endpoint(tenant, id, Consistency::EventualIfThere).await.map_err(Failure::retry)?;
-        let Some(endpoint) = endpoint.filter(|endpoint| endpoint.status == EndpointStatus::Active) else { return Ok(None) };
-        let receiver = Arc::new(self.open(tenant, endpoint).await?);
+        let stored = match id {
+            ReceiverId::Endpoint(id) => self.endpoint(tenant, id, now).await?,
+            ReceiverId::Subscription(id) => self.subscription(tenant, id, now).await?,
+        };
+        let Some(stored) = stored else { return Ok(None) };
+        let receiver = Arc::new(self.open(tenant, id, stored).await?);
         self.receivers.put((tenant, id), Arc::clone(&receiver), now);
         Ok(Some(receiver))
     }
 
-    async fn open(&self, tenant: Tenant, endpoint: Endpoint) -> Result<Receiver, Failure> {
-        let url = WebhookUrl::parse(&endpoint.url(None), self.loopback).map_err(Failure::retry)?;
-        let current = endpoint.secret.as_ref().ok_or_else(|| Failure::retry("the endpoint has no signing secret"))?;
-        let secret = self.signing(tenant, endpoint.id, current).await?;
-        let previous = match (endpoint.previous_secret(self.clock.now()), endpoint.previous_until) {
-            (Some(sealed), Some(until)) => Some((self.signing(tenant, endpoint.id, sealed).await?, until)),
-            _ => None,
+    async fn endpoint(&self, tenant: Tenant, id: EndpointId, now: Timestamp) -> Result<Option<Stored>, Failure> {
+        let endpoint = self.table.endpoint(tenant, id, Consistency::EventualIfThere).await.map_err(Failure::retry)?;
+        let Some(endpoint) = endpoint.filter(|endpoint| endpoint.status == EndpointStatus::Active) else { return Ok(None) };
+        let previous = endpoint.previous_secret(now).cloned().zip(endpoint.previous_until);
+        let url = endpoint.url(None);
+        let secret = endpoint.secret.ok_or_else(|| Failure::retry("the endpoint has no signing secret"))?;
+        Ok(Some(Stored { url, secret, previous }))
+    }
+
+    async fn subscription(&self, tenant: Tenant, id: SubscriptionId, now: Timestamp) -> Result<Option<Stored>, Failure> {
+        let subscription = self.table.subscription(tenant, id, Consistency::EventualIfThere).await.map_err(Failure::retry)?;
+        let Some(subscription) = subscription.filter(|subscription| subscription.active) else { return Ok(None) };
+        let previous = subscription.previous_secret(now).cloned().zip(subscription.previous_until);
+        Ok(Some(Stored { url: subscription.url, secret: subscription.secret, previous }))
+    }
+
+    async fn open(&self, tenant: Tenant, id: ReceiverId, stored: Stored) -> Result<Receiver, Failure> {
+        let url = WebhookUrl::parse(&stored.url, self.loopback).map_err(Failure::retry)?;
+        let secret = self.signing(tenant, id, &stored.secret).await?;
+        let previous = match stored.previous {
+            Some((sealed, until)) => Some((self.signing(tenant, id, &sealed).await?, until)),
+            None => None,
         };
         Ok(Receiver { url, secret, previous })
     }
 
-    async fn signing(&self, tenant: Tenant, endpoint: EndpointId, sealed: &Sealed) -> Result<SigningSecret, Failure> {
-        let place = tenant.place(SecretKind::WebhookSecret, endpoint.as_uuid());
+    async fn signing(&self, tenant: Tenant, id: ReceiverId, sealed: &Sealed) -> Result<SigningSecret, Failure> {
+        let place = tenant.place(SecretKind::WebhookSecret, id.as_uuid());
         let text = self.vault.open(&place, sealed, self.clock.now()).await.map_err(Failure::retry)?;
         SigningSecret::parse(text.expose_secret()).map_err(Failure::retry)
     }

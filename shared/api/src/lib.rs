@@ -5,8 +5,10 @@
 
 pub mod app;
 mod auth;
+mod cursor;
 mod fields;
 mod idempotency;
+mod lifecycle;
 mod listed;
 mod page;
 mod path;
@@ -16,9 +18,11 @@ mod request_id;
 
 pub use app::app;
 pub use auth::{Caller, Gate};
+pub use cursor::Cursors;
 pub use fields::{Fields, JsonBody};
 pub use idempotency::{Born, Idempotency, ShowsSecret};
-pub use listed::Listed;
+pub use lifecycle::{Lifecycle, News};
+pub use listed::{Listed, Order, Part};
 pub use page::Page;
 pub use path::PathId;
 pub use problem::{Code, Problem};

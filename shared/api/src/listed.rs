@@ -7,16 +7,36 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use store::Tenant;
 
-use crate::Page;
+use crate::{Cursors, Page, Problem};
 
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
+/// How the keys of a list's items follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Newest first: ids fall.
+    Falling,
+    /// By number: keys rise.
+    Rising,
+}
+
+impl Order {
+    /// Whether `key` comes after `position`.
+    fn is_after(self, key: &str, position: &str) -> bool {
+        match self {
+            Self::Falling => key < position,
+            Self::Rising => key > position,
+        }
+    }
+}
+
 /// How a list is asked for.
 #[derive(Debug)]
-pub struct Listed {
-    /// The items' name in an envelope.
+pub struct Listed<'a> {
+    /// The items' name in an envelope, and the list's in its cursors.
     pub name: &'static str,
     /// The part that is shown.
     pub page: Page,
@@ -24,33 +44,96 @@ pub struct Listed {
     pub envelope: bool,
     /// The address of the list itself.
     pub uri: OriginalUri,
+    /// Whose list it is.
+    pub tenant: Tenant,
+    /// What makes cursors.
+    pub cursors: &'a Cursors,
 }
 
-impl Listed {
-    /// Answers with the page of all items that match; `show` makes each of them what the client sees.
-    pub fn answer<T, W: Serialize>(self, all: Vec<T>, show: impl FnMut(T) -> W) -> Response {
-        let total = all.len();
-        let items: Vec<W> = self.page.of(all).into_iter().map(show).collect();
-        let Page { limit, offset } = self.page;
+/// The part of a list that a page shows.
+#[derive(Debug)]
+pub struct Part<T> {
+    /// Its items.
+    pub items: Vec<T>,
+    /// How many items the whole list has.
+    pub total: usize,
+    /// How many come before.
+    pub offset: usize,
+    /// The cursor of the next page, `None` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+impl Listed<'_> {
+    /// Answers with the page of all items that match, sorted by `key` in `order`; `show` makes each of them what the
+    /// client sees.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for a cursor that is not one of this list; an outage while its key cannot be had.
+    pub async fn answer<T, W: Serialize>(
+        self,
+        all: Vec<T>,
+        order: Order,
+        key: impl Fn(&T) -> String,
+        show: impl FnMut(T) -> W,
+    ) -> Result<Response, Problem> {
+        let part = self.part(all, order, key).await?;
+        let link = self.next(&part);
+        let items: Vec<W> = part.items.into_iter().map(show).collect();
         let body = if self.envelope {
-            json!({self.name: items, "total": total, "limit": limit, "offset": offset, "next_cursor": Value::Null})
+            json!({
+                self.name: items,
+                "total": part.total,
+                "limit": self.page.limit,
+                "offset": part.offset,
+                "next_cursor": part.next_cursor,
+            })
         } else {
             json!(items)
         };
         let mut response = Json(body).into_response();
-        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
-        if let Some(link) = self.next(total) {
+        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(part.total));
+        if let Some(link) = link {
             response.headers_mut().insert(header::LINK, link);
         }
-        response
+        Ok(response)
     }
 
-    /// The `Link` header to the next page, if there is one.
-    fn next(&self, total: usize) -> Option<HeaderValue> {
-        let next = self.page.offset.checked_add(self.page.limit).filter(|next| *next < total)?;
+    /// The part of all items that the page shows.
+    ///
+    /// # Errors
+    /// As [`Listed::answer`].
+    pub async fn part<T>(&self, all: Vec<T>, order: Order, key: impl Fn(&T) -> String) -> Result<Part<T>, Problem> {
+        let list = format!("{}?{}", self.name, self.page.filters);
+        let offset = match &self.page.cursor {
+            None => self.page.offset,
+            Some(cursor) => {
+                let position = self.cursors.open(self.tenant, &list, cursor).await?;
+                all.iter().position(|item| order.is_after(&key(item), &position)).unwrap_or(all.len())
+            }
+        };
+        let total = all.len();
+        let items: Vec<T> = all.into_iter().skip(offset).take(self.page.limit).collect();
+        let next_cursor = match items.last() {
+            Some(last) if offset + items.len() < total => self.cursors.sign(self.tenant, &list, &key(last)).await,
+            _ => None,
+        };
+        Ok(Part { items, total, offset, next_cursor })
+    }
+
+    /// The `Link` header to the next page, if there is one: by cursor, or by offset while none can be made.
+    fn next<T>(&self, part: &Part<T>) -> Option<HeaderValue> {
+        let next = part.offset.saturating_add(part.items.len());
+        if part.items.is_empty() || next >= part.total {
+            return None;
+        }
         let query = self.uri.query().unwrap_or_default().as_bytes();
-        let kept = form_urlencoded::parse(query).filter(|(name, _)| name != "offset" && name != "page");
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("offset", &next.to_string()).finish();
-        HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", self.uri.path())).ok()
+        let kept = form_urlencoded::parse(query).filter(|(name, _)| !matches!(&**name, "offset" | "page" | "cursor"));
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(kept);
+        match &part.next_cursor {
+            Some(cursor) => query.append_pair("cursor", cursor),
+            None => query.append_pair("offset", &next.to_string()),
+        };
+        HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.finish())).ok()
     }
 }

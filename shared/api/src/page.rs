@@ -8,38 +8,46 @@ pub(crate) const MAX_LIMIT: u64 = 100;
 /// The furthest that an offset reaches.
 const MAX_OFFSET: u64 = 100_000_000;
 
+/// The parameters that choose a part of a list; all others choose the list.
+const PARAMETERS: [&str; 5] = ["limit", "offset", "page", "cursor", "envelope"];
+
 /// A page of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// How many items, 1 to 100.
     pub limit: usize,
-    /// How many items come before.
+    /// How many items come before; 0 where a cursor tells.
     pub offset: usize,
+    /// The cursor after which the page begins, as it was sent.
+    pub cursor: Option<String>,
+    /// The list's other parameters in one spelling and order: a cursor belongs to one list with one set of filters.
+    pub filters: String,
 }
 
 impl Page {
-    /// Reads `limit` and either `offset` or `page`.
+    /// Reads `limit` and one of `offset`, `page` and `cursor`.
     #[must_use]
     pub fn read(query: &mut Query, default_limit: u64) -> Self {
         let limit = query.number("limit", 1..=MAX_LIMIT).unwrap_or(default_limit);
         let offset = query.number("offset", 0..=MAX_OFFSET);
         let page = query.number("page", 1..=MAX_OFFSET / MAX_LIMIT);
-        if query.has("offset") && query.has("page") {
-            query.fault("page", "must not be sent together with offset");
+        let cursor = query.text("cursor").map(str::to_owned);
+        let starts: Vec<&str> = ["offset", "page", "cursor"].into_iter().filter(|start| query.has(start)).collect();
+        for second in starts.iter().skip(1) {
+            query.fault(second, format!("must not be sent together with {}", starts[0]));
         }
         let offset = offset.or(page.map(|page| (page - 1) * limit)).unwrap_or(0);
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), offset: usize::try_from(offset).unwrap_or(usize::MAX) }
+        Self {
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            offset: usize::try_from(offset).unwrap_or(usize::MAX),
+            cursor,
+            filters: query.without(&PARAMETERS),
+        }
     }
 
     /// The number of this page, from 1.
     #[must_use]
     pub const fn number(&self) -> usize {
         self.offset / self.limit + 1
-    }
-
-    /// The part of a whole list that the page shows.
-    #[must_use]
-    pub fn of<T>(&self, items: Vec<T>) -> Vec<T> {
-        items.into_iter().skip(self.offset).take(self.limit).collect()
     }
 }

@@ -80,6 +80,9 @@ codes! {
 /// Seconds after which a caller who met an outage may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
+/// What a caller reads who met an outage of the table or a queue.
+const BUSY: &str = "The service is busy or unreachable, try again";
+
 /// A refusal on its way to the client.
 ///
 /// `message` is for people, `faults` for forms; `cause` is logged and never sent.
@@ -123,6 +126,11 @@ impl Problem {
     /// A fault of ours; the cause is logged.
     pub fn internal(cause: impl ToString) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::new(Code::InternalError, "Internal error") }
+    }
+
+    /// A queue did not take what has to be queued before the answer.
+    pub fn queue_unavailable(cause: impl ToString) -> Self {
+        Self { cause: Some(cause.to_string()), ..Self::new(Code::ServiceUnavailable, BUSY) }
     }
 
     /// The refusal's code.
@@ -177,9 +185,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let cause = Some(error.to_string());
         match error {
-            StoreError::Unavailable(_) => {
-                Self { cause, ..Self::new(Code::ServiceUnavailable, "The service is busy or unreachable, try again") }
-            }
+            StoreError::Unavailable(_) => Self { cause, ..Self::new(Code::ServiceUnavailable, BUSY) },
             StoreError::Refused(_) | StoreError::TooLarge | StoreError::Corrupt { .. } => {
                 Self { cause, ..Self::new(Code::InternalError, "Internal error") }
             }

@@ -59,6 +59,13 @@ impl Query {
         self.values.get(parameter).map(String::as_str)
     }
 
+    /// All parameters but these, sorted, as one text: equal for queries that ask for the same.
+    #[must_use]
+    pub fn without(&self, left_out: &[&str]) -> String {
+        let kept = self.values.iter().filter(|(name, _)| !left_out.contains(&name.as_str()));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+    }
+
     /// A parameter of some type.
     pub fn parsed<T: FromStr>(&mut self, parameter: &str) -> Option<T>
     where

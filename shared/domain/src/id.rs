@@ -94,6 +94,10 @@ ids! {
     InventoryId "inv_";
     /// A call. Version 7: the id carries the time at which the call began.
     CallId "call_";
+    /// A webhook subscription.
+    SubscriptionId "wh_";
+    /// A lifecycle event on its way to the subscriptions.
+    OutboxId "evt_";
     /// One event's way to one receiver, through all attempts.
     DeliveryId "dlv_";
 }

@@ -17,13 +17,14 @@ pub mod names;
 pub mod number;
 pub mod scope;
 pub mod secret;
+pub mod subscription;
 pub mod time;
 pub mod webhook;
 pub mod wire;
 
 pub use country::Country;
 pub use e164::E164;
-pub use id::{CallId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId};
+pub use id::{CallId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId};
 pub use invalid::Invalid;
 pub use mode::Mode;
 pub use time::Timestamp;

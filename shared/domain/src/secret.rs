@@ -17,6 +17,8 @@ pub enum SecretKind {
     EndpointPassword,
     /// An answer that shows a secret, kept for replays of its request.
     IdempotentAnswer,
+    /// A key of the deployment itself, such as the one that signs cursors.
+    Configuration,
 }
 
 impl SecretKind {
@@ -28,6 +30,7 @@ impl SecretKind {
             Self::SipPassword => "sip-password",
             Self::EndpointPassword => "endpoint-password",
             Self::IdempotentAnswer => "idempotent-answer",
+            Self::Configuration => "configuration",
         }
     }
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{CallId, DeliveryId, Mode, OrgId, invalid::Invalid};
+use crate::{CallId, DeliveryId, EndpointId, Mode, OrgId, OutboxId, SubscriptionId, invalid::Invalid};
 
 /// The most entries of one filter.
 pub const MAX_FILTER_ENTRIES: usize = 50;
@@ -85,6 +85,66 @@ fn matches(entry: &str, event: &str) -> bool {
 pub fn event_id(org: OrgId, mode: Mode, call: CallId, event: &str) -> String {
     let id = derived(&["event", &org.to_string(), mode.as_str(), &call.to_string(), event]);
     format!("evt_{}", id.simple())
+}
+
+/// What becomes of a resource, told to the subscriptions of its organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LifecycleEvent {
+    /// A number was bought.
+    NumberPurchased,
+    /// A number's settings changed, or what it rings.
+    NumberUpdated,
+    /// A number was given back.
+    NumberReleased,
+    /// An endpoint was created.
+    EndpointCreated,
+    /// An endpoint's settings or secret changed.
+    EndpointUpdated,
+    /// An endpoint was deleted.
+    EndpointDeleted,
+}
+
+impl LifecycleEvent {
+    /// The event's name, such as `phone_number.purchased`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NumberPurchased => "phone_number.purchased",
+            Self::NumberUpdated => "phone_number.updated",
+            Self::NumberReleased => "phone_number.released",
+            Self::EndpointCreated => "endpoint.created",
+            Self::EndpointUpdated => "endpoint.updated",
+            Self::EndpointDeleted => "endpoint.deleted",
+        }
+    }
+}
+
+/// The id of a lifecycle event as receivers see it: `evt_` and 32 hexadecimal digits.
+#[must_use]
+pub fn lifecycle_event_id(id: OutboxId) -> String {
+    format!("evt_{}", id.as_uuid().simple())
+}
+
+/// Who gets a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ReceiverId {
+    /// The webhook endpoint that a call is routed to.
+    #[serde(rename = "endpoint_id")]
+    Endpoint(EndpointId),
+    /// A subscription.
+    #[serde(rename = "subscription_id")]
+    Subscription(SubscriptionId),
+}
+
+impl ReceiverId {
+    /// The id without its kind.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        match self {
+            Self::Endpoint(id) => id.as_uuid(),
+            Self::Subscription(id) => id.as_uuid(),
+        }
+    }
 }
 
 /// The id of one event's way to one receiver. Derived, so that work done twice is recognised as one delivery.

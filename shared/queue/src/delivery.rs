@@ -1,8 +1,8 @@
-//! The message from the function that folds call events to the one that delivers webhooks.
+//! The messages to the function that delivers webhooks.
 //!
-//! Says what to deliver and to whom, never a secret or a URL: both are read when the attempt is made.
+//! They say what to deliver and to whom, never a secret or a URL: both are read when the attempt is made.
 
-use domain::{CallId, DeliveryId, EndpointId, Mode, OrgId};
+use domain::{CallId, DeliveryId, Mode, OrgId, OutboxId, webhook::ReceiverId};
 use serde::{Deserialize, Serialize};
 
 /// One attempt to be made at one delivery.
@@ -15,9 +15,11 @@ pub struct DeliveryMessage {
     /// The delivery; its text is the `webhook-id` of every attempt.
     pub delivery_id: DeliveryId,
     /// The receiver.
-    pub endpoint_id: EndpointId,
-    /// The call that the event belongs to.
-    pub call_id: CallId,
+    #[serde(flatten)]
+    pub receiver: ReceiverId,
+    /// The call that the event belongs to, if it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<CallId>,
     /// The event as receivers see it, `evt_…`.
     pub event_id: String,
     /// The event's name as this receiver subscribed to it.
@@ -28,15 +30,46 @@ pub struct DeliveryMessage {
     pub body: String,
 }
 
-impl DeliveryMessage {
+/// A lifecycle event that waits in the outbox for its webhooks to be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxMessage {
+    /// The event.
+    pub outbox_id: OutboxId,
+}
+
+/// What the function is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookWork {
+    /// Make an attempt.
+    Deliver(Box<DeliveryMessage>),
+    /// Queue a lifecycle event's deliveries.
+    FanOut(OutboxMessage),
+}
+
+impl WebhookWork {
     /// Reads a message from the queue.
     ///
     /// # Errors
     /// The cause if the text is no such message; it never will be, however often it is read.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+        match serde_json::from_str(text) {
+            Ok(message) => Ok(Self::FanOut(message)),
+            Err(_) => serde_json::from_str(text).map(Box::new).map(Self::Deliver),
+        }
     }
+}
 
+impl OutboxMessage {
+    /// The message as it travels.
+    ///
+    /// # Errors
+    /// None in practice: the one field is text.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+impl DeliveryMessage {
     /// The message as it travels.
     ///
     /// # Errors
@@ -50,14 +83,15 @@ impl DeliveryMessage {
 mod tests {
     use super::*;
 
-    fn message() -> DeliveryMessage {
-        let id = "0198c0de-0000-7000-8000-000000000001";
+    const ID: &str = "0198c0de-0000-7000-8000-000000000001";
+
+    fn message(receiver: ReceiverId) -> DeliveryMessage {
         DeliveryMessage {
-            organization_id: id.parse().unwrap(),
+            organization_id: ID.parse().unwrap(),
             mode: Mode::Test,
-            delivery_id: id.parse().unwrap(),
-            endpoint_id: id.parse().unwrap(),
-            call_id: id.parse().unwrap(),
+            delivery_id: ID.parse().unwrap(),
+            receiver,
+            call_id: ID.parse().ok(),
             event_id: "evt_1".into(),
             event: "call.completed".into(),
             attempt: 3,
@@ -65,18 +99,41 @@ mod tests {
         }
     }
 
+    fn receivers() -> [ReceiverId; 2] {
+        [ReceiverId::Endpoint(ID.parse().unwrap()), ReceiverId::Subscription(ID.parse().unwrap())]
+    }
+
+    fn read(text: &str) -> DeliveryMessage {
+        match WebhookWork::from_json(text).unwrap() {
+            WebhookWork::Deliver(message) => *message,
+            WebhookWork::FanOut(_) => panic!("this is a delivery"),
+        }
+    }
+
     #[test]
     fn a_message_reads_back_as_itself_and_its_body_stays_the_same_bytes() {
-        let message = message();
-        assert_eq!(DeliveryMessage::from_json(&message.to_json().unwrap()).unwrap(), message);
+        for receiver in receivers() {
+            assert_eq!(read(&message(receiver).to_json().unwrap()), message(receiver));
+        }
+        let outbox = OutboxMessage { outbox_id: ID.parse().unwrap() };
+        assert_eq!(WebhookWork::from_json(&outbox.to_json().unwrap()).unwrap(), WebhookWork::FanOut(outbox));
+    }
+
+    #[test]
+    fn a_message_without_a_call_is_read() {
+        let message = DeliveryMessage { call_id: None, ..message(receivers()[1]) };
+        let text = message.to_json().unwrap();
+        assert!(!text.contains("call_id"), "{text}");
+        assert_eq!(read(&text), message);
     }
 
     #[test]
     fn fields_of_a_later_version_are_ignored_and_missing_ones_refused() {
-        let mut json: serde_json::Value = serde_json::from_str(&message().to_json().unwrap()).unwrap();
+        let [endpoint, _] = receivers();
+        let mut json: serde_json::Value = serde_json::from_str(&message(endpoint).to_json().unwrap()).unwrap();
         json["priority"] = 7.into();
-        assert_eq!(DeliveryMessage::from_json(&json.to_string()).unwrap(), message());
+        assert_eq!(read(&json.to_string()), message(endpoint));
         json.as_object_mut().unwrap().remove("body");
-        assert!(DeliveryMessage::from_json(&json.to_string()).is_err());
+        assert!(WebhookWork::from_json(&json.to_string()).is_err());
     }
 }

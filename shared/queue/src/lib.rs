@@ -12,7 +12,7 @@ mod testing;
 
 pub use batch::{Failure, Record, each};
 pub use call_event::{CallEventMessage, InvalidMessage};
-pub use delivery::DeliveryMessage;
+pub use delivery::{DeliveryMessage, OutboxMessage, WebhookWork};
 pub use send::{OutMessage, SendError, Sender};
 
 /// The longest body that is read or sent, in bytes: 256 KiB.

@@ -65,17 +65,18 @@
 //! ```
 
 use domain::{
-    CallId, Country, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId,
+    CallId, Country, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     api_key::{ApiKey, KeyHash},
     call::CallRecord,
     endpoint::Endpoint,
     idempotency::RequestKey,
     inventory::{NumberType, Slot},
     number::{Claim, PhoneNumber},
+    subscription::Subscription,
 };
 
 use crate::{
-    Organization,
+    Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount,
     deliveries::{Delivery, DeliveryState},
     idempotency::KeptRequest,
     keys::{Get, Gsi1, List, Primary, Segment, Shard},
@@ -141,6 +142,12 @@ access_patterns! {
     "C2" "the calls of one shard of an organization, oldest first" List calls -> CallRecord  in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#"] (org: OrgId, mode: Mode, shard: Shard);
     "R1" "what became of a request with an idempotency key" Get request     -> KeptRequest   in Primary ["REQUEST#{org}#{mode}#{request}" "REQUEST"] (org: OrgId, mode: Mode, request: RequestKey);
     "E2" "the endpoints of an organization, oldest first" List endpoints    -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#"] (org: OrgId, mode: Mode);
+    "X1" "a sealed secret of the deployment"            Get  setting        -> SecretSetting in Primary ["SETTING" "SETTING#{name}"] (name: SettingName);
+    "S1" "one webhook subscription of an organization"  Get  subscription   -> Subscription  in Primary ["ORG#{org}#{mode}" "SUBSCRIPTION#{subscription}"] (org: OrgId, mode: Mode, subscription: SubscriptionId);
+    "S2" "the webhook subscriptions of an organization, oldest first" List subscriptions -> Subscription in Primary ["ORG#{org}#{mode}" "SUBSCRIPTION#"] (org: OrgId, mode: Mode);
+    "S3" "how many webhook subscriptions an organization has" Get subscription_count -> SubscriptionCount in Primary ["ORG#{org}#{mode}" "COUNT#SUBSCRIPTION"] (org: OrgId, mode: Mode);
+    "B1" "a lifecycle event that waits for its webhooks" Get outbox_event   -> OutboxEvent   in Primary ["OUTBOX#{shard}" "EVENT#{event}"] (shard: OutboxShard, event: OutboxId);
+    "B2" "the lifecycle events of one shard that wait, oldest first" List outbox -> OutboxEvent in Primary ["OUTBOX#{shard}" "EVENT#"] (shard: OutboxShard);
     "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["DELIVERY#{org}#{mode}#{delivery}" "BODY"] (org: OrgId, mode: Mode, delivery: DeliveryId);
     "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERY#{org}#{mode}#{delivery}" "STATE"] (org: OrgId, mode: Mode, delivery: DeliveryId);
 }

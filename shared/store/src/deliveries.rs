@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{CallId, DeliveryId, EndpointId, Timestamp};
+use domain::{CallId, DeliveryId, Timestamp, webhook::ReceiverId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -23,10 +23,12 @@ use crate::{
 pub struct Delivery {
     /// Its id, which is the webhook's `webhook-id`.
     pub id: DeliveryId,
-    /// The endpoint it goes to.
-    pub endpoint_id: EndpointId,
-    /// The call it is about.
-    pub call_id: CallId,
+    /// Who gets it.
+    #[serde(flatten)]
+    pub receiver: ReceiverId,
+    /// The call it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<CallId>,
     /// The event's name as the receiver knows it.
     pub event: String,
     /// The body.

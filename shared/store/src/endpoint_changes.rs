@@ -4,7 +4,7 @@
 
 use aws_sdk_dynamodb::{
     operation::delete_item::DeleteItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue},
+    types::{AttributeValue, Delete, ReturnConsumedCapacity, ReturnValue, TransactWriteItem},
 };
 use domain::{
     EndpointId, NumberId, Timestamp,
@@ -16,9 +16,12 @@ use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
+    inventory::built,
     item::{Item as _, read},
     keys::Tenant,
-    table::{Table, key_attributes},
+    outbox::Tell,
+    table::{Consistency, Table, key_attributes},
+    transaction::Outcome,
     update::Changed,
 };
 
@@ -40,24 +43,36 @@ pub enum ChangedEndpoint {
     NotFound,
 }
 
+/// How often a deletion is tried anew when the endpoint changed in between.
+const TRIES: usize = 5;
+
 /// How many rows are swept at the same time.
 const SWEPT_AT_ONCE: usize = 16;
 
 impl Table {
-    /// Writes an endpoint's new settings if nobody changed it since it was read: `seen` tells when it last changed.
+    /// Writes an endpoint's new settings if nobody changed it since it was read: `seen` tells when it last changed. The
+    /// event that `tell` makes of it is written with it.
     ///
     /// The endpoint as it is then; `None` if it was changed or deleted meanwhile.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn replace_endpoint(&self, tenant: Tenant, seen: Timestamp, endpoint: &Endpoint) -> Result<Option<Endpoint>, StoreError> {
+    pub async fn replace_endpoint(
+        &self,
+        tenant: Tenant,
+        seen: Timestamp,
+        endpoint: &Endpoint,
+        tell: Tell<'_, Endpoint>,
+    ) -> Result<Option<Endpoint>, StoreError> {
         let mut set = SetExpression::default();
         let attributes = endpoint.to_attributes()?;
         OPTIONAL.iter().filter(|name| !attributes.contains_key(**name)).for_each(|name| set.remove(name));
         attributes.into_iter().filter(|(name, _)| name != COUNT).for_each(|(name, value)| set.set(&name, value));
         set.value(":seen", AttributeValue::S(seen.to_string()));
-        let key = access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id);
-        Ok(self.update(key, &set, Some("updated_at = :seen")).await?.done())
+        let (key, condition) = (access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id), "updated_at = :seen");
+        let Some(event) = self.told(tell, endpoint)? else { return Ok(self.update(key, &set, Some(condition)).await?.done()) };
+        let writes = vec![self.update_write(&key, &set, condition)?, event];
+        Ok(matches!(self.transact(writes).await?, Outcome::Done).then(|| endpoint.clone()))
     }
 
     /// Changes what needs no look at the other settings, by one write.
@@ -94,15 +109,34 @@ impl Table {
         })
     }
 
-    /// Deletes an endpoint by one write, then takes it off the numbers that rang it. False if there was none.
+    /// Deletes an endpoint at one stroke, together with the event that `tell` makes of it, then takes it off the numbers
+    /// that rang it. False if there was none.
     ///
     /// From that write on nothing is routed to it and nothing can be attached to it. A number's row that still names it,
     /// because the sweep was cut off, names nothing.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written; asking again finishes the work.
-    pub async fn delete_endpoint(&self, tenant: Tenant, id: EndpointId, now: Timestamp) -> Result<bool, StoreError> {
-        let waiting = self.meter.send();
+    pub async fn delete_endpoint(
+        &self,
+        tenant: Tenant,
+        id: EndpointId,
+        now: Timestamp,
+        tell: Tell<'_, Endpoint>,
+    ) -> Result<bool, StoreError> {
+        let deleted = match tell {
+            None => self.delete_untold(tenant, id).await?,
+            Some(_) => self.delete_told(tenant, id, tell).await?,
+        };
+        // The sweep of an earlier deletion may have been cut off.
+        if deleted.as_ref().is_none_or(|endpoint| endpoint.phone_numbers_count > 0) {
+            self.sweep(tenant, id, now).await?;
+        }
+        Ok(deleted.is_some())
+    }
+
+    async fn delete_untold(&self, tenant: Tenant, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        let _waiting = self.meter.send();
         let sent = self
             .client
             .delete_item()
@@ -113,24 +147,38 @@ impl Table {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        drop(waiting);
-        let numbers_named_it = match sent {
+        match sent {
             Ok(output) => {
                 self.meter.written(output.consumed_capacity.as_slice());
-                read::<Endpoint>(output.attributes.unwrap_or_default())?.phone_numbers_count > 0
+                read(output.attributes.unwrap_or_default()).map(Some)
             }
             Err(error) if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) => {
                 self.meter.refused();
-                // The sweep of an earlier deletion may have been cut off.
-                self.sweep(tenant, id, now).await?;
-                return Ok(false);
+                Ok(None)
             }
-            Err(error) => return Err(StoreError::from_sdk(&error)),
-        };
-        if numbers_named_it {
-            self.sweep(tenant, id, now).await?;
+            Err(error) => Err(StoreError::from_sdk(&error)),
         }
-        Ok(true)
+    }
+
+    /// Deletes an endpoint as it was seen, so that the event tells of it as it was at its end.
+    async fn delete_told(&self, tenant: Tenant, id: EndpointId, tell: Tell<'_, Endpoint>) -> Result<Option<Endpoint>, StoreError> {
+        let key = access_patterns::endpoint(tenant.org, tenant.mode, id);
+        for _ in 0..TRIES {
+            let Some(seen) = self.endpoint(tenant, id, Consistency::Strong).await? else { return Ok(None) };
+            let delete = Delete::builder()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&key)))
+                .condition_expression("updated_at = :seen AND phone_numbers_count = :count")
+                .expression_attribute_values(":seen", AttributeValue::S(seen.updated_at.to_string()))
+                .expression_attribute_values(":count", AttributeValue::N(seen.phone_numbers_count.to_string()))
+                .build();
+            let mut writes = vec![TransactWriteItem::builder().delete(built(delete)?).build()];
+            writes.extend(self.told(tell, &seen)?);
+            if let Outcome::Done = self.transact(writes).await? {
+                return Ok(Some(seen));
+            }
+        }
+        Err(StoreError::Unavailable("the endpoint keeps being changed by others".to_owned()))
     }
 
     /// Switches off an active endpoint on the system's own account, and says why. Another one is left as it is.

@@ -1,6 +1,6 @@
 //! Endpoints of an organization.
 
-use domain::{EndpointId, NumberId, endpoint::Endpoint, number::PhoneNumber};
+use domain::{EndpointId, NumberId, Timestamp, endpoint::Endpoint, number::PhoneNumber};
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
@@ -10,6 +10,7 @@ use crate::{
     expression::SetExpression,
     item::{read, serde_item, whole},
     keys::{Keys, Tenant},
+    outbox::Tell,
     table::{Consistency, Created, Table},
     transaction::Outcome,
 };
@@ -31,12 +32,21 @@ pub enum CreateEndpoint {
     NoSuchNumber,
 }
 
+/// The events that go with a new endpoint.
+#[derive(Clone, Copy, Default)]
+pub struct TellOfEndpoint<'a> {
+    /// Makes the event of the endpoint.
+    pub endpoint: Tell<'a, Endpoint>,
+    /// Makes the event of the number that rings it from the start.
+    pub number: Tell<'a, PhoneNumber>,
+}
+
 /// How often creating an endpoint for a number is tried when the number changes in between.
 const TRIES: usize = 5;
 
 impl Table {
     /// Creates an endpoint, and lets a number ring it from the start if one is given, moving that number if need be; all
-    /// or nothing.
+    /// or nothing, and together with the events that `tell` makes of them.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written, or if the number keeps being changed by others.
@@ -45,27 +55,43 @@ impl Table {
         tenant: Tenant,
         endpoint: &Endpoint,
         number: Option<NumberId>,
+        tell: TellOfEndpoint<'_>,
     ) -> Result<CreateEndpoint, StoreError> {
-        match number {
-            Some(number) => self.create_endpoint_for(tenant, endpoint, number).await,
-            None => Ok(match self.create(endpoint, &tenant).await? {
-                Created::New => CreateEndpoint::Done(Box::new(endpoint.clone())),
-                Created::Exists(existing) => CreateEndpoint::Exists(Box::new(existing)),
-            }),
+        if number.is_some() || tell.endpoint.is_some() {
+            return self.create_with_others(tenant, endpoint, number, tell).await;
         }
+        Ok(match self.create(endpoint, &tenant).await? {
+            Created::New => CreateEndpoint::Done(Box::new(endpoint.clone())),
+            Created::Exists(existing) => CreateEndpoint::Exists(Box::new(existing)),
+        })
     }
 
-    async fn create_endpoint_for(&self, tenant: Tenant, endpoint: &Endpoint, number: NumberId) -> Result<CreateEndpoint, StoreError> {
+    /// Creates an endpoint together with a number's move and what is told of both.
+    async fn create_with_others(
+        &self,
+        tenant: Tenant,
+        endpoint: &Endpoint,
+        number: Option<NumberId>,
+        tell: TellOfEndpoint<'_>,
+    ) -> Result<CreateEndpoint, StoreError> {
         for _ in 0..TRIES {
-            let Some(seen) = self.number(tenant, number, Consistency::Strong).await?.filter(|number| number.released_at.is_none()) else {
-                return Ok(CreateEndpoint::NoSuchNumber);
+            let seen = match number {
+                None => None,
+                Some(number) => match self.number(tenant, number, Consistency::Strong).await?.filter(|number| number.released_at.is_none())
+                {
+                    Some(number) => Some(number),
+                    None => return Ok(CreateEndpoint::NoSuchNumber),
+                },
             };
-            let counted = Endpoint { phone_numbers_count: 1, ..endpoint.clone() };
-            let writes = vec![
-                TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build(),
-                self.ring(tenant, endpoint, &seen)?,
-            ];
-            match self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
+            let counted = Endpoint { phone_numbers_count: u32::from(seen.is_some()), ..endpoint.clone() };
+            let mut writes = vec![TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build()];
+            if let Some(seen) = &seen {
+                let now = endpoint.created_at.max(seen.updated_at.plus_millis(1));
+                writes.push(self.ring(tenant, endpoint.id, seen, now)?);
+                writes.extend(self.told(tell.number, &PhoneNumber { endpoint_id: Some(endpoint.id), updated_at: now, ..seen.clone() })?);
+            }
+            writes.extend(self.told(tell.endpoint, &counted)?);
+            match self.transact_leaving(tenant, writes, seen.and_then(|seen| seen.endpoint_id)).await? {
                 Outcome::Done => return Ok(CreateEndpoint::Done(Box::new(counted))),
                 Outcome::Refused(reasons) => {
                     if let Some(existing) = Outcome::failed(&reasons, 0) {
@@ -95,11 +121,11 @@ impl Table {
         self.get(access_patterns::endpoint(tenant.org, tenant.mode, id), consistency).await
     }
 
-    /// Points a number that was seen at one endpoint to a new one.
-    fn ring(&self, tenant: Tenant, endpoint: &Endpoint, seen: &PhoneNumber) -> Result<TransactWriteItem, StoreError> {
+    /// Points a number that was seen at one endpoint to another.
+    fn ring(&self, tenant: Tenant, endpoint: EndpointId, seen: &PhoneNumber, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         let mut set = SetExpression::default();
-        set.set("endpoint_id", AttributeValue::S(endpoint.id.to_string()));
-        set.set("updated_at", AttributeValue::S(endpoint.created_at.to_string()));
+        set.set("endpoint_id", AttributeValue::S(endpoint.to_string()));
+        set.set("updated_at", AttributeValue::S(now.to_string()));
         self.update_as_seen(tenant, seen, set)
     }
 }

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use domain::{
-    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId,
+    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     api_key::KeyHash,
     idempotency::RequestKey,
     inventory::NumberType,
@@ -32,7 +32,7 @@ macro_rules! segments {
     )*};
 }
 
-segments!(OrgId, Mode, NumberId, EndpointId, KeyId, CallId, DeliveryId, Country, E164, KeyHash, RequestKey);
+segments!(OrgId, Mode, NumberId, EndpointId, KeyId, CallId, DeliveryId, SubscriptionId, OutboxId, Country, E164, KeyHash, RequestKey);
 
 impl Segment for NumberType {
     fn segment(&self) -> String {

@@ -15,6 +15,7 @@ use crate::{
     inventory::built,
     item::{read, serde_item, whole},
     keys::{Keys, Tenant},
+    outbox::Tell,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
     update::Changed,
@@ -62,13 +63,21 @@ pub enum Attach {
 const MOVE_TRIES: usize = 5;
 
 impl Table {
-    /// Buys a number: takes its slot, claims the number, stores it and counts it at its endpoint, all or nothing.
+    /// Buys a number: takes its slot, claims the number, stores it and counts it at its endpoint, all or nothing, and
+    /// together with the event that `tell` makes of it.
     ///
     /// Of any number of concurrent buyers one gets [`Bought::Done`].
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn buy_number(&self, tenant: Tenant, slot: &Slot, number: &PhoneNumber, claim: &Claim) -> Result<Bought, StoreError> {
+    pub async fn buy_number(
+        &self,
+        tenant: Tenant,
+        slot: &Slot,
+        number: &PhoneNumber,
+        claim: &Claim,
+        tell: Tell<'_, PhoneNumber>,
+    ) -> Result<Bought, StoreError> {
         let mut writes = vec![
             TransactWriteItem::builder().delete(self.take_slot(tenant, slot)?).build(),
             TransactWriteItem::builder().put(self.put_new(whole(claim, &tenant.mode)?)?).build(),
@@ -77,13 +86,18 @@ impl Table {
         if let Some(endpoint) = number.endpoint_id {
             writes.push(self.count_at(tenant, endpoint, Attach::Up)?);
         }
+        writes.extend(self.told(tell, number)?);
         let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(Bought::Done) };
         if let Some(taken) = Outcome::failed(&reasons, 1) {
             let owner: Claim = read(taken.item.clone().unwrap_or_default())?;
             return Ok(if owner.organization_id == tenant.org { Bought::OwnAlready } else { Bought::NotAvailable });
         }
         let slot_is_there = Outcome::failed(&reasons, 0).is_none();
-        Ok(if slot_is_there && Outcome::failed(&reasons, 3).is_some() { Bought::NoSuchEndpoint } else { Bought::NotAvailable })
+        Ok(if slot_is_there && number.endpoint_id.is_some() && Outcome::failed(&reasons, 3).is_some() {
+            Bought::NoSuchEndpoint
+        } else {
+            Bought::NotAvailable
+        })
     }
 
     /// One number of an organization.
@@ -104,42 +118,65 @@ impl Table {
         Ok(numbers)
     }
 
-    /// Changes a number's settings. Attaching moves the number and both endpoints' counts together.
+    /// Changes a number's settings. Attaching moves the number and both endpoints' counts together, and the event that
+    /// `tell` makes of the changed number is written with it.
+    ///
+    /// Settings alone, told to nobody, are one write. Everything else is a look and a transaction on the condition that
+    /// nothing changed since.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written, or if the number keeps changing hands.
-    pub async fn update_number(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
-        let Some(target) = change.endpoint_id else { return self.change_settings(tenant, id, change, now).await };
+    pub async fn update_number(
+        &self,
+        tenant: Tenant,
+        id: NumberId,
+        change: NumberChange,
+        now: Timestamp,
+        tell: Tell<'_, PhoneNumber>,
+    ) -> Result<Updated, StoreError> {
+        if change.endpoint_id.is_none() && tell.is_none() {
+            return self.change_settings(tenant, id, change, now).await;
+        }
         for round in 0..MOVE_TRIES {
             // The first look may be a moment old; the transaction's condition tells, and then a fresh one is due.
             let consistency = if round == 0 { Consistency::Eventual } else { Consistency::Strong };
-            let Some(number) = self.number(tenant, id, consistency).await? else {
+            let seen = self.number(tenant, id, consistency).await?;
+            let Some(seen) = seen.filter(|seen| round > 0 || change.endpoint_id != Some(seen.endpoint_id)) else {
                 if round == 0 {
                     continue;
                 }
                 return Ok(Updated::NotFound);
             };
-            if number.endpoint_id == target {
-                if round == 0 {
-                    continue;
-                }
-                return self.stay(tenant, id, change, now).await;
-            }
-            if let Some(updated) = self.move_number(tenant, &number, target, change, now).await? {
+            if let Some(updated) = self.change_as_seen(tenant, &seen, change, now, tell).await? {
                 return Ok(updated);
             }
         }
         Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
     }
 
-    /// Changes the settings of a number that rings the wanted endpoint already, if that one still exists.
-    async fn stay(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
-        if let Some(Some(endpoint)) = change.endpoint_id
-            && self.endpoint(tenant, endpoint, Consistency::Strong).await?.is_none()
-        {
-            return Ok(Updated::NoSuchEndpoint);
+    /// Changes a number as it was seen. `None`: it was changed meanwhile.
+    async fn change_as_seen(
+        &self,
+        tenant: Tenant,
+        seen: &PhoneNumber,
+        change: NumberChange,
+        now: Timestamp,
+        tell: Tell<'_, PhoneNumber>,
+    ) -> Result<Option<Updated>, StoreError> {
+        if seen.released_at.is_some() {
+            return Ok(Some(Updated::Released));
         }
-        self.change_settings(tenant, id, change, now).await
+        let stays = change.endpoint_id.is_none_or(|target| target == seen.endpoint_id);
+        if stays && let Some(Some(endpoint)) = change.endpoint_id {
+            // Nothing counts it anew, so nothing else would notice that it is gone.
+            if self.endpoint(tenant, endpoint, Consistency::Strong).await?.is_none() {
+                return Ok(Some(Updated::NoSuchEndpoint));
+            }
+        }
+        if stays && tell.is_none() {
+            return self.change_settings(tenant, seen.id, change, now).await.map(Some);
+        }
+        self.move_number(tenant, seen, change, now, tell).await
     }
 
     /// Changes everything but the endpoint: one write, its condition tells 404 from 409.
@@ -153,22 +190,26 @@ impl Table {
         })
     }
 
-    /// Moves a number from the endpoint it was seen at to another or to none. `None`: it was changed meanwhile.
+    /// Changes a number and the counts of the endpoints that it leaves and comes to, if nothing changed since it was seen.
+    /// `None`: something did.
     async fn move_number(
         &self,
         tenant: Tenant,
         seen: &PhoneNumber,
-        target: Option<EndpointId>,
         change: NumberChange,
         now: Timestamp,
+        tell: Tell<'_, PhoneNumber>,
     ) -> Result<Option<Updated>, StoreError> {
-        if seen.released_at.is_some() {
-            return Ok(Some(Updated::Released));
-        }
-        let mut writes = vec![self.repoint(tenant, seen, target, change, now)?];
+        // Versions are told apart by their time.
+        let now = now.max(seen.updated_at.plus_millis(1));
+        let after = changed(seen.clone(), change, now);
+        let moves = after.endpoint_id != seen.endpoint_id;
+        let target = after.endpoint_id.filter(|_| moves);
+        let mut writes = vec![self.repoint(tenant, seen, after.endpoint_id, change, now)?];
         writes.extend(target.map(|new| self.count_at(tenant, new, Attach::Up)).transpose()?);
-        let reasons = match self.transact_leaving(tenant, writes, seen.endpoint_id).await? {
-            Outcome::Done => return Ok(Some(Updated::Done(Box::new(changed(seen.clone(), change, now))))),
+        writes.extend(self.told(tell, &after)?);
+        let reasons = match self.transact_leaving(tenant, writes, seen.endpoint_id.filter(|_| moves)).await? {
+            Outcome::Done => return Ok(Some(Updated::Done(Box::new(after)))),
             Outcome::Refused(reasons) => reasons,
         };
         let target_is_gone = target.is_some() && Outcome::failed(&reasons, 1).is_some();

@@ -1,6 +1,6 @@
 //! Numbers given back: the record goes or stays for audit, the claim goes, the slot is on offer again, all at once.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use domain::{
     NumberId, Timestamp,
     number::{NumberSource, PhoneNumber},
@@ -13,6 +13,7 @@ use crate::{
     inventory::built,
     item::whole,
     keys::{Get, Tenant},
+    outbox::Tell,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
 };
@@ -33,7 +34,8 @@ impl Table {
     /// Gives a number back. Its slot is on offer again with the price the number was bought at.
     ///
     /// The number as it is afterwards (or was, if it is removed); `None` if there is none. Keeping a number that was
-    /// released before changes nothing; removing one removes its record and never touches the slot again.
+    /// released before changes nothing; removing one removes its record and never touches the slot again. `tell` makes the
+    /// event of the release, which is written with it.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written, or if the number keeps being changed by others.
@@ -43,6 +45,7 @@ impl Table {
         id: NumberId,
         release: Release,
         now: Timestamp,
+        tell: Tell<'_, PhoneNumber>,
     ) -> Result<Option<PhoneNumber>, StoreError> {
         for _ in 0..TRIES {
             let Some(seen) = self.number(tenant, id, Consistency::Strong).await? else { return Ok(None) };
@@ -52,7 +55,9 @@ impl Table {
             let outcome = if seen.released_at.is_some() {
                 self.transact(vec![self.remove_record(tenant, &seen)?]).await?
             } else {
-                self.transact_leaving(tenant, self.give_back(tenant, &seen, release, now)?, seen.endpoint_id).await?
+                let mut writes = self.give_back(tenant, &seen, release, now)?;
+                writes.extend(self.told(tell, &seen.clone().released(now))?);
+                self.transact_leaving(tenant, writes, seen.endpoint_id).await?
             };
             if let Outcome::Done = outcome {
                 return Ok(Some(if seen.released_at.is_some() { seen } else { seen.released(now) }));
@@ -104,15 +109,7 @@ impl Table {
         mut set: SetExpression,
     ) -> Result<TransactWriteItem, StoreError> {
         let condition = as_seen(&mut set, seen);
-        let update = Update::builder()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&number_key(tenant, seen.id))))
-            .update_expression(set.expression())
-            .condition_expression(condition)
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .build();
-        Ok(TransactWriteItem::builder().update(built(update)?).build())
+        self.update_write(&number_key(tenant, seen.id), &set, &condition)
     }
 
     fn remove_record(&self, tenant: Tenant, seen: &PhoneNumber) -> Result<TransactWriteItem, StoreError> {

@@ -108,7 +108,18 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read or an item is not what was written.
     pub(crate) async fn newest<I: Item>(&self, list: List<I, Primary>, limit: usize) -> Result<Vec<I>, StoreError> {
-        let query = self.query(list).scan_index_forward(false);
+        self.some(self.query(list).scan_index_forward(false), limit).await
+    }
+
+    /// Reads the first `limit` items of a partition, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or an item is not what was written.
+    pub(crate) async fn first<I: Item>(&self, list: List<I, Primary>, limit: usize) -> Result<Vec<I>, StoreError> {
+        self.some(self.query(list), limit).await
+    }
+
+    async fn some<I: Item>(&self, query: QueryFluentBuilder, limit: usize) -> Result<Vec<I>, StoreError> {
         let mut items = Vec::new();
         let mut start = None;
         while items.len() < limit {
@@ -180,6 +191,15 @@ impl Table {
                 _ => Err(StoreError::from_sdk(&error)),
             },
         }
+    }
+
+    /// Removes an item if it is there.
+    pub(crate) async fn remove<I>(&self, key: &Get<I, Primary>) -> Result<(), StoreError> {
+        let _waiting = self.meter.send();
+        let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key_attributes(key)));
+        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        self.meter.written(output.map_err(|error| StoreError::from_sdk(&error))?.consumed_capacity.as_slice());
+        Ok(())
     }
 
     fn query<I, X: Index>(&self, list: List<I, X>) -> QueryFluentBuilder {

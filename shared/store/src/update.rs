@@ -2,12 +2,13 @@
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
-    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
 use crate::{
     error::StoreError,
     expression::SetExpression,
+    inventory::built,
     item::{Item, read},
     keys::Get,
     table::{Table, key_attributes},
@@ -69,5 +70,18 @@ impl Table {
             }
             _ => Err(StoreError::from_sdk(&error)),
         }
+    }
+
+    /// The same as a part of a transaction.
+    pub(crate) fn update_write<I>(&self, key: &Get<I>, set: &SetExpression, condition: &str) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(key)))
+            .update_expression(set.expression())
+            .condition_expression(condition)
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .build();
+        Ok(TransactWriteItem::builder().update(built(update)?).build())
     }
 }

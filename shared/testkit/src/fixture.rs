@@ -103,3 +103,13 @@ pub fn endpoint() -> Endpoint {
         updated_at: now(),
     }
 }
+
+/// A queue that is never reached: for what sends nothing.
+#[must_use]
+pub fn nowhere() -> queue::Sender {
+    let config = aws_sdk_sqs::config::Builder::new()
+        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+        .build();
+    queue::Sender::new(aws_sdk_sqs::Client::from_conf(config), "http://127.0.0.1:9/nowhere".to_owned())
+}

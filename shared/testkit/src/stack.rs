@@ -83,6 +83,13 @@ impl Stack {
         aws_sdk_kms::Client::from_conf(config!(aws_sdk_kms, &self.aws))
     }
 
+    /// A vault under a KMS key of its own.
+    pub async fn vault(&self) -> vault::Vault {
+        let kms = self.kms();
+        let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
+        vault::Vault::new(kms, key)
+    }
+
     /// The stack's table.
     #[must_use]
     pub fn table(&self) -> Table {

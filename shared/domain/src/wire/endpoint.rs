@@ -73,6 +73,12 @@ impl Endpoint {
         }
     }
 
+    /// The same endpoint without a word of its secret: for events that tell of it.
+    #[must_use]
+    pub fn without_secret(self) -> Self {
+        Self { secret: None, ..self }
+    }
+
     /// The same endpoint with its secret shown: for the answers of which the contract says so.
     #[must_use]
     pub fn with_secret(mut self, secret: String) -> Self {

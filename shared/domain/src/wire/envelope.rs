@@ -35,6 +35,12 @@ impl Envelope {
         Self { id, event, timestamp, created_at: timestamp, organization_id: call.organization_id, data }
     }
 
+    /// The envelope of an event that tells what became of a resource: `data` is the resource as the API shows it.
+    #[must_use]
+    pub const fn of_resource(id: String, event: String, timestamp: Timestamp, organization_id: OrgId, data: Value) -> Self {
+        Self { id, event, timestamp, created_at: timestamp, organization_id, data }
+    }
+
     /// The bytes that are signed and sent, at most [`MAX_BODY_BYTES`]: where they would be more, the transcript and
     /// then the metadata become null, with `transcript_url` and `truncated: true` beside them.
     #[must_use]

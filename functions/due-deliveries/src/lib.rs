@@ -1,0 +1,81 @@
+//! On a schedule: lifecycle events that wait in the outbox, because whoever wrote them could not hand them on, are put
+//! on the queue.
+//!
+//! An event that is queued twice makes its webhooks once more under the same ids. It leaves the outbox only when its
+//! deliveries are queued, and not by this function's hand.
+
+use domain::Timestamp;
+use queue::{OutMessage, OutboxMessage, SendError, Sender};
+use runtime::{Clock, aws::Environment, env};
+use store::{OutboxShard, StoreError, Table};
+
+/// How long an event is left to the one who wrote it, in milliseconds: handing on takes a second at most, and the queue
+/// needs its time.
+const PATIENCE_MILLIS: i64 = 30_000;
+
+/// How many events of one shard are queued in a run; the next run takes the rest.
+const MOST: usize = 1_000;
+
+/// The function.
+#[derive(Debug, Clone)]
+pub struct DueDeliveries {
+    table: Table,
+    queue: Sender,
+    clock: Clock,
+}
+
+/// A run ended early; the next one takes up what is left.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The outbox cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue does not take messages.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// A message cannot be written.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl DueDeliveries {
+    /// Makes the function from its parts.
+    #[must_use]
+    pub const fn new(table: Table, queue: Sender, clock: Clock) -> Self {
+        Self { table, queue, clock }
+    }
+
+    /// Makes the function from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        Ok(Self::new(table, Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?), Clock::System))
+    }
+
+    /// Queues what waits; answers how many events that were.
+    ///
+    /// # Errors
+    /// [`RunError`] if the table or the queue fails.
+    pub async fn run(&self) -> Result<usize, RunError> {
+        let waiting_since = self.clock.now().plus_millis(-PATIENCE_MILLIS);
+        let mut queued = 0;
+        for shard in OutboxShard::all() {
+            queued += self.sweep(shard, waiting_since).await?;
+        }
+        tracing::info!(queued, "outbox");
+        Ok(queued)
+    }
+
+    async fn sweep(&self, shard: OutboxShard, waiting_since: Timestamp) -> Result<usize, RunError> {
+        let events = self.table.outbox(shard, MOST).await?;
+        let late = events.into_iter().filter(|event| event.at <= waiting_since);
+        let messages: Vec<OutMessage> = late
+            .map(|event| Ok(OutMessage { body: OutboxMessage { outbox_id: event.id }.to_json()?, delay_seconds: 0, group: None }))
+            .collect::<Result<_, serde_json::Error>>()?;
+        self.queue.send_all(&messages).await?;
+        Ok(messages.len())
+    }
+}

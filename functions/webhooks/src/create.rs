@@ -1,0 +1,121 @@
+//! A subscription is created, and tried out.
+
+use api::{Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
+use axum::{Extension, Json, extract::State};
+use domain::{
+    SubscriptionId,
+    scope::Scope,
+    subscription::{MAX_SUBSCRIPTIONS, Subscription, SubscriptionChange},
+    webhook::{EventFilter, ReceiverId, delivery_id},
+    wire,
+};
+use http::StatusCode;
+use queue::{DeliveryMessage, OutMessage};
+use serde::Serialize;
+use serde_json::json;
+use store::{Consistency, CreateSubscription};
+use webhooks::guard::{Loopback, WebhookUrl};
+
+use crate::{read, secrets};
+
+/// The event that only a test sends.
+const TEST_EVENT: &str = "webhook.test";
+
+/// `POST /webhooks`: where, and which events; the signing secret is generated and shown.
+pub(crate) async fn create_webhook(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Born(birth): Born,
+    JsonBody(mut fields): JsonBody,
+) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Subscription>), Problem> {
+    caller.require(Scope::WebhooksWrite)?;
+    if !fields.has("url") {
+        fields.missing("url");
+    }
+    let wanted = settings(&mut fields, state.loopback);
+    fields.finish()?;
+    let url = wanted.url.ok_or_else(|| Problem::internal("a url passed as missing"))?;
+    let (id, now) = (SubscriptionId::new(birth.at, birth.bytes), state.clock.now());
+    let subscription = Subscription {
+        id,
+        url,
+        events: wanted.events.unwrap_or_default(),
+        active: wanted.active.unwrap_or(true),
+        status_reason: None,
+        secret: secrets::generate(&state, &caller, id).await?,
+        previous_secret: None,
+        previous_until: None,
+        rotated_by: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let subscription = match state.table.create_subscription(caller.tenant, &subscription).await? {
+        CreateSubscription::Done => subscription,
+        // An earlier try of this very request made it: its id is the same at every try.
+        CreateSubscription::Exists(existing) => *existing,
+        CreateSubscription::TooMany => {
+            return Err(Problem::new(Code::Conflict, format!("An organization has at most {MAX_SUBSCRIPTIONS} webhooks")));
+        }
+    };
+    let shown = read::shown_whole(&state, &caller, subscription).await?;
+    Ok((StatusCode::CREATED, Extension(ShowsSecret), Json(shown)))
+}
+
+/// What creators and changers send.
+pub(crate) fn settings(fields: &mut Fields, loopback: Loopback) -> SubscriptionChange {
+    let url = fields.text("url").and_then(|text| match WebhookUrl::parse(&text, loopback) {
+        Ok(url) => Some(url.as_str().to_owned()),
+        Err(problem) => {
+            fields.fault("url", problem);
+            None
+        }
+    });
+    let events = fields.texts("events").and_then(|entries| {
+        EventFilter::parse(entries).map_err(|faults| faults.into_iter().for_each(|fault| fields.fault(&fault.field, fault.problem))).ok()
+    });
+    SubscriptionChange { url, events, active: fields.boolean("active") }
+}
+
+/// The answer to a test: which delivery to look for.
+#[derive(Debug, Serialize)]
+pub(crate) struct TestSent {
+    success: bool,
+    event_id: String,
+    event: &'static str,
+    webhook_id: String,
+}
+
+/// `POST /webhooks/{id}/test`: sends a `webhook.test` event to this subscription, whatever events it takes.
+pub(crate) async fn test_webhook(
+    State(state): State<crate::State>,
+    caller: Caller,
+    Born(birth): Born,
+    PathId(id): PathId,
+) -> Result<(StatusCode, Json<TestSent>), Problem> {
+    caller.require(Scope::WebhooksWrite)?;
+    let found = state.table.subscription(caller.tenant, read::parse(&id)?, Consistency::Strong).await?;
+    let subscription = found.ok_or_else(read::not_found)?;
+    if !subscription.active {
+        return Err(Problem::new(Code::Conflict, "The webhook is not active"));
+    }
+    let event_id = format!("evt_{}", domain::OutboxId::new(birth.at, birth.bytes).as_uuid().simple());
+    let receiver = ReceiverId::Subscription(subscription.id);
+    let delivery = delivery_id(&event_id, receiver.as_uuid());
+    let (org, data) = (caller.tenant.org, json!({"webhook": wire::Subscription::masked(subscription, caller.tenant.org)}));
+    let message = DeliveryMessage {
+        organization_id: org,
+        mode: caller.tenant.mode,
+        delivery_id: delivery,
+        receiver,
+        call_id: None,
+        event_id: event_id.clone(),
+        event: TEST_EVENT.to_owned(),
+        attempt: 1,
+        body: wire::Envelope::of_resource(event_id.clone(), TEST_EVENT.to_owned(), birth.at, org, data).into_body(),
+    };
+    let body = message.to_json().map_err(Problem::internal)?;
+    let sent = state.deliveries.send_all(&[OutMessage { body, delay_seconds: 0, group: Some(org.to_string()) }]).await;
+    sent.map_err(Problem::queue_unavailable)?;
+    let webhook_id = format!("{}{delivery}", domain::DeliveryId::PREFIX);
+    Ok((StatusCode::ACCEPTED, Json(TestSent { success: true, event_id, event: TEST_EVENT, webhook_id })))
+}

@@ -1,0 +1,8 @@
+//! Starts the function: logs, configuration, router, runtime.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    runtime::telemetry::init();
+    let state = webhooks_api::State::from_env()?;
+    lambda_http::run(webhooks_api::app(state)).await
+}

@@ -1,0 +1,68 @@
+//! Webhook subscriptions as clients see them.
+
+use serde::Serialize;
+
+use super::MASKED_SECRET;
+use crate::{OrgId, SubscriptionId, Timestamp};
+
+/// A webhook subscription. Every field is always present, null when unset.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Where its events go.
+    pub url: String,
+    /// Which events it takes.
+    pub events: Vec<String>,
+    /// Whether it takes any.
+    pub active: bool,
+    /// `active`, `inactive`, or `error` where the system switched it off.
+    pub status: &'static str,
+    /// Why the system switched it off.
+    pub status_reason: Option<String>,
+    /// The signing secret, whole or masked.
+    pub secret: String,
+    /// Whose subscription it is.
+    pub organization_id: OrgId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Subscription {
+    /// The subscription as its organization sees it, with the secret masked.
+    #[must_use]
+    pub fn masked(subscription: crate::subscription::Subscription, organization_id: OrgId) -> Self {
+        let status = match (subscription.active, &subscription.status_reason) {
+            (true, _) => "active",
+            (false, None) => "inactive",
+            (false, Some(_)) => "error",
+        };
+        Self {
+            id: subscription.id,
+            url: subscription.url,
+            events: subscription.events.entries().to_vec(),
+            active: subscription.active,
+            status,
+            status_reason: subscription.status_reason,
+            secret: MASKED_SECRET.to_owned(),
+            organization_id,
+            created_at: subscription.created_at,
+            updated_at: subscription.updated_at,
+        }
+    }
+
+    /// The same subscription with its secret shown: for the answers of which the contract says so.
+    #[must_use]
+    pub fn with_secret(self, secret: String) -> Self {
+        Self { secret, ..self }
+    }
+}
+
+/// Leaves the secret out: an answer may be logged by accident, a secret must not be.
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+    }
+}
