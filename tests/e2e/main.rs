@@ -6,10 +6,17 @@
 mod call_life;
 mod endpoints;
 mod frame;
+mod given;
 mod idempotency;
 mod ingestion;
 mod isolation;
+mod lists;
 mod numbers;
+mod numbers_changes;
+mod numbers_contract;
+mod numbers_lists;
+mod numbers_purchase;
+mod routes;
 mod secrets;
 mod setup;
 mod webhook_retries;
