@@ -5,6 +5,11 @@
 
 mod call_life;
 mod endpoints;
+mod endpoints_changes;
+mod endpoints_contract;
+mod endpoints_secrets;
+mod endpoints_types;
+mod endpoints_urls;
 mod frame;
 mod given;
 mod idempotency;
