@@ -203,6 +203,17 @@ async fn unknown_and_server_set_fields_are_ignored() {
 }
 
 #[rstest]
+#[case::all_by_default(json!(null), json!(["*"]))]
+#[case::those_it_names(json!(["call.completed", "recording.ready"]), json!(["call.completed", "recording.ready"]))]
+#[case::wildcards_and_aliases(json!(["call.*", "transcription.completed"]), json!(["call.*", "transcription.completed"]))]
+#[tokio::test]
+async fn a_webhook_takes_events(#[case] events: Value, #[case] shown: Value) {
+    let world = World::new().await;
+    let endpoint = world.endpoint(json!({"name": "E", "type": "webhook", "url": HOOK, "events": events})).await;
+    assert_eq!(endpoint["events"], shown);
+}
+
+#[rstest]
 #[case::in_snake_case("phone_number_id", "")]
 #[case::in_camel_case("phoneNumberId", "")]
 #[case::with_the_prefix_pn("phone_number_id", "pn_")]
