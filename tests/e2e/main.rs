@@ -5,11 +5,23 @@
 
 mod call_life;
 mod endpoints;
+mod endpoints_changes;
+mod endpoints_contract;
+mod endpoints_secrets;
+mod endpoints_types;
+mod endpoints_urls;
 mod frame;
+mod given;
 mod idempotency;
 mod ingestion;
 mod isolation;
+mod lists;
 mod numbers;
+mod numbers_changes;
+mod numbers_contract;
+mod numbers_lists;
+mod numbers_purchase;
+mod routes;
 mod secrets;
 mod setup;
 mod webhook_retries;

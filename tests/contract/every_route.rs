@@ -1,0 +1,106 @@
+//! Every route of numbers and endpoints, in process on a table of its own, with requests that can be spoilt in one place.
+
+use axum::{Router, body::Body};
+use domain::{EndpointId, Mode, NumberId};
+use http::{Method, Request, request::Builder};
+use runtime::Clock;
+use serde_json::Value;
+use testkit::{Fixture, LocalTable, Stack, fixture};
+use tower::ServiceExt as _;
+use vault::Vault;
+use webhooks::guard::Loopback;
+
+/// An organization with one number, one endpoint and one number on offer.
+pub(crate) struct EveryRoute {
+    local: LocalTable,
+    pub(crate) fixture: Fixture,
+    numbers: Router,
+    endpoints: Router,
+    pub(crate) number: NumberId,
+    pub(crate) endpoint: EndpointId,
+}
+
+impl EveryRoute {
+    /// Starts the table and the routers. Loopback receivers are refused, as in production.
+    pub(crate) async fn start() -> Self {
+        let kms = Stack::load().unwrap().kms();
+        let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
+        let vault = Vault::new(kms, key);
+        let local = LocalTable::start().await;
+        let fixture = Fixture::create(&local.table, Mode::Live).await;
+        let (slot, offered) = (fixture::slot(1), fixture::slot(2));
+        local.table.import_slot(Mode::Live, &slot).await.unwrap();
+        local.table.import_slot(Mode::Live, &offered).await.unwrap();
+        let (number, claim) = fixture::purchase(fixture.tenant, &slot, None);
+        local.table.buy_number(fixture.tenant, &slot, &number, &claim).await.unwrap();
+        let endpoint = fixture::endpoint();
+        local.table.create_endpoint(fixture.tenant, &endpoint, None).await.unwrap();
+        let numbers = phone_numbers::app(phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com"));
+        let endpoints = endpoints::app(endpoints::State::new(local.table.clone(), vault, Clock::System, Loopback::Refused));
+        Self { local, fixture, numbers, endpoints, number: number.id, endpoint: endpoint.id }
+    }
+
+    /// Every route: method and path.
+    pub(crate) fn routes(&self) -> Vec<(Method, String)> {
+        let (number, endpoint) = (format!("/v1/phone-numbers/{}", self.number), format!("/v1/endpoints/{}", self.endpoint));
+        vec![
+            (Method::GET, "/v1/phone-numbers".to_owned()),
+            (Method::GET, "/v1/phone-numbers/available?country=NG".to_owned()),
+            (Method::GET, number.clone()),
+            (Method::GET, "/v1/endpoints".to_owned()),
+            (Method::GET, endpoint.clone()),
+            (Method::POST, "/v1/phone-numbers".to_owned()),
+            (Method::PATCH, number.clone()),
+            (Method::DELETE, number),
+            (Method::POST, "/v1/endpoints".to_owned()),
+            (Method::PATCH, endpoint.clone()),
+            (Method::POST, format!("{endpoint}/rotate-secret")),
+            (Method::DELETE, endpoint),
+        ]
+    }
+
+    /// Those that change something if nothing is wrong.
+    pub(crate) fn writes(&self) -> Vec<(Method, String)> {
+        self.routes().into_iter().filter(|(method, _)| *method != Method::GET).collect()
+    }
+
+    /// A request with the key.
+    pub(crate) fn request(&self, method: &Method, path: &str) -> Builder {
+        anonymous(method, path).header("x-api-key", self.fixture.key.reveal())
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) async fn send(&self, request: Builder, body: impl Into<Body>) -> (u16, Value) {
+        let request = request.body(body.into()).unwrap();
+        let app = if request.uri().path().contains("/phone-numbers") { &self.numbers } else { &self.endpoints };
+        let response = app.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    /// Reads.
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        self.send(self.request(&Method::GET, path), Body::empty()).await
+    }
+
+    /// Everything that is stored, in an order of its own.
+    pub(crate) async fn stored(&self) -> Vec<String> {
+        let items = self.local.dump().await;
+        let mut texts: Vec<String> =
+            items.iter().map(|item| format!("{:?}", item.iter().collect::<std::collections::BTreeMap<_, _>>())).collect();
+        texts.sort();
+        texts
+    }
+}
+
+/// A request without a key.
+pub(crate) fn anonymous(method: &Method, path: &str) -> Builder {
+    Request::builder().method(method.clone()).uri(path).header("content-type", "application/json")
+}
+
+/// Whether an answer is a validation error that names the field.
+pub(crate) fn names(answer: &Value, field: &str) -> bool {
+    let mut errors = answer["details"]["errors"].as_array().into_iter().flatten();
+    answer["code"] == "VALIDATION_ERROR" && errors.any(|error| error["field"] == field)
+}
