@@ -32,11 +32,24 @@ impl EveryRoute {
         local.table.import_slot(Mode::Live, &slot).await.unwrap();
         local.table.import_slot(Mode::Live, &offered).await.unwrap();
         let (number, claim) = fixture::purchase(fixture.tenant, &slot, None);
-        local.table.buy_number(fixture.tenant, &slot, &number, &claim).await.unwrap();
+        local.table.buy_number(fixture.tenant, &slot, &number, &claim, None).await.unwrap();
         let endpoint = fixture::endpoint();
-        local.table.create_endpoint(fixture.tenant, &endpoint, None).await.unwrap();
-        let numbers = phone_numbers::app(phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com"));
-        let endpoints = endpoints::app(endpoints::State::new(local.table.clone(), vault, Clock::System, Loopback::Refused));
+        local.table.create_endpoint(fixture.tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
+        let numbers = phone_numbers::app(phone_numbers::State::new(
+            local.table.clone(),
+            vault.clone(),
+            fixture::nowhere(),
+            Clock::System,
+            "sip.example.com",
+        ));
+        let endpoints = endpoints::app(endpoints::State::new(
+            local.table.clone(),
+            vault,
+            fixture::nowhere(),
+            Clock::System,
+            Loopback::Refused,
+            "sip.example.com",
+        ));
         Self { local, fixture, numbers, endpoints, number: number.id, endpoint: endpoint.id }
     }
 

@@ -49,8 +49,11 @@ enum Kind {
     Id,
 }
 
+/// A list's parameters, and what each of them may hold.
+type Parameters = &'static [(&'static str, Kind)];
+
 /// A list, the query that it needs, and its parameters.
-const LISTS: [(&str, &str, &[(&str, Kind)]); 4] = [
+const LISTS: [(&str, &str, Parameters); 4] = [
     (
         "/v1/phone-numbers",
         "",

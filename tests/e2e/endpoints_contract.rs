@@ -102,7 +102,9 @@ async fn one_of_each(world: &World) {
     all.push(made("agent of vapi", "agent", Provider::Vapi, EndpointStatus::Inactive));
     all.push(made("agent of retell", "agent", Provider::Retell, EndpointStatus::Error));
     let table = world.stack.table();
-    let made = join_all(all.iter().map(|endpoint| table.create_endpoint(world.fixture.tenant, endpoint, None))).await;
+    let made =
+        join_all(all.iter().map(|endpoint| table.create_endpoint(world.fixture.tenant, endpoint, None, store::TellOfEndpoint::default())))
+            .await;
     assert!(made.iter().all(Result::is_ok));
 }
 

@@ -49,7 +49,7 @@ impl World {
     pub(crate) async fn holds(&self, slot: &Slot, endpoint: Option<EndpointId>, status: NumberStatus) -> PhoneNumber {
         let (mut number, claim) = fixture::purchase(self.fixture.tenant, slot, endpoint);
         number.status = status;
-        let bought = self.stack.table().buy_number(self.fixture.tenant, slot, &number, &claim).await.unwrap();
+        let bought = self.stack.table().buy_number(self.fixture.tenant, slot, &number, &claim, None).await.unwrap();
         assert_eq!(bought, Bought::Done);
         number
     }
@@ -64,7 +64,7 @@ impl World {
     /// Gives the organization a webhook endpoint without a request.
     pub(crate) async fn has_endpoint(&self) -> Endpoint {
         let endpoint = fixture::endpoint();
-        self.stack.table().create_endpoint(self.fixture.tenant, &endpoint, None).await.unwrap();
+        self.stack.table().create_endpoint(self.fixture.tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
         endpoint
     }
 

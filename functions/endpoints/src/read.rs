@@ -59,7 +59,7 @@ pub(crate) async fn list_endpoints(
         let number = attached.get(&endpoint.id);
         wire::Endpoint::masked(endpoint, caller.tenant.org, number)
     };
-    let listed = Listed { name: "endpoints", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
+    let listed = Listed { list: "endpoints", name: "endpoints", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
     listed.answer(endpoints, Order::Falling, |endpoint| endpoint.id.to_string(), show).await
 }
 

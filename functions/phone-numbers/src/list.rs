@@ -34,7 +34,8 @@ async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: O
     let mut numbers = state.table.numbers(caller.tenant).await?;
     numbers.retain(|number| filter.takes(number));
     let show = |number| wire::Number::new(number, caller.tenant.org, &state.sip_domain);
-    listed(&state, &caller, page, envelope, uri).answer(numbers, Order::Falling, |number| number.id.to_string(), show).await
+    let listed = Listed { list: "assigned", name: NAME, page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
+    listed.answer(numbers, Order::Falling, |number| number.id.to_string(), show).await
 }
 
 /// `GET /phone-numbers/available`: what can be bought in a country, by number.
@@ -55,13 +56,8 @@ pub(crate) async fn list_available(
     query.finish()?;
     let Some(country) = country else { return Err(Problem::internal("a country passed as missing")) };
     let slots = state.table.available(caller.tenant.mode, country, number_type).await?;
-    listed(&state, &caller, page, envelope, uri)
-        .answer(slots, Order::Rising, |slot| slot.e164.to_string(), wire::AvailableNumber::from)
-        .await
-}
-
-fn listed<'a>(state: &'a crate::State, caller: &Caller, page: Page, envelope: bool, uri: OriginalUri) -> Listed<'a> {
-    Listed { name: NAME, page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors }
+    let listed = Listed { list: "available", name: NAME, page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
+    listed.answer(slots, Order::Rising, |slot| slot.e164.to_string(), wire::AvailableNumber::from).await
 }
 
 /// What an assigned list is narrowed to.

@@ -31,7 +31,7 @@ pub(crate) async fn list_webhooks(
     let envelope = query.switch("envelope");
     query.finish()?;
     let all = state.table.subscriptions(caller.tenant, Consistency::Eventual).await?;
-    let listed = Listed { name: "webhooks", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
+    let listed = Listed { list: "webhooks", name: "webhooks", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
     let show = |subscription| wire::Subscription::masked(subscription, caller.tenant.org);
     listed.answer(all, Order::Falling, |subscription| subscription.id.to_string(), show).await
 }

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use axum::{
     Router,
+    body::HttpBody as _,
     extract::{DefaultBodyLimit, MatchedPath, Request},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http::HeaderValue;
 use tracing::Instrument as _;
@@ -38,6 +39,15 @@ pub fn app(routes: Router, idempotency: Option<Idempotency>) -> Router {
         .layer(middleware::from_fn(frame))
 }
 
+/// Hands the request on, unless its body is too large: also where nobody would read it.
+async fn run(request: Request, next: Next) -> Response {
+    let at_least = request.body().size_hint().lower();
+    if at_least > MAX_BODY_BYTES as u64 {
+        return Problem::too_large().into_response();
+    }
+    next.run(request).await
+}
+
 /// Runs one request: names it, logs it, renders its problem if it has one.
 async fn frame(request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -46,7 +56,7 @@ async fn frame(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
     async move {
-        let mut response = next.run(request).await;
+        let mut response = run(request, next).await;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             let allow = response.headers_mut().remove(http::header::ALLOW);
             response = problem.render(&id);

@@ -7,12 +7,14 @@ use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use domain::{Invalid, names::snake_case};
+use domain::Invalid;
 use http::header::CONTENT_TYPE;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::problem::{Code, Problem};
+use crate::{
+    object::Object,
+    problem::{Code, Problem},
+};
 
 /// A request's JSON object. `application/json` or a type that ends in `+json`; at most 64 KiB.
 #[derive(Debug)]
@@ -44,50 +46,13 @@ pub struct Fields {
     wrong: Vec<Invalid>,
 }
 
-/// Keeps what derive would lose: a name that stands twice with different values.
-struct Object {
-    values: BTreeMap<String, Value>,
-    repeated: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-
-        impl<'de> Visitor<'de> for Names {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut object = Object { values: BTreeMap::new(), repeated: Vec::new() };
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    let name = snake_case(&name);
-                    if name.contains('\0') {
-                        return Err(A::Error::custom("a name contains NUL"));
-                    }
-                    match object.values.get(&name) {
-                        Some(before) if *before != value => object.repeated.push(name),
-                        _ => _ = object.values.insert(name, value),
-                    }
-                }
-                Ok(object)
-            }
-        }
-
-        deserializer.deserialize_map(Names)
-    }
-}
-
 impl Fields {
     /// Reads an object.
     ///
     /// # Errors
     /// A [`Problem`] if the bytes are not one JSON object.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        let object: Object = serde_json::from_slice(bytes)
+        let object = Object::parse(bytes)
             .map_err(|error| Problem::invalid(vec![Invalid::new("body", format!("must be a JSON object: {}", position(&error)))]))?;
         let wrong = object.repeated.into_iter().map(|name| Invalid::new(name, "stands twice with different values")).collect();
         Ok(Self { values: object.values, missing: Vec::new(), wrong })
@@ -260,6 +225,10 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
+        for text in ["{\"a\": {\"b\": 1, \"b\": 2}}", "{\"a\": [{\"b\": {\"c\": 1, \"c\": 2}}]}"] {
+            assert_eq!(fields(text).finish().unwrap_err().code(), Code::ValidationError, "{text}");
+        }
+        assert!(fields("{\"a\": {\"b\": 1, \"b\": 1}}").finish().is_ok());
         for text in ["", "[]", "1", "null", "{", "{\"a\":1}}", "\"x\"", "{\"a\\u0000\":1}"] {
             assert!(Fields::parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -10,6 +10,7 @@ mod fields;
 mod idempotency;
 mod lifecycle;
 mod listed;
+mod object;
 mod page;
 mod path;
 mod problem;

@@ -36,7 +36,9 @@ impl Order {
 /// How a list is asked for.
 #[derive(Debug)]
 pub struct Listed<'a> {
-    /// The items' name in an envelope, and the list's in its cursors.
+    /// The list's name in its cursors.
+    pub list: &'static str,
+    /// The items' name in an envelope.
     pub name: &'static str,
     /// The part that is shown.
     pub page: Page,
@@ -103,7 +105,7 @@ impl Listed<'_> {
     /// # Errors
     /// As [`Listed::answer`].
     pub async fn part<T>(&self, all: Vec<T>, order: Order, key: impl Fn(&T) -> String) -> Result<Part<T>, Problem> {
-        let list = format!("{}?{}", self.name, self.page.filters);
+        let list = format!("{}?{}", self.list, self.page.filters);
         let offset = match &self.page.cursor {
             None => self.page.offset,
             Some(cursor) => {

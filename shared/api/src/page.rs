@@ -8,8 +8,9 @@ pub(crate) const MAX_LIMIT: u64 = 100;
 /// The furthest that an offset reaches.
 const MAX_OFFSET: u64 = 100_000_000;
 
-/// The parameters that choose a part of a list; all others choose the list.
-const PARAMETERS: [&str; 5] = ["limit", "offset", "page", "cursor", "envelope"];
+/// The parameters that choose a part of a list or its form; `action` names the list, which has a name of its own. All
+/// others filter it.
+const PARAMETERS: [&str; 6] = ["limit", "offset", "page", "cursor", "envelope", "action"];
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,12 @@
 //! The query, read parameter by parameter. Both spellings of a name count; a repeated parameter is a fault.
 
-use std::{collections::BTreeMap, convert::Infallible, fmt::Display, str::FromStr};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    fmt::Display,
+    str::FromStr,
+};
 
 use axum::extract::FromRequestParts;
 use domain::{Invalid, names::snake_case};
@@ -8,10 +14,13 @@ use http::request::Parts;
 
 use crate::problem::{Code, Problem};
 
-/// A request's query parameters; faults are collected until [`Query::finish`].
+/// A request's query parameters; faults are collected until [`Query::finish`]. Parameters that nobody asks for are passed
+/// over.
 #[derive(Debug, Default)]
 pub struct Query {
     values: BTreeMap<String, String>,
+    repeated: BTreeSet<String>,
+    asked: RefCell<BTreeSet<String>>,
     missing: Vec<Invalid>,
     faults: Vec<Invalid>,
 }
@@ -30,8 +39,9 @@ impl Query {
     pub fn parse(raw: &str) -> Self {
         let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
-            if query.values.insert(snake_case(&name), value.into_owned()).is_some() {
-                query.fault(&name, "must not be repeated");
+            let name = snake_case(&name);
+            if query.values.insert(name.clone(), value.into_owned()).is_some() {
+                query.repeated.insert(name);
             }
         }
         query
@@ -50,12 +60,14 @@ impl Query {
     /// Whether the parameter is there.
     #[must_use]
     pub fn has(&self, parameter: &str) -> bool {
+        self.asked.borrow_mut().insert(parameter.to_owned());
         self.values.contains_key(parameter)
     }
 
     /// The parameter's text.
     #[must_use]
     pub fn text(&self, parameter: &str) -> Option<&str> {
+        self.asked.borrow_mut().insert(parameter.to_owned());
         self.values.get(parameter).map(String::as_str)
     }
 
@@ -102,6 +114,8 @@ impl Query {
     /// # Errors
     /// All faults at once: `MISSING_FIELDS` if parameters are missing and nothing else is wrong, else `VALIDATION_ERROR`.
     pub fn finish(&mut self) -> Result<(), Problem> {
+        let repeated: Vec<String> = self.repeated.intersection(&self.asked.borrow()).cloned().collect();
+        repeated.iter().for_each(|parameter| self.fault(parameter, "must not be repeated"));
         let code = if self.faults.is_empty() { Code::MissingFields } else { Code::ValidationError };
         let faults: Vec<Invalid> = self.missing.drain(..).chain(self.faults.drain(..)).collect();
         if faults.is_empty() { Ok(()) } else { Err(Problem::faulty(code, faults)) }
@@ -115,7 +129,10 @@ mod tests {
     #[test]
     fn both_spellings_are_one_parameter() {
         assert_eq!(Query::parse("endpointId=a").text("endpoint_id"), Some("a"));
-        assert!(Query::parse("endpointId=a&endpoint_id=a").finish().is_err(), "it stands twice");
+        let mut twice = Query::parse("endpointId=a&endpoint_id=a&other=1&other=2");
+        assert_eq!(twice.text("endpoint_id"), Some("a"));
+        assert_eq!(twice.finish().unwrap_err().code(), Code::ValidationError, "it stands twice");
+        assert!(Query::parse("other=1&other=2").finish().is_ok(), "nobody asked for it");
     }
 
     #[test]
