@@ -188,6 +188,7 @@ fn every_access_pattern_has_its_test() {
     let source = concat!(
         include_str!("access_patterns.rs"),
         include_str!("cursors.rs"),
+        include_str!("endpoint_deletions.rs"),
         include_str!("idempotency.rs"),
         include_str!("lifecycle.rs"),
         include_str!("subscriptions.rs"),

@@ -118,9 +118,29 @@ async fn webhook_delivery_answers_its_events() {
     }
 }
 
+#[tokio::test]
+async fn webhooks_answers_its_events() {
+    let (local, vault) = (table().await, Stack::load().unwrap().vault().await);
+    let state = webhooks_api::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System, Loopback::Refused);
+    for case in cases("webhooks") {
+        check_http(&case, webhooks_api::app(state.clone())).await;
+    }
+}
+
+#[tokio::test]
+async fn due_deliveries_answers_its_events() {
+    let local = table().await;
+    let function = due_deliveries::DueDeliveries::new(local.table.clone(), fixture::nowhere(), Clock::System);
+    for case in cases("due-deliveries") {
+        // Whatever a schedule sends, the function does the same.
+        serde_json::from_str::<Value>(&case.event).unwrap();
+        assert_eq!(Some(function.run().await.unwrap() as u64), case.answer.as_u64(), "{}", case.name);
+    }
+}
+
 #[test]
 fn every_event_belongs_to_a_function_and_has_its_answer() {
-    let functions = ["phone-numbers", "endpoints", "calls", "call-events", "webhook-delivery"];
+    let functions = ["phone-numbers", "endpoints", "calls", "webhooks", "call-events", "webhook-delivery", "due-deliveries"];
     for folder in fs::read_dir(events_folder()).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir()) {
         assert!(functions.contains(&folder.file_name().to_str().unwrap()), "{}", folder.path().display());
     }

@@ -8,6 +8,7 @@ mod call_records;
 mod costs;
 mod cursors;
 mod deliveries;
+mod endpoint_deletions;
 mod events;
 mod every_route;
 mod hostile_headers;

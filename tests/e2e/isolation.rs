@@ -17,10 +17,12 @@ async fn another_organizations_key_gets_404_for_every_id() {
     world.stack.send("call-events", &events.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
     world.call(call, |call| call["status"] == "no_answer").await;
     receiver.wait_for(3, LIMIT).await;
+    let subscription = world.client.post("/v1/webhooks", json!({"url": "https://hooks.example.com/x"})).await.expect(201);
     let paths = [
         format!("/v1/phone-numbers/{}", line.number["id"].as_str().unwrap()),
         format!("/v1/endpoints/{}", line.endpoint["id"].as_str().unwrap()),
         format!("/v1/calls/{call}"),
+        format!("/v1/webhooks/{}", subscription["id"].as_str().unwrap()),
     ];
     let mut others = vec![world.stranger().await];
     let test_mode = Tenant { mode: Mode::Test, ..world.fixture.tenant };
@@ -43,9 +45,13 @@ async fn another_organizations_key_gets_404_for_every_id() {
     assert_eq!(stranger.patch(&paths[1], json!({"name": "mine"})).await.code(), "NOT_FOUND");
     assert_eq!(stranger.post(&format!("{}/rotate-secret", paths[1]), json!({})).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[0]).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.patch(&paths[3], json!({"active": false})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.post(&format!("{}/rotate-secret", paths[3]), json!({})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.post(&format!("{}/test", paths[3]), json!({})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.delete(&paths[3]).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[1]).await.code(), "NOT_FOUND");
     world.client.get(&paths[1]).await.expect(200);
-    for list in ["/v1/phone-numbers?envelope=true", "/v1/endpoints?envelope=true", "/v1/calls"] {
+    for list in ["/v1/phone-numbers?envelope=true", "/v1/endpoints?envelope=true", "/v1/webhooks?envelope=true", "/v1/calls"] {
         assert_eq!(stranger.get(list).await.expect(200)["total"], 0);
     }
 }
@@ -71,6 +77,13 @@ async fn every_route_needs_a_key_and_its_scope() {
         (Method::DELETE, format!("/v1/endpoints/{id}")),
         (Method::POST, format!("/v1/endpoints/{id}/rotate-secret")),
         (Method::GET, format!("/v1/endpoints/{id}")),
+        (Method::GET, "/v1/webhooks".to_owned()),
+        (Method::POST, "/v1/webhooks".to_owned()),
+        (Method::GET, format!("/v1/webhooks/{id}")),
+        (Method::PATCH, format!("/v1/webhooks/{id}")),
+        (Method::DELETE, format!("/v1/webhooks/{id}")),
+        (Method::POST, format!("/v1/webhooks/{id}/rotate-secret")),
+        (Method::POST, format!("/v1/webhooks/{id}/test")),
         (Method::GET, "/v1/calls".to_owned()),
         (Method::GET, format!("/v1/calls/{id}")),
     ];

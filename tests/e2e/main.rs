@@ -24,4 +24,5 @@ mod numbers_purchase;
 mod routes;
 mod secrets;
 mod setup;
+mod subscriptions;
 mod webhook_retries;

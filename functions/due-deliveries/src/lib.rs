@@ -1,5 +1,5 @@
-//! On a schedule: lifecycle events that wait in the outbox, because whoever wrote them could not hand them on, are put
-//! on the queue.
+//! On a schedule: what others had to leave undone is done. Lifecycle events that wait in the outbox, because whoever wrote
+//! them could not hand them on, are put on the queue; numbers are taken off endpoints whose deletion was cut off.
 //!
 //! An event that is queued twice makes its webhooks once more under the same ids. It leaves the outbox only when its
 //! deliveries are queued, and not by this function's hand.
@@ -9,8 +9,8 @@ use queue::{OutMessage, OutboxMessage, SendError, Sender};
 use runtime::{Clock, aws::Environment, env};
 use store::{OutboxShard, StoreError, Table};
 
-/// How long an event is left to the one who wrote it, in milliseconds: handing on takes a second at most, and the queue
-/// needs its time.
+/// How long work is left to the one who began it, in milliseconds: longer than a function that answers requests may run,
+/// and the queue needs its time.
 const PATIENCE_MILLIS: i64 = 30_000;
 
 /// How many events of one shard are queued in a run; the next run takes the rest.
@@ -55,21 +55,39 @@ impl DueDeliveries {
         Ok(Self::new(table, Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?), Clock::System))
     }
 
-    /// Queues what waits; answers how many events that were.
+    /// Queues what waits, and takes up sweeps; answers how many events were queued.
     ///
     /// # Errors
     /// [`RunError`] if the table or the queue fails.
     pub async fn run(&self) -> Result<usize, RunError> {
-        let waiting_since = self.clock.now().plus_millis(-PATIENCE_MILLIS);
-        let mut queued = 0;
-        for shard in OutboxShard::all() {
-            queued += self.sweep(shard, waiting_since).await?;
-        }
-        tracing::info!(queued, "outbox");
+        let queued = self.outbox().await?;
+        let swept = self.sweeps().await?;
+        tracing::info!(queued, swept, "due");
         Ok(queued)
     }
 
-    async fn sweep(&self, shard: OutboxShard, waiting_since: Timestamp) -> Result<usize, RunError> {
+    /// Finishes deletions of endpoints that were cut off.
+    async fn sweeps(&self) -> Result<usize, RunError> {
+        let (now, mut swept) = (self.clock.now(), 0);
+        for sweep in self.table.sweeps().await? {
+            if now.millis_since(sweep.deleted_at) >= PATIENCE_MILLIS {
+                self.table.sweep(sweep, now).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn outbox(&self) -> Result<usize, RunError> {
+        let waiting_since = self.clock.now().plus_millis(-PATIENCE_MILLIS);
+        let mut queued = 0;
+        for shard in OutboxShard::all() {
+            queued += self.queue_late(shard, waiting_since).await?;
+        }
+        Ok(queued)
+    }
+
+    async fn queue_late(&self, shard: OutboxShard, waiting_since: Timestamp) -> Result<usize, RunError> {
         let events = self.table.outbox(shard, MOST).await?;
         let late = events.into_iter().filter(|event| event.at <= waiting_since);
         let messages: Vec<OutMessage> = late

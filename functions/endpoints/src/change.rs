@@ -35,12 +35,12 @@ pub(crate) async fn update_endpoint(
     let change = Change::read(&mut fields);
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     // What is told to somebody has to be looked at as a whole.
-    if change.is_simple() && news.is_none() {
+    if let Some(simple) = change.simple(state.loopback).filter(|_| news.is_none()) {
         fields.finish()?;
-        match state.table.change_endpoint(caller.tenant, id, &change.simple, state.clock.now()).await? {
+        match state.table.change_endpoint(caller.tenant, id, &simple, state.clock.now()).await? {
             ChangedEndpoint::Done(endpoint) => return Ok(Json(read::shown(&state, caller.tenant, *endpoint).await?)),
             ChangedEndpoint::NotFound => return Err(read::not_found()),
-            ChangedEndpoint::TooSoon => {}
+            ChangedEndpoint::LookFirst => {}
         }
     }
     for _ in 0..TRIES {
@@ -164,16 +164,23 @@ impl Change {
             fields.fault("status", "must be active or inactive");
         }
         Self {
-            simple: SimpleChange { name: settings::name(fields), status, events: settings::events(fields) },
+            simple: SimpleChange { name: settings::name(fields), status, events: settings::events(fields), url: None },
             declared_type: fields.parsed("type"),
             url: fields.text_or_null("url"),
             config: fields.object("provider_config"),
         }
     }
 
-    /// Whether the settings that depend on one another stay as they are.
-    const fn is_simple(&self) -> bool {
-        self.declared_type.is_none() && self.url.is_none() && self.config.is_none()
+    /// The change as one that needs no look at the other settings; `None` if it needs one.
+    fn simple(&self, loopback: Loopback) -> Option<SimpleChange> {
+        if self.declared_type.is_some() || self.config.is_some() {
+            return None;
+        }
+        let url = match &self.url {
+            None => None,
+            Some(text) => Some(settings::given_url(text.as_deref()?, loopback)?),
+        };
+        Some(SimpleChange { url, ..self.simple.clone() })
     }
 
     /// The settings as they will be, checked as a whole together with everything else that was sent.

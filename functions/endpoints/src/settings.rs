@@ -3,7 +3,7 @@
 use api::Fields;
 use domain::{
     Invalid,
-    endpoint::{EndpointSpec, MAX_NAME_CHARS, Provider, is_missing},
+    endpoint::{EndpointSpec, GivenUrl, MAX_NAME_CHARS, Provider, SipUri, is_missing},
     webhook::EventFilter,
 };
 use webhooks::guard::{Loopback, WebhookUrl};
@@ -41,6 +41,14 @@ pub(crate) fn checked(fields: &mut Fields, spec: Result<EndpointSpec, Vec<Invali
             None
         }
     }
+}
+
+/// A sound url whose form tells what it is for; `None` if a look at the endpoint has to say what is wrong with it.
+pub(crate) fn given_url(text: &str, loopback: Loopback) -> Option<GivenUrl> {
+    if let Ok(uri) = text.parse::<SipUri>() {
+        return Some(GivenUrl::Sip(uri.to_string()));
+    }
+    WebhookUrl::parse(text, loopback).ok().map(|url| GivenUrl::Webhook(url.as_str().to_owned()))
 }
 
 fn note(fields: &mut Fields, faults: Vec<Invalid>) {

@@ -76,10 +76,10 @@ use domain::{
 };
 
 use crate::{
-    Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount,
+    Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount, Sweep,
     deliveries::{Delivery, DeliveryState},
     idempotency::KeptRequest,
-    keys::{Get, Gsi1, List, Primary, Segment, Shard},
+    keys::{Get, Gsi1, Gsi2, List, Primary, Segment, Shard},
 };
 
 /// One access pattern as data.
@@ -137,6 +137,8 @@ access_patterns! {
     "N1" "one number of an organization"                Get  number         -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#{number}"] (org: OrgId, mode: Mode, number: NumberId);
     "N2" "the numbers of an organization, oldest first" List numbers        -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#"] (org: OrgId, mode: Mode);
     "N3" "who owns an E.164 number"                     Get  claim          -> Claim         in Primary ["E164#{mode}#{e164}" "CLAIM"] (mode: Mode, e164: &E164);
+    "N4" "a deleted endpoint that numbers may still name" Get sweep         -> Sweep         in Primary ["ORG#{org}#{mode}" "NUMBER#GONE#{endpoint}"] (org: OrgId, mode: Mode, endpoint: EndpointId);
+    "N5" "the deleted endpoints that numbers may still name" List sweeps    -> Sweep         in Gsi2    ["SWEEP" "ENDPOINT#"] ();
     "E1" "one endpoint of an organization"              Get  endpoint       -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#{endpoint}"] (org: OrgId, mode: Mode, endpoint: EndpointId);
     "C1" "one call of an organization"                  Get  call           -> CallRecord    in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#{call}"] (org: OrgId, mode: Mode, shard: Shard, call: CallId);
     "C2" "the calls of one shard of an organization, oldest first" List calls -> CallRecord  in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#"] (org: OrgId, mode: Mode, shard: Shard);

@@ -17,8 +17,8 @@ use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
-    item::{Attributes, Item, KIND, VERSION},
-    keys::{Index as _, Keys, Primary, Shard, Tenant},
+    item::{Attributes, Item, KIND, VERSION, last_of_key},
+    keys::{Keys, Shard, Tenant},
     table::{Consistency, Table},
 };
 
@@ -214,9 +214,7 @@ fn kind(code: &str) -> Result<EventKind, StoreError> {
 
 /// The call's id, which is the end of its sort key.
 fn id_of(attributes: &Attributes) -> Result<CallId, StoreError> {
-    let key = attributes.get(Primary::SK).and_then(|key| key.as_s().ok()).ok_or_else(|| corrupt("the key is missing"))?;
-    let (_, id) = key.rsplit_once('#').ok_or_else(|| corrupt("the key names no call"))?;
-    id.parse().map_err(corrupt)
+    last_of_key(attributes).ok_or_else(|| corrupt("the key names no call"))?.parse().map_err(corrupt)
 }
 
 /// A short name that only equal parties share: 48 bits of a SHA-256, among the few parties of one call.

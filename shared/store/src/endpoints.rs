@@ -8,18 +8,37 @@ use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
-    item::{read, serde_item, whole},
+    item::{Attributes, Item, from_serde, last_of_key, read, to_serde, whole},
     keys::{Keys, Tenant},
     outbox::Tell,
     table::{Consistency, Created, Table},
     transaction::Outcome,
 };
 
-serde_item!(Endpoint, "endpoint", Tenant, |endpoint, tenant| Keys::primary(access_patterns::endpoint(
-    tenant.org,
-    tenant.mode,
-    endpoint.id
-)));
+/// The attribute that the key tells already: lists pay for every byte of every endpoint.
+const ID: &str = "id";
+
+impl Item for Endpoint {
+    const KIND: &'static str = "endpoint";
+    type Scope = Tenant;
+
+    fn keys(&self, tenant: &Tenant) -> Keys {
+        Keys::primary(access_patterns::endpoint(tenant.org, tenant.mode, self.id))
+    }
+
+    fn to_attributes(&self) -> Result<Attributes, StoreError> {
+        let mut attributes = to_serde(Self::KIND, self)?;
+        attributes.remove(ID);
+        Ok(attributes)
+    }
+
+    fn from_attributes(mut attributes: Attributes) -> Result<Self, StoreError> {
+        if let Some(id) = last_of_key(&attributes) {
+            attributes.entry(ID.to_owned()).or_insert(AttributeValue::S(id));
+        }
+        from_serde(Self::KIND, attributes)
+    }
+}
 
 /// What became of a new endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{error::StoreError, keys::Keys};
+use crate::{
+    error::StoreError,
+    keys::{Index as _, Keys, Primary},
+};
 
 /// An item as the SDK carries it.
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
@@ -71,6 +74,12 @@ pub(crate) fn to_serde<T: Serialize>(kind: &'static str, value: &T) -> Result<At
 /// A type by its serde form; attributes that it does not know (keys, kind) are passed over.
 pub(crate) fn from_serde<T: DeserializeOwned>(kind: &'static str, attributes: Attributes) -> Result<T, StoreError> {
     serde_dynamo::from_item(attributes).map_err(|error| StoreError::corrupt(kind, error))
+}
+
+/// The last part of an item's sort key: its id.
+pub(crate) fn last_of_key(attributes: &Attributes) -> Option<String> {
+    let key = attributes.get(Primary::SK)?.as_s().ok()?;
+    key.rsplit_once('#').map(|(_, last)| last.to_owned())
 }
 
 /// Implements [`Item`] for a type that is stored in its serde form.

@@ -125,7 +125,7 @@ macro_rules! indexes {
 indexes! {
     /// The first generic index.
     Gsi1 "gsi1" "gsi1pk" "gsi1sk";
-    /// The second generic index; nothing uses it yet.
+    /// The second generic index.
     Gsi2 "gsi2" "gsi2pk" "gsi2sk";
     /// The third generic index; nothing uses it yet.
     Gsi3 "gsi3" "gsi3pk" "gsi3sk";

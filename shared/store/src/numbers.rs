@@ -10,6 +10,7 @@ use domain::{
 
 use crate::{
     access_patterns,
+    endpoint_deletions::numbers_and_gone,
     error::StoreError,
     expression::SetExpression,
     inventory::built,
@@ -108,12 +109,17 @@ impl Table {
         self.get(access_patterns::number(tenant.org, tenant.mode, id), consistency).await
     }
 
-    /// All numbers of an organization, newest first, released ones included. Eventually consistent.
+    /// All numbers of an organization, newest first, released ones included. One whose row names an endpoint that was
+    /// deleted rings nothing. Eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn numbers(&self, tenant: Tenant) -> Result<Vec<PhoneNumber>, StoreError> {
-        let mut numbers = self.list(access_patterns::numbers(tenant.org, tenant.mode)).await?;
+        let rows = self.all_items(self.query(access_patterns::numbers(tenant.org, tenant.mode))).await?;
+        let (mut numbers, gone) = numbers_and_gone(rows)?;
+        for number in &mut numbers {
+            number.endpoint_id = number.endpoint_id.filter(|endpoint| !gone.contains(endpoint));
+        }
         numbers.reverse();
         Ok(numbers)
     }

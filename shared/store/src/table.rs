@@ -202,7 +202,7 @@ impl Table {
         Ok(())
     }
 
-    fn query<I, X: Index>(&self, list: List<I, X>) -> QueryFluentBuilder {
+    pub(crate) fn query<I, X: Index>(&self, list: List<I, X>) -> QueryFluentBuilder {
         self.client
             .query()
             .table_name(&*self.name)
@@ -215,7 +215,7 @@ impl Table {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
-    async fn all_items(&self, query: QueryFluentBuilder) -> Result<Vec<Attributes>, StoreError> {
+    pub(crate) async fn all_items(&self, query: QueryFluentBuilder) -> Result<Vec<Attributes>, StoreError> {
         Ok(self.pages(query).await?.into_iter().flat_map(|page| page.items.unwrap_or_default()).collect())
     }
 

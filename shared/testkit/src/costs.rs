@@ -57,6 +57,7 @@ struct Bench {
     fixture: Fixture,
     numbers: Router,
     endpoints: Router,
+    webhooks: Router,
     events: call_events::CallEvents,
     vault: Vault,
     rows: Vec<Row>,
@@ -67,6 +68,7 @@ pub async fn measure() -> Vec<Row> {
     let mut bench = Bench::start().await;
     bench.authentication().await;
     bench.numbers().await;
+    bench.told().await;
     bench.endpoints().await;
     bench.calls().await;
     bench.call_reads().await;
@@ -117,8 +119,18 @@ impl Bench {
             endpoints::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, Loopback::Allowed, SIP_DOMAIN);
         // Nothing listens there, and nothing is sent: the endpoint of these calls takes no events.
         let nowhere = fixture::nowhere();
+        let webhooks = webhooks_api::State::new(local.table.clone(), vault.clone(), nowhere.clone(), Clock::System, Loopback::Allowed);
         let events = call_events::CallEvents::new(local.table.clone(), nowhere.clone(), nowhere, Clock::System);
-        Self { numbers: phone_numbers::app(state), endpoints: endpoints::app(endpoints), events, local, fixture, vault, rows: Vec::new() }
+        Self {
+            numbers: phone_numbers::app(state),
+            endpoints: endpoints::app(endpoints),
+            webhooks: webhooks_api::app(webhooks),
+            events,
+            local,
+            fixture,
+            vault,
+            rows: Vec::new(),
+        }
     }
 
     /// Runs something and notes what it cost.
@@ -215,6 +227,25 @@ impl Bench {
         self.row("delete a number that rings an endpoint", (2, 1.0, 8.0), delete).await;
     }
 
+    /// The same changes where a subscription takes their events.
+    async fn told(&mut self) {
+        let own = self.fixture.clone();
+        self.fixture = Fixture::create(&self.local.table, Mode::Live).await;
+        let webhook = json!({"url": "https://hooks.example.com/all"});
+        self.ask(&self.webhooks, Method::POST, "/v1/webhooks", Some(webhook), 201).await;
+        // So that key and subscriptions are cached.
+        let order = |n: u32| Some(json!({"inventory_id": fixture::slot(n).address().id()}));
+        self.ask(&self.numbers, Method::POST, "/v1/phone-numbers", order(32), 201).await;
+        let buy = self.ask(&self.numbers, Method::POST, "/v1/phone-numbers", order(33), 201);
+        let number = self.row("buy a number, told to a subscription", (2, 0.5, 8.0), buy).await;
+        let path = format!("/v1/phone-numbers/{}", number["id"].as_str().unwrap());
+        let patch = self.ask(&self.numbers, Method::PATCH, &path, Some(json!({"allow_outbound": true})), 200);
+        self.row("patch a number, told to a subscription", (2, 0.5, 4.0), patch).await;
+        let delete = self.ask(&self.numbers, Method::DELETE, &path, None, 200);
+        self.row("delete a number, told to a subscription", (2, 1.0, 8.0), delete).await;
+        self.fixture = own;
+    }
+
     async fn endpoint(&self) -> Value {
         // It takes no event that there is: what is measured here sends nothing.
         let body =
@@ -233,18 +264,48 @@ impl Bench {
         let patch = self.ask(&self.endpoints, Method::PATCH, &path, Some(json!({"name": "Another name"})), 200);
         self.row("patch an endpoint: name, status, events", (1, 0.0, 1.0), patch).await;
         let patch = self.ask(&self.endpoints, Method::PATCH, &path, Some(json!({"url": "https://hooks.example.com/other"})), 200);
-        self.row("patch an endpoint: url, settings", (2, 1.0, 1.0), patch).await;
+        self.row("patch an endpoint: url", (1, 0.0, 1.0), patch).await;
+        let same = json!({"type": "webhook", "provider_config": {"note": "x"}});
+        let patch = self.ask(&self.endpoints, Method::PATCH, &path, Some(same), 200);
+        self.row("patch an endpoint: settings that depend on its provider", (2, 1.0, 1.0), patch).await;
         let delete = self.ask(&self.endpoints, Method::DELETE, &path, None, 204);
         self.row("delete an endpoint that no number rings", (1, 0.0, 1.0), delete).await;
+        let rung = self.endpoint().await;
+        let order = json!({"inventory_id": fixture::slot(31).address().id(), "endpoint_id": rung});
+        self.ask(&self.numbers, Method::POST, "/v1/phone-numbers", Some(order), 201).await;
+        let path = format!("/v1/endpoints/{}", rung.as_str().unwrap());
+        let delete = self.ask(&self.endpoints, Method::DELETE, &path, None, 204);
+        self.row("delete an endpoint that one of 20 numbers rings, sweep included", (6, 4.0, 9.0), delete).await;
         let once = |body| self.ask_with(&self.endpoints, Method::POST, "/v1/endpoints", body, 201, &[("idempotency-key", "k")]);
         let (first, again) = (once(body()), once(body()));
         self.row("create an endpoint with an idempotency key", (3, 0.0, 4.0), first).await;
         self.row("the same request again: its answer replayed", (1, 0.0, 1.0), again).await;
-        for _ in 0..46 {
-            self.ask(&self.endpoints, Method::POST, "/v1/endpoints", body(), 201).await;
+        self.endpoint_lists(body).await;
+    }
+
+    /// Lists in an organization of its own: fifty as a voice-AI builder has them, and fifty that all have a secret.
+    async fn endpoint_lists(&mut self, webhook: impl Fn() -> Option<Value>) {
+        let agents = [
+            json!({"name": "Reception", "type": "vapi", "provider_config": {"assistant_id": "5b3f0f4e-7b1c-4a52-9d0e-2f8a61c0d7aa"}}),
+            json!({"name": "Reception", "type": "retell", "provider_config": {"agent_id": "agent_77f0c1a9d2e34b58"}}),
+            json!({"name": "Reception", "type": "elevenlabs", "provider_config": {"elevenlabs_agent_id": "agent_01jxyz0a1b2c3d4e5f6g7h8j9k"}}),
+            json!({"name": "Reception", "type": "vogent", "provider_config": {"vogent_agent_id": "3f6d1c52-aaaa-4c7e-8f21-0b4f7e1d9c33"}}),
+        ];
+        let own = self.fixture.clone();
+        for (name, budget, webhooks) in [
+            ("list 50 endpoints with the exact total: 42 agents, 8 webhooks", 2.5, 8),
+            ("list 50 endpoints with the exact total: 50 webhooks", 5.0, 50),
+        ] {
+            self.fixture = Fixture::create(&self.local.table, Mode::Live).await;
+            for n in 0..50 {
+                let body = if n < webhooks { webhook() } else { Some(agents[n % agents.len()].clone()) };
+                self.ask(&self.endpoints, Method::POST, "/v1/endpoints", body, 201).await;
+            }
+            // The endpoints' creation left the key cached.
+            let list = self.ask(&self.endpoints, Method::GET, "/v1/endpoints?limit=50", None, 200);
+            self.row(name, (1, budget, 0.0), list).await;
         }
-        let list = self.ask(&self.endpoints, Method::GET, "/v1/endpoints?limit=50", None, 200);
-        self.row("list 50 endpoints with the exact total", (1, 5.0, 0.0), list).await;
+        self.fixture = own;
     }
 
     async fn calls(&mut self) {

@@ -121,6 +121,17 @@ pub struct SimpleChange {
     pub status: Option<EndpointStatus>,
     /// Which events it takes.
     pub events: Option<EventFilter>,
+    /// Where its calls go; of a form that tells whether the endpoint must be a webhook.
+    pub url: Option<GivenUrl>,
+}
+
+/// A checked url in normal form, of which the provider need not be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenUrl {
+    /// A URL that a webhook may have, and nothing else.
+    Webhook(String),
+    /// A SIP URI, which anything but a webhook may have.
+    Sip(String),
 }
 
 /// Settings as JSON text: they may hold numbers that the table would round.

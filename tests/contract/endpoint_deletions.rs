@@ -1,0 +1,87 @@
+//! Deletions of endpoints that were cut off: nobody sees what is gone, and the sweep is taken up.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicI64},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{EndpointId, Mode, NumberId};
+use due_deliveries::DueDeliveries;
+use runtime::Clock;
+use store::{Consistency, Sweep, Tenant, access_patterns};
+use testkit::{Fixture, LocalTable, fixture};
+
+/// An organization whose number still names a deleted endpoint, because the deletion was cut off after its first write.
+async fn cut_off() -> (LocalTable, Tenant, NumberId, EndpointId) {
+    let local = LocalTable::start().await;
+    let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
+    let (slot, endpoint) = (fixture::slot(1), fixture::endpoint());
+    local.table.import_slot(Mode::Live, &slot).await.unwrap();
+    local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
+    let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
+    local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+    assert!(local.table.delete_endpoint(tenant, endpoint.id, fixture::now(), None).await.unwrap());
+    // Back to the moment after the first write: the mark is there, the number's row is as it was.
+    let partition = format!("ORG#{}#live", tenant.org);
+    let text = |value: String| AttributeValue::S(value);
+    let mark = [
+        ("pk", partition.clone()),
+        ("sk", format!("NUMBER#GONE#{}", endpoint.id)),
+        ("gsi2pk", "SWEEP".to_owned()),
+        ("gsi2sk", format!("ENDPOINT#{}", endpoint.id)),
+        ("kind", "sweep".to_owned()),
+        ("organization_id", tenant.org.to_string()),
+        ("mode", "live".to_owned()),
+        ("endpoint_id", endpoint.id.to_string()),
+        ("deleted_at", fixture::now().to_string()),
+    ];
+    let mark: HashMap<String, AttributeValue> = mark.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect();
+    local.client.put_item().table_name("trunkline").set_item(Some(mark)).send().await.unwrap();
+    let row =
+        local.client.update_item().table_name("trunkline").key("pk", text(partition)).key("sk", text(format!("NUMBER#{}", number.id)));
+    let row = row.update_expression("SET endpoint_id = :gone").expression_attribute_values(":gone", text(endpoint.id.to_string()));
+    row.send().await.unwrap();
+    (local, tenant, number.id, endpoint.id)
+}
+
+#[tokio::test]
+async fn n4_a_deleted_endpoint_that_numbers_may_still_name() {
+    let (local, tenant, _, endpoint) = cut_off().await;
+    let key = || access_patterns::sweep(tenant.org, Mode::Live, endpoint);
+    let mark: Sweep = local.table.get(key(), Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!((mark.organization_id, mark.mode, mark.endpoint_id), (tenant.org, Mode::Live, endpoint));
+    local.table.sweep(mark, fixture::now()).await.unwrap();
+    local.table.sweep(mark, fixture::now()).await.unwrap();
+    assert_eq!(local.table.get(key(), Consistency::Strong).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn n5_the_deleted_endpoints_that_numbers_may_still_name() {
+    let (local, _, _, endpoint) = cut_off().await;
+    let found: Vec<EndpointId> = local.table.sweeps().await.unwrap().into_iter().map(|sweep| sweep.endpoint_id).collect();
+    assert_eq!(found, [endpoint]);
+}
+
+#[tokio::test]
+async fn a_list_shows_no_number_at_an_endpoint_whose_sweep_was_cut_off() {
+    let (local, tenant, number, endpoint) = cut_off().await;
+    let row = local.table.number(tenant, number, Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(row.endpoint_id, Some(endpoint), "its row was not swept");
+    let listed = local.table.numbers(tenant).await.unwrap();
+    assert_eq!(listed.iter().map(|number| (number.id, number.endpoint_id)).collect::<Vec<_>>(), [(number, None)]);
+}
+
+#[tokio::test]
+async fn a_sweep_that_was_cut_off_is_taken_up_on_schedule() {
+    let (local, tenant, number, _) = cut_off().await;
+    let clock = Arc::new(AtomicI64::new(fixture::now().as_millis()));
+    let due = DueDeliveries::new(local.table.clone(), fixture::nowhere(), Clock::Manual(Arc::clone(&clock)));
+    due.run().await.unwrap();
+    assert_eq!(local.table.sweeps().await.unwrap().len(), 1, "whoever deleted it has half a minute");
+    clock.fetch_add(31_000, std::sync::atomic::Ordering::SeqCst);
+    due.run().await.unwrap();
+    assert!(local.table.sweeps().await.unwrap().is_empty());
+    let row = local.table.number(tenant, number, Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(row.endpoint_id, None);
+}
