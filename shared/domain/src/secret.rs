@@ -17,9 +17,14 @@ pub enum SecretKind {
     EndpointPassword,
     /// An answer that shows a secret, kept for replays of its request.
     IdempotentAnswer,
+    /// The token of a carrier credential.
+    CarrierToken,
 }
 
 impl SecretKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [Self::WebhookSecret, Self::SipPassword, Self::EndpointPassword, Self::IdempotentAnswer, Self::CarrierToken];
+
     /// The kind's name in associated data, KMS encryption contexts and key policies.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +33,7 @@ impl SecretKind {
             Self::SipPassword => "sip-password",
             Self::EndpointPassword => "endpoint-password",
             Self::IdempotentAnswer => "idempotent-answer",
+            Self::CarrierToken => "carrier-token",
         }
     }
 }
