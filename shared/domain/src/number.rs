@@ -62,6 +62,17 @@ pub enum NumberSource {
     Byo,
 }
 
+impl NumberSource {
+    /// The name on the wire and in the table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Byo => "byo",
+        }
+    }
+}
+
 /// A phone number that an organization holds. Organization and mode stand in its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneNumber {

@@ -8,6 +8,8 @@
 pub mod access_patterns;
 mod api_keys;
 mod calls;
+mod carrier_numbers;
+mod credentials;
 mod deliveries;
 mod endpoint_changes;
 mod endpoints;
@@ -20,12 +22,16 @@ mod keys;
 mod numbers;
 mod organizations;
 mod releases;
+mod resealing;
+mod sealed;
 mod table;
 mod transaction;
 mod update;
 mod usage;
 
 pub use calls::{CallPage, EventWrite, RecordedEvent};
+pub use carrier_numbers::{CredentialFault, Registered};
+pub use credentials::{ChangedCredential, CreateCredential, CredentialChange, DeletedCredential, TokenRenewal};
 pub use deliveries::{AttemptRecord, Delivery, DeliveryState, DeliveryStatus, Frozen};
 pub use endpoint_changes::ChangedEndpoint;
 pub use endpoints::CreateEndpoint;
@@ -37,5 +43,7 @@ pub use keys::{Get, Gsi1, Gsi2, Gsi3, List, Primary, SECONDARY_INDEXES, Segment,
 pub use numbers::{Attach, Bought, Updated};
 pub use organizations::Organization;
 pub use releases::Release;
+pub use resealing::{Resealing, SealedPage, TableKey};
+pub use sealed::{Replaced, SEALED_ATTRIBUTES, SealedAttribute, SealedValue};
 pub use table::{Consistency, Table};
 pub use usage::Usage;
