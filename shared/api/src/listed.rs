@@ -37,6 +37,18 @@ impl Listed {
         } else {
             json!(items)
         };
+        self.with_total(total, &body)
+    }
+
+    /// Answers as the telephony routes do, in an envelope always: the items under their name and once more as `data`.
+    pub fn answer_twice<T, W: Serialize>(self, all: Vec<T>, show: impl FnMut(T) -> W) -> Response {
+        let total = all.len();
+        let items: Vec<W> = self.page.of(all).into_iter().map(show).collect();
+        let body = json!({self.name: items, "data": items, "total": total});
+        self.with_total(total, &body)
+    }
+
+    fn with_total(&self, total: usize, body: &Value) -> Response {
         let mut response = Json(body).into_response();
         response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
         if let Some(link) = self.next(total) {

@@ -31,6 +31,18 @@ impl Page {
         Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), offset: usize::try_from(offset).unwrap_or(usize::MAX) }
     }
 
+    /// Reads a page of a list that is shown whole unless a part of it is asked for.
+    #[must_use]
+    pub fn or_everything(query: &mut Query) -> Self {
+        // Here a cursor will be read. A list that ignored one would show its first page for ever.
+        if query.has("cursor") {
+            query.fault("cursor", "is not supported: use limit and offset");
+        }
+        let asked = ["limit", "offset", "page"].iter().any(|parameter| query.has(parameter));
+        let page = Self::read(query, MAX_LIMIT);
+        if asked { page } else { Self { limit: usize::MAX, offset: 0 } }
+    }
+
     /// The number of this page, from 1.
     #[must_use]
     pub const fn number(&self) -> usize {
@@ -41,5 +53,25 @@ impl Page {
     #[must_use]
     pub fn of<T>(&self, items: Vec<T>) -> Vec<T> {
         items.into_iter().skip(self.offset).take(self.limit).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_shown_unless_a_part_is_asked_for() {
+        let page = |query: &str| {
+            let mut query = Query::parse(query);
+            let page = Page::or_everything(&mut query);
+            query.finish().map(|()| page.of(vec![1, 2, 3]))
+        };
+        assert_eq!(page("").unwrap(), [1, 2, 3]);
+        assert_eq!(page("limit=2").unwrap(), [1, 2]);
+        assert_eq!(page("limit=2&page=2").unwrap(), [3]);
+        for wrong in ["cursor=x", "limit=0", "limit=101", "limit=2&offset=1&page=2"] {
+            assert!(page(wrong).is_err(), "{wrong}");
+        }
     }
 }
