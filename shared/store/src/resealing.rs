@@ -17,9 +17,6 @@ use crate::{
     table::{Consistency, Table, key_attributes},
 };
 
-/// How many items are looked at before the walk is noted.
-const PAGE_ITEMS: i32 = 500;
-
 /// The key of some item, as the walk stopped there. Says nothing of the item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableKey {
@@ -68,14 +65,15 @@ pub struct SealedPage {
 }
 
 impl Table {
-    /// The sealed values of the next part of the table, as they are now. A walk through all parts reads the whole table.
+    /// The sealed values among the next `limit` items of the table, as they are now. A walk through all parts reads the
+    /// whole table.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read or an item does not tell whose secret it holds.
-    pub async fn sealed_values(&self, after: Option<&TableKey>) -> Result<SealedPage, StoreError> {
+    pub async fn sealed_values(&self, after: Option<&TableKey>, limit: i32) -> Result<SealedPage, StoreError> {
         let kinds: BTreeSet<&str> = SEALED_ATTRIBUTES.iter().map(|attribute| attribute.item).collect();
         let names: Vec<String> = (0..kinds.len()).map(|at| format!(":k{at}")).collect();
-        let mut scan = self.client.scan().table_name(&*self.name).limit(PAGE_ITEMS).consistent_read(true);
+        let mut scan = self.client.scan().table_name(&*self.name).limit(limit).consistent_read(true);
         for (name, kind) in names.iter().zip(kinds) {
             scan = scan.expression_attribute_values(name, AttributeValue::S(kind.to_owned()));
         }
