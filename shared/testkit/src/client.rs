@@ -20,6 +20,8 @@ pub struct Answer {
     pub headers: http::HeaderMap,
     /// The body; null if it is empty or no JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Client {
@@ -47,7 +49,7 @@ impl Client {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 
     /// Reads.
@@ -74,8 +76,14 @@ impl Client {
 impl Answer {
     /// The body, if the status is the expected one.
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.body
+    }
+
+    /// The status and the text of an answer that is one.
+    #[must_use]
+    pub fn told(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.text)
     }
 
     /// The problem's code.

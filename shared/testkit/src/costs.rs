@@ -1,6 +1,8 @@
 //! What each operation costs, measured through the real routers and handlers on a real table.
 //!
-//! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in that counts.
+//! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in.
+
+mod carriers;
 
 use std::path::Path;
 
@@ -57,6 +59,7 @@ struct Bench {
     fixture: Fixture,
     numbers: Router,
     endpoints: Router,
+    credentials: Router,
     events: call_events::CallEvents,
     vault: Vault,
     rows: Vec<Row>,
@@ -68,6 +71,8 @@ pub async fn measure() -> Vec<Row> {
     bench.authentication().await;
     bench.numbers().await;
     bench.endpoints().await;
+    bench.credentials().await;
+    bench.carrier_numbers().await;
     bench.calls().await;
     bench.call_reads().await;
     bench.deliveries().await;
@@ -113,10 +118,13 @@ impl Bench {
         let vault = Vault::new(kms(), "alias/vault".to_owned());
         let state = phone_numbers::State::new(local.table.clone(), vault.clone(), Clock::System, "sip.example.com");
         let endpoints = endpoints::State::new(local.table.clone(), vault.clone(), Clock::System, Loopback::Allowed);
+        let credentials = carrier_credentials::State::new(local.table.clone(), vault.clone(), Clock::System, "https://api.example.com");
+        let credentials = carrier_credentials::app(credentials);
         // Nothing listens there, and nothing is sent: the endpoint of these calls takes no events.
         let nowhere = queue::Sender::new(sqs(), "http://127.0.0.1:9/nowhere".to_owned());
         let events = call_events::CallEvents::new(local.table.clone(), nowhere.clone(), nowhere, Clock::System);
-        Self { numbers: phone_numbers::app(state), endpoints: endpoints::app(endpoints), events, local, fixture, vault, rows: Vec::new() }
+        let (numbers, endpoints) = (phone_numbers::app(state), endpoints::app(endpoints));
+        Self { numbers, endpoints, credentials, events, local, fixture, vault, rows: Vec::new() }
     }
 
     /// Runs something and notes what it cost.
@@ -172,6 +180,7 @@ impl Bench {
         let again = self.ask(&self.numbers, Method::GET, unknown, None, 404);
         self.row("authentication, key cached", (0, 0.0, 0.0), again).await;
         self.ask(&self.endpoints, Method::GET, "/v1/endpoints/not-an-id", None, 404).await;
+        self.ask(&self.credentials, Method::DELETE, "/v1/telephony/providers/not-an-id", None, 404).await;
     }
 
     async fn numbers(&mut self) {
