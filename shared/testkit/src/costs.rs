@@ -1,6 +1,6 @@
 //! What each operation costs, measured through the real routers and handlers on a real table.
 //!
-//! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in.
+//! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in that counts.
 
 mod carriers;
 
