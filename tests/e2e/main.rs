@@ -12,4 +12,5 @@ mod isolation;
 mod numbers;
 mod secrets;
 mod setup;
+mod telephony;
 mod webhook_retries;
