@@ -2,6 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    operation::delete_item::DeleteItemError,
+    types::{
+        AttributeValue::S,
+        error::{ConditionalCheckFailedException, TransactionConflictException},
+    },
+};
+use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
 use axum::{Router, body::Body};
 use domain::{Mode, credential::OVERLAP_MILLIS, secret::SecretKind};
 use http::{HeaderMap, Method, Request, header};
@@ -267,4 +276,32 @@ async fn an_answer_is_given_again_in_the_form_it_had() {
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(ask("a", json!({})).await.said(), (422, "Idempotency key reused"));
     assert_eq!(bench.get(PROVIDERS).await.json()["total"], 1);
+}
+
+/// No local database brings such a conflict about: it hands items to one writer at a time.
+#[tokio::test]
+async fn a_deletion_waits_for_a_registration_that_holds_the_credential() {
+    let held = || DeleteItemError::TransactionConflictException(TransactionConflictException::builder().build());
+    let twice = mock!(aws_sdk_dynamodb::Client::delete_item)
+        .sequence()
+        .error(held)
+        .times(2)
+        .error(|| {
+            DeleteItemError::ConditionalCheckFailedException(
+                ConditionalCheckFailedException::builder().item("pk", S("x".to_owned())).build(),
+            )
+        })
+        .build();
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(create_mock_http_client())
+        .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&twice));
+    let table = store::Table::new(aws_sdk_dynamodb::Client::from_conf(config.build()), "trunkline");
+    let tenant = store::Tenant { org: domain::OrgId::new(fixture::now(), runtime::random::bytes()), mode: Mode::Live };
+    let id = domain::CredentialId::new(fixture::now(), runtime::random::bytes());
+    assert_eq!(table.delete_credential(tenant, id).await.unwrap(), store::DeletedCredential::InUse);
+    assert_eq!(twice.num_calls(), 3);
 }

@@ -21,6 +21,7 @@ use crate::{
     item::serde_item,
     keys::{Keys, Tenant},
     table::{Created, Table, key_attributes},
+    transaction::{TRIES, pause},
     update::Changed,
 };
 
@@ -158,37 +159,45 @@ impl Table {
         Ok(self.update(key, &set, Some("attribute_exists(pk)")).await?.done())
     }
 
-    /// Deletes a credential on which no number hangs.
+    /// Deletes a credential on which no number hangs. Waits and tries again while a registration holds it: how that ends
+    /// decides.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn delete_credential(&self, tenant: Tenant, id: CredentialId) -> Result<DeletedCredential, StoreError> {
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .delete_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::credential(tenant.org, tenant.mode, id))))
-            .condition_expression("numbers_count = :none")
-            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                return Ok(DeletedCredential::Done);
-            }
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let waiting = self.meter.send();
+            let sent = self
+                .client
+                .delete_item()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&access_patterns::credential(tenant.org, tenant.mode, id))))
+                .condition_expression("numbers_count = :none")
+                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            drop(waiting);
+            let error = match sent {
+                Ok(output) => {
+                    self.meter.written(output.consumed_capacity.as_slice());
+                    return Ok(DeletedCredential::Done);
+                }
+                Err(error) => error,
+            };
+            if let Some(DeleteItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() {
                 self.meter.refused();
                 let is_there = failed.item.as_ref().is_some_and(|item| !item.is_empty());
-                Ok(if is_there { DeletedCredential::InUse } else { DeletedCredential::NotFound })
+                return Ok(if is_there { DeletedCredential::InUse } else { DeletedCredential::NotFound });
             }
-            _ => Err(StoreError::from_sdk(&error)),
+            let is_held = matches!(error.as_service_error(), Some(DeleteItemError::TransactionConflictException(_)));
+            if !is_held || tries == TRIES {
+                return Err(StoreError::from_sdk(&error));
+            }
+            tokio::time::sleep(pause(tries)).await;
         }
     }
 }
