@@ -1,6 +1,6 @@
 //! One test per access pattern, named after it. A pattern without a test fails the last one.
 
-use domain::{CallId, EndpointId, Mode, NumberId, api_key::ApiKeyText};
+use domain::{CallId, CredentialId, EndpointId, Mode, NumberId, api_key::ApiKeyText, carrier::Carrier};
 use runtime::random;
 use store::{Consistency, Organization, Shard, access_patterns as patterns};
 use testkit::{Fixture, LocalTable, fixture};
@@ -166,6 +166,47 @@ async fn w2_the_state_of_a_webhook_delivery() {
     local.table.record_attempt(mine.tenant, &delivery, 1, &attempt, store::DeliveryStatus::Retrying).await.unwrap();
     let state = local.table.delivery_state(mine.tenant, delivery.id).await.unwrap().unwrap();
     assert_eq!(state.attempts.get(&1), Some(&attempt));
+}
+
+#[tokio::test]
+async fn p1_one_carrier_credential_of_an_organization() {
+    let (local, mine, other) = two_tenants().await;
+    let credential = fixture::credential(Carrier::Vobiz, 1);
+    assert_eq!(local.table.create_credential(mine.tenant, &credential).await.unwrap(), store::CreateCredential::Done);
+    let get = async |tenant: store::Tenant, id| {
+        local.table.get(patterns::credential(tenant.org, tenant.mode, id), Consistency::Strong).await.unwrap()
+    };
+    assert_eq!(get(mine.tenant, credential.id).await, Some(credential.clone()));
+    assert_eq!(get(other.tenant, credential.id).await, None);
+    assert_eq!(get(mine.tenant, CredentialId::new(fixture::now(), random::bytes())).await, None);
+}
+
+#[tokio::test]
+async fn p2_the_carrier_credentials_of_an_organization() {
+    let (local, mine, other) = two_tenants().await;
+    let mut created = Vec::new();
+    for n in 0..3 {
+        created.push(fixture::credential(Carrier::Plivo, n));
+        local.table.create_credential(mine.tenant, &created[n as usize]).await.unwrap();
+        local.table.create_credential(other.tenant, &fixture::credential(Carrier::Plivo, n)).await.unwrap();
+    }
+    buy(&local, &mine, 1).await;
+    created.sort_by_key(|credential| credential.id);
+    assert_eq!(local.table.list(patterns::credentials(mine.tenant.org, mine.tenant.mode)).await.unwrap(), created);
+    created.reverse();
+    assert_eq!(local.table.credentials(mine.tenant).await.unwrap(), created, "newest first");
+}
+
+#[tokio::test]
+async fn v1_how_far_the_resealing_of_all_secrets_came() {
+    let (local, ..) = two_tenants().await;
+    assert_eq!(local.table.resealing().await.unwrap(), None);
+    let after = local.table.sealed_values(None, 1).await.unwrap().next.unwrap();
+    let noted = store::Resealing { key_id: "alias/new".to_owned(), after, updated_at: fixture::now() };
+    local.table.note_resealing(&noted).await.unwrap();
+    assert_eq!(local.table.get(patterns::resealing(), Consistency::Strong).await.unwrap(), Some(noted));
+    local.table.end_resealing().await.unwrap();
+    assert_eq!(local.table.resealing().await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Wrong bodies, queries, ids and headers on every route: refused with the field named, never a 5xx, nothing written.
 
 use axum::{Router, body::Body};
-use domain::Mode;
+use domain::{Mode, carrier::Carrier};
 use http::{Method, Request};
 use runtime::Clock;
 use serde_json::{Value, json};
@@ -89,12 +89,16 @@ impl Bench {
         ));
         let endpoints = endpoints::app(endpoints::State::new(
             local.table.clone(),
-            vault,
+            vault.clone(),
             fixture::nowhere(),
             Clock::System,
             Loopback::Refused,
             "sip.example.com",
         ));
+        let credentials = carrier_credentials::State::new(local.table.clone(), vault, Clock::System, "https://api.example.com");
+        let credentials = carrier_credentials::app(credentials);
+        let credential = fixture::credential(Carrier::Vobiz, 1);
+        local.table.create_credential(fixture.tenant, &credential).await.unwrap();
         let settings = [("allow_inbound", Kind::Boolean), ("allowOutbound", Kind::Boolean), ("endpointId", Kind::Id)];
         let prices =
             [("totalCostCents", Kind::WholeNumber), ("setup_cost_cents", Kind::WholeNumber), ("monthlyCostCents", Kind::WholeNumber)];
@@ -102,7 +106,45 @@ impl Bench {
         let order = json!({"e164": fixture::slot(2).e164, "country": "NG", "type": "mobile"});
         let webhook = json!({"name": "E", "type": "webhook", "url": "https://hooks.example.com/x"});
         let described = [("name", Kind::Name), ("url", Kind::Url), ("providerConfig", Kind::Object), ("events", Kind::Texts)];
-        let routes = vec![
+        let carrier_number = json!({"e164": "+2348050000001", "provider": "vobiz", "credentials_id": credential.id});
+        let account = json!({"auth_id": "account-1", "auth_token": "token"});
+        let telephony = vec![
+            Route {
+                app: credentials.clone(),
+                method: Method::POST,
+                path: "/v1/telephony/providers".to_owned(),
+                right: json!({"provider": "vobiz", "label": "A", "credentials": account}),
+                fields: vec![("provider", Kind::Word), ("label", Kind::Name), ("credentials", Kind::Object)],
+            },
+            Route {
+                app: credentials,
+                method: Method::PATCH,
+                path: format!("/v1/telephony/providers/{}", credential.id),
+                right: json!({}),
+                fields: vec![("label", Kind::Name), ("credentials", Kind::Object)],
+            },
+            Route {
+                app: numbers.clone(),
+                method: Method::POST,
+                path: "/v1/telephony/numbers".to_owned(),
+                right: carrier_number,
+                fields: vec![
+                    ("e164", Kind::Word),
+                    ("provider", Kind::Word),
+                    ("credentialsId", Kind::Id),
+                    ("inboundEnabled", Kind::Boolean),
+                    ("outbound_enabled", Kind::Boolean),
+                ],
+            },
+            Route {
+                app: numbers.clone(),
+                method: Method::PATCH,
+                path: format!("/v1/telephony/numbers/{}", number.id),
+                right: json!({}),
+                fields: Vec::new(),
+            },
+        ];
+        let mut routes = vec![
             Route {
                 app: numbers.clone(),
                 method: Method::POST,
@@ -132,12 +174,14 @@ impl Bench {
                 fields: [described.as_slice(), &[("type", Kind::Word), ("status", Kind::Word)]].concat(),
             },
         ];
+        routes.extend(telephony);
         Self { local, fixture, routes }
     }
 
     async fn send(&self, route: &Route, path: &str, body: Vec<u8>, content_type: &str) -> (u16, Value) {
         let request = Request::builder().method(route.method.clone()).uri(path).header("x-api-key", self.fixture.key.reveal());
-        let request = request.header("content-type", content_type).body(Body::from(body)).unwrap();
+        // The telephony routes tell their problems in JSON only if they are asked to.
+        let request = request.header("accept", "application/json").header("content-type", content_type).body(Body::from(body)).unwrap();
         let response = route.app.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
@@ -217,7 +261,13 @@ async fn a_path_that_is_no_id_names_nothing() {
         "ep_pn_x",
         "'%20OR%201=1",
     ];
-    for (base, app) in [("/v1/phone-numbers", &bench.routes[1]), ("/v1/endpoints", &bench.routes[3])] {
+    let routes = [
+        ("/v1/phone-numbers", &bench.routes[1]),
+        ("/v1/endpoints", &bench.routes[3]),
+        ("/v1/telephony/providers", &bench.routes[5]),
+        ("/v1/telephony/numbers", &bench.routes[7]),
+    ];
+    for (base, app) in routes {
         for id in ids {
             let (status, answer) = bench.send(app, &format!("{base}/{id}"), b"{}".to_vec(), "application/json").await;
             assert_eq!((status, answer["code"].as_str()), (404, Some("NOT_FOUND")), "{base}/{id}");

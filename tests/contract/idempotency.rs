@@ -17,7 +17,7 @@ async fn start() -> (LocalTable, Tenant, RequestKey, Timestamp) {
 }
 
 fn answer() -> KeptAnswer {
-    KeptAnswer { status: 201, body: Some("{}".to_owned()), sealed_body: None }
+    KeptAnswer { status: 201, body: Some("{}".to_owned()), sealed_body: None, content_type: None }
 }
 
 #[tokio::test]

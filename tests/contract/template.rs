@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::secret::SecretKind;
 use serde_yaml_ng::Value;
 use store::SECONDARY_INDEXES;
 
@@ -45,7 +46,7 @@ fn the_table_has_the_indexes_that_the_store_uses_and_no_other() {
 #[test]
 fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
     let functions = resources("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 7);
+    assert_eq!(functions.len(), 8);
     let roles: BTreeSet<String> = functions.iter().map(|(_, function)| format!("{:?}", untagged(&function["Role"]))).collect();
     assert_eq!(roles.len(), functions.len());
     let declared = resources("AWS::IAM::Role");
@@ -59,6 +60,75 @@ fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
                 }
             }
         }
+    }
+}
+
+/// Which kinds of secrets each role seals and which it opens. Only what must be shown or used is ever opened.
+const SECRETS: [(&str, &[&str], &[&str]); 4] = [
+    ("PhoneNumbersRole", &["sip-password"], &["sip-password"]),
+    ("EndpointsRole", &["endpoint-password", "idempotent-answer", "webhook-secret"], &["idempotent-answer", "webhook-secret"]),
+    // A replayed answer is opened; a carrier's token is not.
+    ("CarrierCredentialsRole", &["carrier-token", "idempotent-answer"], &["idempotent-answer"]),
+    ("WebhookDeliveryRole", &[], &["webhook-secret"]),
+];
+
+/// One text or a list of them.
+fn texts(value: &Value) -> Vec<&str> {
+    match untagged(value) {
+        Value::Sequence(items) => items.iter().filter_map(|item| untagged(item).as_str()).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
+}
+
+/// The kinds of secrets for which a role may ask KMS this, sorted.
+fn kinds(role: &Value, action: &str) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for policy in role["Policies"].as_sequence().unwrap() {
+        for statement in policy["PolicyDocument"]["Statement"].as_sequence().unwrap() {
+            if texts(&statement["Action"]).contains(&action) {
+                assert_eq!(texts(&statement["Resource"]), ["VaultKey.Arn"], "the vault's key and no other");
+                let named = texts(&statement["Condition"]["StringEquals"]["kms:EncryptionContext:kind"]);
+                assert!(!named.is_empty(), "{action} without a condition on the kind");
+                kinds.extend(named.into_iter().map(str::to_owned));
+            }
+        }
+    }
+    kinds.sort();
+    kinds
+}
+
+#[test]
+fn every_role_seals_and_opens_the_kinds_of_secrets_that_it_must_and_no_other() {
+    let known: BTreeSet<&str> = SecretKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    for (name, role) in resources("AWS::IAM::Role") {
+        let expected = SECRETS.iter().find(|(role, ..)| *role == name).map_or((&[][..], &[][..]), |(_, seals, opens)| (*seals, *opens));
+        let (seals, opens) = (kinds(&role, "kms:GenerateDataKey"), kinds(&role, "kms:Decrypt"));
+        assert_eq!((seals.as_slice(), opens.as_slice()), (owned(expected.0).as_slice(), owned(expected.1).as_slice()), "{name}");
+        assert!(seals.iter().chain(&opens).all(|kind| known.contains(kind.as_str())), "{name}");
+        for action in ["kms:Encrypt", "kms:ReEncryptFrom", "kms:CreateGrant", "kms:*"] {
+            assert!(kinds(&role, action).is_empty(), "{name}: {action}");
+        }
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn the_vaults_key_serves_every_kind_of_secret_and_nothing_else() {
+    let keys = resources("AWS::KMS::Key");
+    assert_eq!(keys.len(), 2, "one for secrets, one for table and queues");
+    let (_, vault) = keys.iter().find(|(name, _)| name == "VaultKey").unwrap();
+    let statements = vault["KeyPolicy"]["Statement"].as_sequence().unwrap();
+    let using: Vec<_> = statements.iter().filter(|statement| texts(&statement["Action"]).contains(&"kms:Decrypt")).collect();
+    assert_eq!(using.len(), 1);
+    let served: BTreeSet<&str> = texts(&using[0]["Condition"]["StringEquals"]["kms:EncryptionContext:kind"]).into_iter().collect();
+    assert_eq!(served, SecretKind::ALL.iter().map(|kind| kind.as_str()).collect());
+    let (_, table) = &resources("AWS::DynamoDB::Table")[0];
+    assert_eq!(texts(&table["SSESpecification"]["KMSMasterKeyId"]), ["DataKey.Arn"]);
+    for (name, queue) in resources("AWS::SQS::Queue") {
+        assert_eq!(texts(&queue["KmsMasterKeyId"]), ["DataKey.Arn"], "{name}");
     }
 }
 

@@ -96,4 +96,22 @@ async fn every_route_needs_a_key_and_its_scope() {
         let answer = without_scope.send(method.clone(), &path, body.as_ref()).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (403, "INSUFFICIENT_SCOPE"), "{method} {path}");
     }
+    let routes = [
+        (Method::GET, "/v1/telephony/providers".to_owned()),
+        (Method::POST, "/v1/telephony/providers".to_owned()),
+        (Method::PATCH, format!("/v1/telephony/providers/{id}")),
+        (Method::DELETE, format!("/v1/telephony/providers/{id}")),
+        (Method::POST, format!("/v1/telephony/providers/{id}/rotate-callbacks")),
+        (Method::GET, "/v1/telephony/numbers".to_owned()),
+        (Method::POST, "/v1/telephony/numbers".to_owned()),
+        (Method::PATCH, format!("/v1/telephony/numbers/{id}")),
+        (Method::DELETE, format!("/v1/telephony/numbers/{id}")),
+    ];
+    for (method, path) in routes {
+        let body = (method != Method::GET).then(|| json!({}));
+        for stranger in &strangers {
+            assert_eq!(stranger.send(method.clone(), &path, body.as_ref()).await.told(), (401, "Unauthorized"), "{method} {path}");
+        }
+        assert_eq!(without_scope.send(method.clone(), &path, body.as_ref()).await.told(), (403, "Forbidden"), "{method} {path}");
+    }
 }

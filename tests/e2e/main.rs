@@ -25,4 +25,5 @@ mod routes;
 mod secrets;
 mod setup;
 mod subscriptions;
+mod telephony;
 mod webhook_retries;

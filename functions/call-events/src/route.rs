@@ -37,7 +37,11 @@ impl CallEvents {
             return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no such number in {} mode", tenant.mode)));
         };
         let told = event.parties.endpoint_id;
-        let endpoint_id = self.existing(tenant, told.or(number.endpoint_id)).await?;
+        let mut endpoint_id = self.existing(tenant, told.or(number.endpoint_id)).await?;
+        if endpoint_id.is_none() && told.is_none() {
+            // A number of one's own carrier may be pinned to an endpoint by its agent's id.
+            endpoint_id = self.existing(tenant, number.pinned_endpoint()).await?;
+        }
         if told.is_some() && endpoint_id.is_none() {
             return Ok(Found::Nothing(format!("data.endpoint_id: the organization has no such endpoint in {} mode", tenant.mode)));
         }

@@ -84,7 +84,8 @@ impl FromRef<State> for Gate {
 
 /// The function's routes.
 pub fn app(state: State) -> Router {
-    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
+    let idempotency =
+        Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone()).posts_show_secrets();
     let routes = Router::new()
         .route("/endpoints", get(read::list_endpoints).post(create::create_endpoint))
         .route("/endpoints/{id}", get(read::get_endpoint).patch(change::update_endpoint).delete(change::delete_endpoint))

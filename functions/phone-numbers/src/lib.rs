@@ -1,13 +1,19 @@
-//! Phone numbers: what an organization holds, what it can buy, and where a number rings.
+//! Phone numbers: what an organization holds, what it can buy, and where a number rings. The telephony routes are a second
+//! face of the same numbers.
 
 mod list;
 mod number;
 mod purchase;
+mod telephony;
 
 use std::sync::Arc;
 
 use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News};
-use axum::{Router, extract::FromRef, routing::get};
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, patch},
+};
 use domain::{number::PhoneNumber, wire};
 use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
@@ -67,6 +73,8 @@ pub fn app(state: State) -> Router {
         .route("/phone-numbers", get(list::list_numbers).post(purchase::purchase_number))
         .route("/phone-numbers/available", get(list::list_available))
         .route("/phone-numbers/{id}", get(number::get_number).patch(number::update_number).delete(number::release_number))
+        .route("/telephony/numbers", get(telephony::list_carrier_numbers).post(telephony::register_number))
+        .route("/telephony/numbers/{id}", patch(telephony::pin_number).delete(telephony::remove_carrier_number))
         .with_state(state);
     api::app(routes, Some(idempotency))
 }

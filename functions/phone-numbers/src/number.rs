@@ -129,11 +129,12 @@ async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber
 }
 
 /// A path that is no id names nothing.
-fn parse(id: &str) -> Result<NumberId, Problem> {
+pub(crate) fn parse(id: &str) -> Result<NumberId, Problem> {
     id.parse().map_err(|_| not_found())
 }
 
-fn not_found() -> Problem {
+/// There is no such number for this caller.
+pub(crate) fn not_found() -> Problem {
     Problem::not_found("Phone number")
 }
 

@@ -116,7 +116,8 @@ fn by_number(fields: &mut Fields) -> Result<Option<SlotAddress>, Problem> {
     Ok(e164.zip(country).zip(number_type).map(|((e164, country), number_type)| SlotAddress { e164, country, number_type }))
 }
 
-fn required<T: std::str::FromStr<Err: std::fmt::Display>>(fields: &mut Fields, name: &str) -> Option<T> {
+/// A field that must be there, of some type.
+pub(crate) fn required<T: std::str::FromStr<Err: std::fmt::Display>>(fields: &mut Fields, name: &str) -> Option<T> {
     if !fields.has(name) {
         fields.missing(name);
     }

@@ -16,6 +16,7 @@ use crate::{
     Idempotency, idempotency,
     problem::{Code, Problem},
     request_id,
+    style::Style,
 };
 
 /// The largest body that is read, in bytes.
@@ -49,9 +50,11 @@ async fn run(request: Request, next: Next) -> Response {
 }
 
 /// Runs one request: names it, logs it, renders its problem if it has one.
-async fn frame(request: Request, next: Next) -> Response {
+async fn frame(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id::of(&request);
+    let style = Style::of(&request);
+    request.extensions_mut().insert(style);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
@@ -59,7 +62,7 @@ async fn frame(request: Request, next: Next) -> Response {
         let mut response = run(request, next).await;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             let allow = response.headers_mut().remove(http::header::ALLOW);
-            response = problem.render(&id);
+            response = problem.render(&id, style);
             if let Some(allow) = allow {
                 response.headers_mut().insert(http::header::ALLOW, allow);
             }

@@ -39,11 +39,18 @@ fn is_json(request: &Request) -> bool {
 }
 
 /// The fields of an object, taken one by one; faults are collected until [`Fields::finish`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Fields {
     values: BTreeMap<String, Value>,
     missing: Vec<Invalid>,
     wrong: Vec<Invalid>,
+}
+
+/// Shows the names alone: a value may be a secret.
+impl std::fmt::Debug for Fields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
 }
 
 impl Fields {
@@ -72,6 +79,12 @@ impl Fields {
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
         self.values.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether a field is not there at all; one that is null is there.
+    #[must_use]
+    pub fn lacks(&self, field: &str) -> bool {
+        !self.values.contains_key(field)
     }
 
     /// Takes a field out: `None` if it is absent, `Some(None)` if it is null.
@@ -221,6 +234,13 @@ mod tests {
         let problem = both.finish().unwrap_err();
         assert_eq!(problem.code(), Code::ValidationError);
         insta::assert_snapshot!(format!("{problem:?}"), @r#"Problem { code: ValidationError, message: "name: is required; allow_inbound: must be true or false", faults: [("name", "is required"), ("allow_inbound", "must be true or false")], cause: None }"#);
+    }
+
+    #[test]
+    fn no_value_is_printed() {
+        let fields = fields(r#"{"credentials": {"auth_token": "hunter2"}}"#);
+        assert!(!fields.lacks("credentials") && fields.lacks("label"));
+        assert_eq!(format!("{fields:?}"), r#"{"credentials"}"#);
     }
 
     #[test]

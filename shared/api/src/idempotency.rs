@@ -25,10 +25,14 @@ use crate::{
     auth::{Caller, Gate},
     problem::{Code, Problem},
     request_id,
+    style::Style,
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The content type of most answers: it is not kept.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Seconds after which a caller whose request is still under way may ask again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -40,13 +44,21 @@ pub struct Idempotency {
     table: Table,
     vault: Vault,
     clock: Clock,
+    posts_show_secrets: bool,
 }
 
 impl Idempotency {
     /// Keeps them in this table; answers that show a secret are sealed by this vault.
     #[must_use]
     pub const fn new(gate: Gate, table: Table, vault: Vault, clock: Clock) -> Self {
-        Self { gate, table, vault, clock }
+        Self { gate, table, vault, clock, posts_show_secrets: false }
+    }
+
+    /// For a function whose answers to `POST` show secrets: a request does not begin while its answer could not be
+    /// sealed, since its effect would be there and its answer lost.
+    #[must_use]
+    pub fn posts_show_secrets(self) -> Self {
+        Self { posts_show_secrets: true, ..self }
     }
 }
 
@@ -83,6 +95,7 @@ pub(crate) async fn once(State(idempotency): State<Idempotency>, request: Reques
 impl Idempotency {
     async fn kept(&self, request: Request, next: Next) -> Result<Response, Problem> {
         let id = request_id::of(&request);
+        let style = request.extensions().get::<Style>().copied().unwrap_or_default();
         let (mut parts, body) = request.into_parts();
         let key = key(&parts.headers)?;
         let caller = Caller::from_request_parts(&mut parts, &self.gate).await?;
@@ -92,7 +105,7 @@ impl Idempotency {
         match self.table.claim_request(caller.tenant, request, &fingerprint, self.clock.now()).await? {
             Claimed::Mine { first_at } => parts.extensions.insert(Birth { at: first_at, bytes: request.id_bytes() }),
             Claimed::Answered { answer } => return self.replay(caller.tenant, request, answer).await,
-            Claimed::InProgress => return Ok(in_progress(&id)),
+            Claimed::InProgress => return Ok(in_progress(&id, style)),
             Claimed::Reused => {
                 return Err(Problem::new(
                     Code::IdempotencyKeyReused,
@@ -100,15 +113,26 @@ impl Idempotency {
                 ));
             }
         };
-        let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-        self.finish(caller.tenant, request, response, &id).await
+        let mut response = match self.ready(&parts.method).await {
+            Ok(()) => next.run(Request::from_parts(parts, Body::from(body))).await,
+            Err(problem) => problem.into_response(),
+        };
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            response = problem.render(&id, style);
+        }
+        self.finish(caller.tenant, request, response).await
+    }
+
+    /// Whether the answer could be kept.
+    async fn ready(&self, method: &Method) -> Result<(), Problem> {
+        if self.posts_show_secrets && *method == Method::POST {
+            self.vault.prepare(SecretKind::IdempotentAnswer, self.clock.now()).await?;
+        }
+        Ok(())
     }
 
     /// Keeps the answer, or gives the claim up if the answer is none that may be replayed.
-    async fn finish(&self, tenant: Tenant, request: RequestKey, mut response: Response, id: &str) -> Result<Response, Problem> {
-        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            response = problem.render(id);
-        }
+    async fn finish(&self, tenant: Tenant, request: RequestKey, response: Response) -> Result<Response, Problem> {
         let status = response.status();
         if status.is_server_error() || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) {
             // The lease ends by itself if this fails; the answer matters more.
@@ -117,10 +141,9 @@ impl Idempotency {
             }
             return Ok(response);
         }
-        let shows_secret = response.extensions().get::<ShowsSecret>().is_some();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.map_err(Problem::internal)?;
-        let answer = self.answer(tenant, request, status, &body, shows_secret).await?;
+        let answer = self.answer(tenant, request, &parts, &body).await?;
         self.table.complete_request(tenant, request, &answer).await?;
         Ok(Response::from_parts(parts, Body::from(body)))
     }
@@ -129,13 +152,14 @@ impl Idempotency {
         &self,
         tenant: Tenant,
         request: RequestKey,
-        status: StatusCode,
+        parts: &http::response::Parts,
         body: &Bytes,
-        shows_secret: bool,
     ) -> Result<KeptAnswer, Problem> {
         let text = String::from_utf8(body.to_vec()).map_err(Problem::internal)?;
-        let mut answer = KeptAnswer { status: status.as_u16(), body: None, sealed_body: None };
-        if shows_secret {
+        let content_type = parts.headers.get(header::CONTENT_TYPE).filter(|value| **value != JSON);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut answer = KeptAnswer { status: parts.status.as_u16(), body: None, sealed_body: None, content_type };
+        if parts.extensions.get::<ShowsSecret>().is_some() {
             let place = place(tenant, request);
             answer.sealed_body = Some(self.vault.seal(&place, &text.into(), self.clock.now()).await?);
         } else {
@@ -151,11 +175,12 @@ impl Idempotency {
             (None, None) => String::new(),
         };
         let status = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;
+        let content_type = answer.content_type.as_deref().map_or(Ok(JSON), HeaderValue::from_str).map_err(Problem::internal)?;
         let mut response = (status, body).into_response();
         if status == StatusCode::NO_CONTENT {
             response.headers_mut().remove(header::CONTENT_TYPE);
         } else {
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         }
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         Ok(response)
@@ -166,8 +191,9 @@ fn place(tenant: Tenant, request: RequestKey) -> SecretPlace {
     tenant.place(SecretKind::IdempotentAnswer, request.as_uuid())
 }
 
-fn in_progress(id: &str) -> Response {
-    let mut response = Problem::new(Code::IdempotencyInProgress, "A request with this idempotency key is still under way").render(id);
+fn in_progress(id: &str, style: Style) -> Response {
+    let problem = Problem::new(Code::IdempotencyInProgress, "A request with this idempotency key is still under way");
+    let mut response = problem.render(id, style);
     response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     response
 }

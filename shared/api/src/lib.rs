@@ -16,6 +16,7 @@ mod path;
 mod problem;
 mod query;
 mod request_id;
+mod style;
 
 pub use app::app;
 pub use auth::{Caller, Gate};

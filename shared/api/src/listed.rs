@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Tenant;
 
 use crate::{Cursors, Page, Problem};
@@ -61,6 +61,8 @@ pub struct Part<T> {
     pub total: usize,
     /// How many come before.
     pub offset: usize,
+    /// How many there are up to its last item.
+    pub end: usize,
     /// The cursor of the next page, `None` on the last one.
     pub next_cursor: Option<String>,
 }
@@ -78,9 +80,8 @@ impl Listed<'_> {
         key: impl Fn(&T) -> String,
         show: impl FnMut(T) -> W,
     ) -> Result<Response, Problem> {
-        let part = self.part(all, order, key).await?;
-        let link = self.next(&part);
-        let items: Vec<W> = part.items.into_iter().map(show).collect();
+        let mut part = self.part(all, order, key).await?;
+        let items: Vec<W> = std::mem::take(&mut part.items).into_iter().map(show).collect();
         let body = if self.envelope {
             json!({
                 self.name: items,
@@ -92,12 +93,33 @@ impl Listed<'_> {
         } else {
             json!(items)
         };
+        Ok(self.with_total(&part, &body))
+    }
+
+    /// Answers as the telephony routes do, in an envelope always: the items under their name and once more as `data`.
+    ///
+    /// # Errors
+    /// As [`Listed::answer`].
+    pub async fn answer_twice<T, W: Serialize>(
+        self,
+        all: Vec<T>,
+        order: Order,
+        key: impl Fn(&T) -> String,
+        show: impl FnMut(T) -> W,
+    ) -> Result<Response, Problem> {
+        let mut part = self.part(all, order, key).await?;
+        let items: Vec<W> = std::mem::take(&mut part.items).into_iter().map(show).collect();
+        let body = json!({self.name: items, "data": items, "total": part.total, "next_cursor": part.next_cursor});
+        Ok(self.with_total(&part, &body))
+    }
+
+    fn with_total<T>(&self, part: &Part<T>, body: &Value) -> Response {
         let mut response = Json(body).into_response();
         response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(part.total));
-        if let Some(link) = link {
+        if let Some(link) = self.next(part) {
             response.headers_mut().insert(header::LINK, link);
         }
-        Ok(response)
+        response
     }
 
     /// The part of all items that the page shows.
@@ -119,13 +141,12 @@ impl Listed<'_> {
             Some(last) if offset + items.len() < total => self.cursors.sign(self.tenant, &list, &key(last)).await,
             _ => None,
         };
-        Ok(Part { items, total, offset, next_cursor })
+        Ok(Part { end: offset.saturating_add(items.len()).min(total), items, total, offset, next_cursor })
     }
 
     /// The `Link` header to the next page, if there is one: by cursor, or by offset while none can be made.
     fn next<T>(&self, part: &Part<T>) -> Option<HeaderValue> {
-        let next = part.offset.saturating_add(part.items.len());
-        if part.items.is_empty() || next >= part.total {
+        if part.end >= part.total {
             return None;
         }
         let query = self.uri.query().unwrap_or_default().as_bytes();
@@ -134,7 +155,7 @@ impl Listed<'_> {
         query.extend_pairs(kept);
         match &part.next_cursor {
             Some(cursor) => query.append_pair("cursor", cursor),
-            None => query.append_pair("offset", &next.to_string()),
+            None => query.append_pair("offset", &part.end.to_string()),
         };
         HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.finish())).ok()
     }

@@ -46,9 +46,38 @@ impl Page {
         }
     }
 
+    /// Reads a page of a list that is shown whole unless a part of it is asked for.
+    #[must_use]
+    pub fn or_everything(query: &mut Query) -> Self {
+        let asked = ["limit", "offset", "page", "cursor"].iter().any(|parameter| query.has(parameter));
+        let page = Self::read(query, MAX_LIMIT);
+        if asked { page } else { Self { limit: usize::MAX, ..page } }
+    }
+
     /// The number of this page, from 1.
     #[must_use]
     pub const fn number(&self) -> usize {
         self.offset / self.limit + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_shown_unless_a_part_is_asked_for() {
+        let page = |query: &str| {
+            let mut query = Query::parse(query);
+            let page = Page::or_everything(&mut query);
+            query.finish().map(|()| (page.limit, page.offset, page.cursor))
+        };
+        assert_eq!(page("").unwrap(), (usize::MAX, 0, None));
+        assert_eq!(page("limit=2").unwrap(), (2, 0, None));
+        assert_eq!(page("limit=2&page=2").unwrap(), (2, 2, None));
+        assert_eq!(page("cursor=x").unwrap(), (100, 0, Some("x".to_owned())));
+        for wrong in ["cursor=x&page=2", "limit=0", "limit=101", "limit=2&offset=1&page=2"] {
+            assert!(page(wrong).is_err(), "{wrong}");
+        }
     }
 }

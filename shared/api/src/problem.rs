@@ -7,6 +7,8 @@ use serde::Serialize;
 use store::StoreError;
 use vault::VaultError;
 
+use crate::style::Style;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $status:literal $code:literal;)*) => {
         /// The machine-readable reason of a refusal. Closed: clients may match on it.
@@ -139,8 +141,44 @@ impl Problem {
         self.code
     }
 
-    /// The answer, with the request's id in it. Logs the cause of what is not the client's fault.
-    pub(crate) fn render(&self, request_id: &str) -> Response {
+    /// The answer in the request's style, with its id where it is JSON. Logs the cause of what is not the client's fault.
+    pub(crate) fn render(&self, request_id: &str, style: Style) -> Response {
+        if let Some(cause) = &self.cause {
+            tracing::error!(code = self.code.as_str(), cause, "request failed");
+        }
+        let mut response = match style {
+            Style::Json => self.json(self.code, &self.message, request_id),
+            Style::Telephony { faulty, plain } => {
+                // These routes know no «later» but that of the encryption.
+                let code = if self.code == Code::ServiceUnavailable { Code::InternalError } else { self.code };
+                let text = self.telephony_text(faulty);
+                if plain { (status(code), text).into_response() } else { self.json(code, &text, request_id) }
+            }
+        };
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+
+    /// The refusal as the telephony routes tell it: one fixed text per case, for a faulty request with what is wrong.
+    fn telephony_text(&self, faulty: &str) -> String {
+        let fixed = match (self.code, self.code.status()) {
+            (Code::ServiceUnavailable, _) => "Database error",
+            (_, 400) => return format!("{faulty}: {}", self.message),
+            (_, 401) => "Unauthorized",
+            (_, 403) => "Forbidden",
+            (_, 405) => "Method not allowed",
+            (_, 413) => "Payload too large",
+            (_, 415) => "Unsupported media type",
+            (_, 422) => "Idempotency key reused",
+            (_, 429) => "Rate limit exceeded",
+            _ => self.message.as_str(),
+        };
+        fixed.to_owned()
+    }
+
+    fn json(&self, code: Code, error: &str, request_id: &str) -> Response {
         #[derive(Serialize)]
         struct Fault<'a> {
             field: &'a str,
@@ -158,24 +196,20 @@ impl Problem {
             details: Details<'a>,
             request_id: &'a str,
         }
-        if let Some(cause) = &self.cause {
-            tracing::error!(code = self.code.as_str(), cause, "request failed");
-        }
         let errors = self.faults.iter().map(|(field, problem)| Fault { field, problem }).collect();
-        let body = Body { error: &self.message, code: self.code.as_str(), details: Details { errors }, request_id };
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        }
-        response
+        let body = Body { error, code: code.as_str(), details: Details { errors }, request_id };
+        (status(code), axum::Json(body)).into_response()
     }
+}
+
+fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Leaves the rendering to [`app`](crate::app()), which knows the request's id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        let mut response = status(self.code).into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -211,5 +245,57 @@ impl From<VaultError> for Problem {
             VaultError::Unavailable { .. } => Self { cause, ..Self::new(Code::EncryptionUnavailable, "Encryption service unavailable") },
             VaultError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use rstest::rstest;
+
+    use super::*;
+
+    const FAULTY: &str = "Invalid body or missing field";
+
+    async fn told(problem: &Problem, plain: bool) -> (u16, String, String) {
+        let response = problem.render("r-1", Style::Telephony { faulty: FAULTY, plain });
+        let content_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, content_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[rstest]
+    #[case(Problem::invalid(vec![Invalid::new("label", "is too long")]), 400, "Invalid body or missing field: label: is too long")]
+    #[case(Problem::new(Code::KeyRevoked, "The API key was revoked"), 401, "Unauthorized")]
+    #[case(Problem::new(Code::InsufficientScope, "This needs a scope"), 403, "Forbidden")]
+    #[case(Problem::not_found("Credential"), 404, "Credential not found")]
+    #[case(Problem::new(Code::MethodNotAllowed, "x"), 405, "Method not allowed")]
+    #[case(Problem::new(Code::Conflict, "Credential in use by phone numbers"), 409, "Credential in use by phone numbers")]
+    #[case(Problem::too_large(), 413, "Payload too large")]
+    #[case(Problem::new(Code::UnsupportedMediaType, "x"), 415, "Unsupported media type")]
+    #[case(Problem::new(Code::IdempotencyKeyReused, "x"), 422, "Idempotency key reused")]
+    #[case(Problem::internal("the cause"), 500, "Internal error")]
+    #[case(StoreError::Unavailable("the cause".to_owned()).into(), 500, "Database error")]
+    #[case(Problem::new(Code::EncryptionUnavailable, "Encryption service unavailable"), 503, "Encryption service unavailable")]
+    #[tokio::test]
+    async fn telephony_routes_tell_a_fixed_text(#[case] problem: Problem, #[case] status: u16, #[case] text: &str) {
+        assert_eq!(told(&problem, true).await, (status, "text/plain; charset=utf-8".to_owned(), text.to_owned()));
+        let (in_json, content_type, body) = told(&problem, false).await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((in_json, content_type.as_str(), body["error"].as_str()), (status, "application/json", Some(text)));
+        let code = Code::ALL.iter().find(|code| body["code"] == code.as_str()).unwrap();
+        assert_eq!(code.status(), status, "code and status agree");
+    }
+
+    #[test]
+    fn only_an_outage_of_the_encryption_is_to_be_tried_again() {
+        let waits = |code| problem_waits(&Problem::new(code, "x"));
+        assert_eq!((waits(Code::EncryptionUnavailable), waits(Code::ServiceUnavailable)), (true, false));
+        assert!(Problem::new(Code::ServiceUnavailable, "x").render("r-1", Style::Json).headers().contains_key(header::RETRY_AFTER));
+    }
+
+    fn problem_waits(problem: &Problem) -> bool {
+        problem.render("r-1", Style::Telephony { faulty: FAULTY, plain: true }).headers().contains_key(header::RETRY_AFTER)
     }
 }

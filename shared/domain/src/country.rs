@@ -14,6 +14,10 @@ pub struct Country([u8; 2]);
 pub struct InvalidCountry;
 
 impl Country {
+    /// `ZZ`, which ISO 3166-1 leaves to its users and CLDR reads as «unknown»: stands with a number that belongs to no
+    /// country. Nobody can name it: it is not read from text.
+    pub const UNKNOWN: Self = Self(*b"ZZ");
+
     /// The code's two letters.
     #[must_use]
     pub const fn letters(self) -> [u8; 2] {
@@ -62,5 +66,11 @@ mod tests {
         for wrong in ["", "N", "NGA", "ZZ", "éé", "1A"] {
             assert!(wrong.parse::<Country>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_country_is_shown_and_not_read() {
+        assert_eq!(serde_json::to_value(Country::UNKNOWN).unwrap(), "ZZ");
+        assert!(serde_json::from_str::<Country>("\"ZZ\"").is_err());
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use rlibphonenumber::PHONE_NUMBER_UTIL;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberType};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Country;
+use crate::{Country, inventory::NumberType};
 
 /// A phone number as ITU-T E.164 writes it: `+`, then 7 to 15 digits of which the first is not 0.
 ///
@@ -45,6 +45,18 @@ impl E164 {
         let number = PHONE_NUMBER_UTIL.parse(self.as_str(), None).ok()?;
         let region = PHONE_NUMBER_UTIL.get_region_for_number(&number)?;
         region.to_string().parse().ok()
+    }
+
+    /// What sort of subscriber number it is by the numbering plan; [`NumberType::Local`] for everything that is neither
+    /// mobile nor free to call, what the number library does not know included.
+    #[must_use]
+    pub fn number_type(&self) -> NumberType {
+        let number = PHONE_NUMBER_UTIL.parse(self.as_str(), None).ok();
+        match number.map(|number| PHONE_NUMBER_UTIL.get_number_type(&number)) {
+            Some(PhoneNumberType::Mobile) => NumberType::Mobile,
+            Some(PhoneNumberType::TollFree) => NumberType::TollFree,
+            _ => NumberType::Local,
+        }
     }
 }
 
@@ -120,6 +132,16 @@ mod tests {
     #[case("+442079460018", "GB")]
     fn the_country_is_the_numbering_plans(#[case] number: &str, #[case] country: &str) {
         assert_eq!(number.parse::<E164>().unwrap().country().unwrap().to_string(), country);
+    }
+
+    #[rstest]
+    #[case("+2348030000001", NumberType::Mobile)]
+    #[case("+18005550100", NumberType::TollFree)]
+    #[case("+442079460018", NumberType::Local)]
+    #[case("+14155550100", NumberType::Local)]
+    #[case("+999999999999999", NumberType::Local)]
+    fn the_type_is_the_numbering_plans(#[case] number: &str, #[case] number_type: NumberType) {
+        assert_eq!(number.parse::<E164>().unwrap().number_type(), number_type);
     }
 
     proptest! {

@@ -14,8 +14,8 @@ pub struct InvalidId;
 
 /// Reads a hyphenated UUID, with one optional known prefix. Other spellings (braces, URN, no hyphens) would give
 /// one resource several names and are refused.
-fn parse(text: &str, prefix: &str) -> Result<Uuid, InvalidId> {
-    let bare = text.strip_prefix(prefix).unwrap_or(text);
+fn parse(text: &str, prefixes: &[&str]) -> Result<Uuid, InvalidId> {
+    let bare = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
     if bare.len() != uuid::fmt::Hyphenated::LENGTH {
         return Err(InvalidId);
     }
@@ -23,7 +23,7 @@ fn parse(text: &str, prefix: &str) -> Result<Uuid, InvalidId> {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $prefix:literal $($other:literal)*;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Uuid);
@@ -62,7 +62,7 @@ macro_rules! ids {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                parse(text, Self::PREFIX).map(Self)
+                parse(text, &[Self::PREFIX $(, $other)*]).map(Self)
             }
         }
 
@@ -86,12 +86,14 @@ ids! {
     OrgId "org_";
     /// An API key's public name; not the key itself.
     KeyId "key_";
-    /// A phone number that an organization holds.
-    NumberId "pn_";
+    /// A phone number that an organization holds. The two families of routes know it under a prefix each.
+    NumberId "pn_" "num_";
     /// An endpoint that numbers ring.
     EndpointId "ep_";
     /// A number that can be bought; it carries that number (see [`crate::inventory`]).
     InventoryId "inv_";
+    /// A carrier credential of an organization.
+    CredentialId "prov_";
     /// A call. Version 7: the id carries the time at which the call began.
     CallId "call_";
     /// A webhook subscription.
@@ -126,6 +128,8 @@ mod tests {
         let uuid = "0198c0de-0000-7000-8000-000000000001";
         let plain: NumberId = uuid.parse().unwrap();
         assert_eq!(format!("pn_{uuid}").parse::<NumberId>(), Ok(plain));
+        assert_eq!(format!("num_{uuid}").parse::<NumberId>(), Ok(plain));
+        assert_eq!(format!("pn_num_{uuid}").parse::<NumberId>(), Err(InvalidId));
         assert_eq!(plain.to_string(), uuid);
         for wrong in [
             "",

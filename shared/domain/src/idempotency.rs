@@ -1,6 +1,6 @@
 //! Idempotency keys: what makes two requests the same one.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use aws_lc_rs::digest;
 use uuid::Uuid;
@@ -43,6 +43,21 @@ impl RequestKey {
         let mut bytes = [0; 10];
         bytes.copy_from_slice(&self.0[16..26]);
         bytes
+    }
+}
+
+/// The text is no request's key.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("must be 64 hexadecimal digits")]
+pub struct NotARequestKey;
+
+impl FromStr for RequestKey {
+    type Err = NotARequestKey;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, NotARequestKey> {
+        let bytes = hex::decode(text).map_err(|_| NotARequestKey)?;
+        bytes.try_into().map(Self).map_err(|_| NotARequestKey)
     }
 }
 
@@ -98,6 +113,8 @@ mod tests {
         let other: KeyId = "0198c0de-0000-7000-8000-000000000002".parse().unwrap();
         let key = RequestKey::new(principal, "POST", "/endpoints", "k");
         assert_eq!(key, RequestKey::new(principal, "POST", "/endpoints", "k"));
+        assert_eq!(key.to_string().parse::<RequestKey>(), Ok(key));
+        assert_eq!("00".parse::<RequestKey>(), Err(NotARequestKey));
         for different in [
             RequestKey::new(other, "POST", "/endpoints", "k"),
             RequestKey::new(principal, "PATCH", "/endpoints", "k"),

@@ -5,7 +5,10 @@
 
 pub mod api_key;
 pub mod call;
+pub mod callback;
+pub mod carrier;
 pub mod country;
+pub mod credential;
 pub mod e164;
 pub mod endpoint;
 pub mod id;
@@ -24,7 +27,7 @@ pub mod wire;
 
 pub use country::Country;
 pub use e164::E164;
-pub use id::{CallId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId};
+pub use id::{CallId, CredentialId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId};
 pub use invalid::Invalid;
 pub use mode::Mode;
 pub use time::Timestamp;

@@ -1,9 +1,10 @@
 //! A phone number that an organization holds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
-    Country, E164, EndpointId, NumberId, OrgId, Timestamp,
+    Country, CredentialId, E164, EndpointId, NumberId, OrgId, Timestamp,
+    carrier::Carrier,
     inventory::{Capabilities, NumberType, Slot, as_letters},
     secret::Sealed,
 };
@@ -61,6 +62,17 @@ pub enum NumberSource {
     Byo,
 }
 
+impl NumberSource {
+    /// The name on the wire and in the table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Byo => "byo",
+        }
+    }
+}
+
 /// A phone number that an organization holds. Organization and mode stand in its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneNumber {
@@ -68,7 +80,8 @@ pub struct PhoneNumber {
     pub id: NumberId,
     /// The number itself.
     pub e164: E164,
-    /// The country it was sold in.
+    /// The country it was sold in, or that its digits tell; [`Country::UNKNOWN`] if they tell none.
+    #[serde(deserialize_with = "country_or_unknown")]
     pub country: Country,
     /// Its type.
     #[serde(rename = "type")]
@@ -90,11 +103,20 @@ pub struct PhoneNumber {
     pub allow_outbound: bool,
     /// Where it came from.
     pub source: NumberSource,
+    /// The carrier credential that it hangs on. A released number's may be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_id: Option<CredentialId>,
+    /// The carrier of that credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Carrier>,
+    /// The agent it is pinned to: an opaque text of the organization's own, 1 to 128 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<String>,
     /// Paid once, in US cents.
     pub setup_cost_cents: u32,
     /// Paid each month, in US cents.
     pub monthly_cost_cents: u32,
-    /// When it was bought.
+    /// When it was bought or registered.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -102,6 +124,15 @@ pub struct PhoneNumber {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Timestamp>,
 }
+
+/// Reads a country, or that there is none: only here can it have been stored.
+fn country_or_unknown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Country, D::Error> {
+    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    if text == Country::UNKNOWN.to_string() { Ok(Country::UNKNOWN) } else { text.parse().map_err(de::Error::custom) }
+}
+
+/// The longest id of an agent, in characters.
+pub const MAX_AGENT_CHARS: usize = 128;
 
 /// What a buyer may decide about a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +145,62 @@ pub struct PurchaseSettings {
     pub allow_outbound: bool,
 }
 
+/// What an organization tells of a number of its own carrier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The number.
+    pub e164: E164,
+    /// The carrier.
+    pub carrier: Carrier,
+    /// The credential it hangs on.
+    pub credentials_id: CredentialId,
+    /// The agent it is pinned to.
+    pub agent_id: Option<String>,
+    /// Whether callers may reach it.
+    pub allow_inbound: bool,
+    /// Whether calls may be placed with it.
+    pub allow_outbound: bool,
+}
+
 impl PhoneNumber {
+    /// The number that a registration makes: it costs nothing and carries voice.
+    #[must_use]
+    pub fn registered(id: NumberId, registration: Registration, now: Timestamp) -> Self {
+        Self {
+            id,
+            country: registration.e164.country().unwrap_or(Country::UNKNOWN),
+            number_type: registration.e164.number_type(),
+            e164: registration.e164,
+            region: None,
+            capabilities: Capabilities { voice: true, sms: false, fax: false },
+            status: NumberStatus::Active,
+            endpoint_id: None,
+            allow_inbound: registration.allow_inbound,
+            allow_outbound: registration.allow_outbound,
+            source: NumberSource::Byo,
+            credentials_id: Some(registration.credentials_id),
+            carrier: Some(registration.carrier),
+            agent_id: registration.agent_id,
+            setup_cost_cents: 0,
+            monthly_cost_cents: 0,
+            created_at: now,
+            updated_at: now,
+            released_at: None,
+        }
+    }
+
+    /// Whether it is a number of the organization's own carrier that the organization still holds.
+    #[must_use]
+    pub fn is_carriers(&self) -> bool {
+        self.source == NumberSource::Byo && self.released_at.is_none()
+    }
+
+    /// The endpoint that its agent's id names, if it has the form of one. `endpoint_id` goes before it.
+    #[must_use]
+    pub fn pinned_endpoint(&self) -> Option<EndpointId> {
+        self.agent_id.as_deref()?.parse().ok()
+    }
+
     /// The number that a purchase makes of an inventory slot.
     #[must_use]
     pub fn purchased(id: NumberId, slot: &Slot, settings: PurchaseSettings, now: Timestamp) -> Self {
@@ -130,6 +216,9 @@ impl PhoneNumber {
             allow_inbound: settings.allow_inbound,
             allow_outbound: settings.allow_outbound,
             source: NumberSource::Inventory,
+            credentials_id: None,
+            carrier: None,
+            agent_id: None,
             setup_cost_cents: slot.setup_cost_cents,
             monthly_cost_cents: slot.monthly_cost_cents,
             created_at: now,
@@ -188,4 +277,55 @@ pub struct NumberChange {
     pub allow_outbound: Option<bool>,
     /// Active or inactive.
     pub status: Option<NumberStatus>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn registered(e164: &str) -> PhoneNumber {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let registration = Registration {
+            e164: e164.parse().unwrap(),
+            carrier: Carrier::Twilio,
+            credentials_id: CredentialId::new(now, [1; 10]),
+            agent_id: None,
+            allow_inbound: true,
+            allow_outbound: true,
+        };
+        PhoneNumber::registered(NumberId::new(now, [2; 10]), registration, now)
+    }
+
+    #[test]
+    fn a_number_of_no_country_is_stored_and_read_back() {
+        for (e164, country) in [("+2348030000001", "NG"), ("+80012345678", "ZZ"), ("+999999999999999", "ZZ")] {
+            let number = registered(e164);
+            let stored = serde_json::to_value(&number).unwrap();
+            assert_eq!(stored["country"], country, "{e164}");
+            assert_eq!(serde_json::from_value::<PhoneNumber>(stored).unwrap(), number);
+        }
+    }
+
+    #[test]
+    fn a_number_that_was_stored_before_there_were_carriers_is_readable() {
+        let mut stored = serde_json::to_value(registered("+2348030000001")).unwrap();
+        for field in ["credentials_id", "carrier"] {
+            stored.as_object_mut().unwrap().remove(field);
+        }
+        let number: PhoneNumber = serde_json::from_value(stored).unwrap();
+        assert_eq!((number.credentials_id, number.carrier, number.agent_id), (None, None, None));
+    }
+
+    #[test]
+    fn an_agent_that_has_an_endpoints_id_is_that_endpoint() {
+        let mut number = registered("+2348030000001");
+        assert_eq!(number.pinned_endpoint(), None);
+        for (agent, is_endpoint) in [("agent_01HZ2N7G3K8M0Q5R7T9V2X4Y6Z", false), ("ep_0198c0de-0000-7000-8000-000000000001", true)] {
+            number.agent_id = Some(agent.to_owned());
+            assert_eq!(number.pinned_endpoint().is_some(), is_endpoint, "{agent}");
+        }
+        assert_eq!(json!(number.pinned_endpoint()), "0198c0de-0000-7000-8000-000000000001");
+    }
 }

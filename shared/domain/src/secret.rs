@@ -19,9 +19,14 @@ pub enum SecretKind {
     IdempotentAnswer,
     /// A key of the deployment itself, such as the one that signs cursors.
     Configuration,
+    /// The token of a carrier credential.
+    CarrierToken,
 }
 
 impl SecretKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [Self::WebhookSecret, Self::SipPassword, Self::EndpointPassword, Self::IdempotentAnswer, Self::CarrierToken];
+
     /// The kind's name in associated data, KMS encryption contexts and key policies.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +36,7 @@ impl SecretKind {
             Self::EndpointPassword => "endpoint-password",
             Self::IdempotentAnswer => "idempotent-answer",
             Self::Configuration => "configuration",
+            Self::CarrierToken => "carrier-token",
         }
     }
 }

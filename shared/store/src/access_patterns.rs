@@ -65,9 +65,10 @@
 //! ```
 
 use domain::{
-    CallId, Country, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    CallId, Country, CredentialId, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     api_key::{ApiKey, KeyHash},
     call::CallRecord,
+    credential::CarrierCredential,
     endpoint::Endpoint,
     idempotency::RequestKey,
     inventory::{NumberType, Slot},
@@ -80,6 +81,7 @@ use crate::{
     deliveries::{Delivery, DeliveryState},
     idempotency::KeptRequest,
     keys::{Get, Gsi1, Gsi2, List, Primary, Segment, Shard},
+    resealing::Resealing,
 };
 
 /// One access pattern as data.
@@ -152,6 +154,9 @@ access_patterns! {
     "B2" "the lifecycle events of one shard that wait, oldest first" List outbox -> OutboxEvent in Primary ["OUTBOX#{shard}" "EVENT#"] (shard: OutboxShard);
     "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["DELIVERY#{org}#{mode}#{delivery}" "BODY"] (org: OrgId, mode: Mode, delivery: DeliveryId);
     "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERY#{org}#{mode}#{delivery}" "STATE"] (org: OrgId, mode: Mode, delivery: DeliveryId);
+    "P1" "one carrier credential of an organization"    Get  credential     -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#{credential}"] (org: OrgId, mode: Mode, credential: CredentialId);
+    "P2" "the carrier credentials of an organization, oldest first" List credentials -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#"] (org: OrgId, mode: Mode);
+    "V1" "how far the re-sealing of all secrets came"   Get  resealing      -> Resealing     in Primary ["OPERATION" "RESEALING"] ();
 }
 
 /// The document: every access pattern as a table.

@@ -26,6 +26,12 @@ impl SetExpression {
         self.sets.push(format!("{name} = if_not_exists({name}, {placeholder})"));
     }
 
+    /// Sets an attribute to what another one was before the update.
+    pub(crate) fn copy(&mut self, attribute: &str, from: &str) {
+        let (name, from) = (self.next_name(attribute), self.next_name(from));
+        self.sets.push(format!("{name} = {from}"));
+    }
+
     /// Removes an attribute.
     pub(crate) fn remove(&mut self, attribute: &str) {
         let name = self.next_name(attribute);

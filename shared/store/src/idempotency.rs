@@ -32,6 +32,9 @@ pub struct KeptAnswer {
     /// The body, sealed, if it shows a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_body: Option<Sealed>,
+    /// The body's content type, unless it is JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
 }
 
 /// What is known of a request.

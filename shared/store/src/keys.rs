@@ -3,16 +3,19 @@
 //! A key is made by an access pattern and nowhere else. Its type carries the item and the index, so that reading an
 //! item as another, or asking the table with an index's key, does not compile.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, str::FromStr};
 
 use domain::{
-    CallId, Country, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    CallId, Country, CredentialId, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     api_key::KeyHash,
     idempotency::RequestKey,
     inventory::NumberType,
     secret::{SecretKind, SecretPlace},
 };
 use uuid::Uuid;
+
+/// What stands between the parts of a key.
+const SEPARATOR: char = '#';
 
 /// A value that may stand in a key: its text never contains the separator `#` and is never empty.
 ///
@@ -32,7 +35,22 @@ macro_rules! segments {
     )*};
 }
 
-segments!(OrgId, Mode, NumberId, EndpointId, KeyId, CallId, DeliveryId, SubscriptionId, OutboxId, Country, E164, KeyHash, RequestKey);
+segments!(
+    OrgId,
+    Mode,
+    NumberId,
+    EndpointId,
+    CredentialId,
+    KeyId,
+    CallId,
+    DeliveryId,
+    SubscriptionId,
+    OutboxId,
+    Country,
+    E164,
+    KeyHash,
+    RequestKey
+);
 
 impl Segment for NumberType {
     fn segment(&self) -> String {
@@ -163,6 +181,11 @@ impl<I, X> List<I, X> {
     }
 }
 
+/// The first part of a key that reads as a value of this type; `None` if none does.
+pub(crate) fn part_of<T: FromStr>(key: &str) -> Option<T> {
+    key.split(SEPARATOR).find_map(|part| part.parse().ok())
+}
+
 /// All keys of one item: what is written with it, index keys included.
 #[derive(Debug)]
 pub struct Keys {
@@ -200,7 +223,7 @@ mod tests {
             Shard::of(CallId::new(now, [9; 10])).segment(),
         ];
         for segment in segments {
-            assert!(!segment.is_empty() && !segment.contains('#'), "{segment}");
+            assert!(!segment.is_empty() && !segment.contains(SEPARATOR), "{segment}");
         }
     }
 }

@@ -51,7 +51,7 @@ pub enum Updated {
     NoSuchEndpoint,
 }
 
-/// One endpoint's count of numbers, one up or one down.
+/// The count of numbers of an endpoint or a carrier credential, one up or one down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attach {
     /// One number more.
@@ -62,6 +62,16 @@ pub enum Attach {
 
 /// How often a move is tried anew when the number changed hands in between.
 const MOVE_TRIES: usize = 5;
+
+impl Attach {
+    /// The step as the table adds it.
+    pub(crate) fn step(self) -> AttributeValue {
+        AttributeValue::N(match self {
+            Self::Up => "1".to_owned(),
+            Self::Down => "-1".to_owned(),
+        })
+    }
+}
 
 impl Table {
     /// Buys a number: takes its slot, claims the number, stores it and counts it at its endpoint, all or nothing, and
@@ -258,16 +268,12 @@ impl Table {
 
     /// One number more or less at an endpoint that must exist.
     pub(crate) fn count_at(&self, tenant: Tenant, endpoint: EndpointId, attach: Attach) -> Result<TransactWriteItem, StoreError> {
-        let step = match attach {
-            Attach::Up => "1",
-            Attach::Down => "-1",
-        };
         let update = Update::builder()
             .table_name(&*self.name)
             .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, endpoint))))
             .update_expression("ADD phone_numbers_count :step")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":step", AttributeValue::N(step.to_owned()))
+            .expression_attribute_values(":step", attach.step())
             .build();
         Ok(TransactWriteItem::builder().update(built(update)?).build())
     }

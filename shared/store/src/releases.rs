@@ -1,4 +1,5 @@
-//! Numbers given back: the record goes or stays for audit, the claim goes, the slot is on offer again, all at once.
+//! Numbers given back: the record goes or stays for audit, the claim goes, the slot is on offer again or the carrier
+//! credential has one number less, all at once.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use domain::{
@@ -31,7 +32,8 @@ pub enum Release {
 const TRIES: usize = 5;
 
 impl Table {
-    /// Gives a number back. Its slot is on offer again with the price the number was bought at.
+    /// Gives a number back. Its slot is on offer again with the price the number was bought at; a number of one's own
+    /// carrier frees its credential.
     ///
     /// The number as it is afterwards (or was, if it is removed); `None` if there is none. Keeping a number that was
     /// released before changes nothing; removing one removes its record and never touches the slot again. `tell` makes the
@@ -47,8 +49,36 @@ impl Table {
         now: Timestamp,
         tell: Tell<'_, PhoneNumber>,
     ) -> Result<Option<PhoneNumber>, StoreError> {
+        self.give_up(tenant, id, release, now, |_| true, tell).await
+    }
+
+    /// Gives back a number of the organization's own carrier and removes its record. False if there is none that the
+    /// organization still holds; a number from the inventory is left alone. `tell` makes the event of the release.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written, or if the number keeps being changed by others.
+    pub async fn remove_carrier_number(
+        &self,
+        tenant: Tenant,
+        id: NumberId,
+        now: Timestamp,
+        tell: Tell<'_, PhoneNumber>,
+    ) -> Result<bool, StoreError> {
+        Ok(self.give_up(tenant, id, Release::Remove, now, PhoneNumber::is_carriers, tell).await?.is_some())
+    }
+
+    /// Gives a number back if it is a wanted one.
+    async fn give_up(
+        &self,
+        tenant: Tenant,
+        id: NumberId,
+        release: Release,
+        now: Timestamp,
+        wanted: fn(&PhoneNumber) -> bool,
+        tell: Tell<'_, PhoneNumber>,
+    ) -> Result<Option<PhoneNumber>, StoreError> {
         for _ in 0..TRIES {
-            let Some(seen) = self.number(tenant, id, Consistency::Strong).await? else { return Ok(None) };
+            let Some(seen) = self.number(tenant, id, Consistency::Strong).await?.filter(wanted) else { return Ok(None) };
             if seen.released_at.is_some() && release == Release::Keep {
                 return Ok(Some(seen));
             }
@@ -84,6 +114,9 @@ impl Table {
             .expression_attribute_values(":id", AttributeValue::S(seen.id.to_string()))
             .build();
         let mut writes = vec![record, TransactWriteItem::builder().delete(built(claim)?).build()];
+        if let Some(credential) = seen.credentials_id {
+            writes.push(self.count_at_credential(tenant, credential, None)?);
+        }
         if seen.source == NumberSource::Inventory {
             let slot = Put::builder().table_name(&*self.name).set_item(Some(whole(&seen.slot(), &tenant.mode)?)).build();
             writes.push(TransactWriteItem::builder().put(built(slot)?).build());

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use crate::{error::StoreError, table::Table};
 
 /// How often a transaction is tried when others touch the same items.
-const TRIES: u32 = 6;
+pub(crate) const TRIES: u32 = 6;
 
 /// How a transaction ended.
 pub(crate) enum Outcome {
@@ -76,7 +76,7 @@ fn may_pass(reason: &CancellationReason) -> bool {
 }
 
 /// 20, 40, 80, … milliseconds, spread by up to as much again so that rivals part.
-fn pause(tries: u32) -> Duration {
+pub(crate) fn pause(tries: u32) -> Duration {
     let base = 10_u64 << tries;
     let mut dice = [0];
     // Without randomness rivals part a little later.

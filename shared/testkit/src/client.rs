@@ -22,6 +22,8 @@ pub struct Answer {
     pub headers: http::HeaderMap,
     /// The body; null if it is empty or no JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Client {
@@ -49,7 +51,7 @@ impl Client {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 
     /// Reads.
@@ -83,14 +85,21 @@ pub async fn ask(app: &Router, key: &str, method: Method, path: &str, body: Opti
     let response = app.clone().oneshot(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
 }
 
 impl Answer {
     /// The body, if the status is the expected one.
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.body
+    }
+
+    /// The status and the text of an answer that is one.
+    #[must_use]
+    pub fn told(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.text)
     }
 
     /// The problem's code.

@@ -2,6 +2,8 @@
 //!
 //! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in that counts.
 
+mod carriers;
+
 use std::path::Path;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
@@ -58,6 +60,7 @@ struct Bench {
     numbers: Router,
     endpoints: Router,
     webhooks: Router,
+    credentials: Router,
     events: call_events::CallEvents,
     vault: Vault,
     rows: Vec<Row>,
@@ -70,6 +73,8 @@ pub async fn measure() -> Vec<Row> {
     bench.numbers().await;
     bench.told().await;
     bench.endpoints().await;
+    bench.credentials().await;
+    bench.carrier_numbers().await;
     bench.calls().await;
     bench.call_reads().await;
     bench.deliveries().await;
@@ -117,6 +122,8 @@ impl Bench {
         let state = phone_numbers::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, SIP_DOMAIN);
         let endpoints =
             endpoints::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, Loopback::Allowed, SIP_DOMAIN);
+        let credentials = carrier_credentials::State::new(local.table.clone(), vault.clone(), Clock::System, "https://api.example.com");
+        let credentials = carrier_credentials::app(credentials);
         // Nothing listens there, and nothing is sent: the endpoint of these calls takes no events.
         let nowhere = fixture::nowhere();
         let webhooks = webhooks_api::State::new(local.table.clone(), vault.clone(), nowhere.clone(), Clock::System, Loopback::Allowed);
@@ -124,6 +131,7 @@ impl Bench {
         Self {
             numbers: phone_numbers::app(state),
             endpoints: endpoints::app(endpoints),
+            credentials,
             webhooks: webhooks_api::app(webhooks),
             events,
             local,
@@ -186,6 +194,7 @@ impl Bench {
         let again = self.ask(&self.numbers, Method::GET, unknown, None, 404);
         self.row("authentication, key cached", (0, 0.0, 0.0), again).await;
         self.ask(&self.endpoints, Method::GET, "/v1/endpoints/not-an-id", None, 404).await;
+        self.ask(&self.credentials, Method::DELETE, "/v1/telephony/providers/not-an-id", None, 404).await;
     }
 
     async fn numbers(&mut self) {

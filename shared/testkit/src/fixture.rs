@@ -3,11 +3,14 @@
 use domain::{
     Mode, OrgId, Timestamp,
     api_key::{ApiKey, ApiKeyText},
+    carrier::Carrier,
+    credential::CarrierCredential,
     endpoint::{Endpoint, EndpointStatus, Provider},
-    id::{EndpointId, KeyId, NumberId},
+    id::{CredentialId, EndpointId, KeyId, NumberId},
     inventory::{Capabilities, NumberType, Slot},
-    number::{Claim, PhoneNumber, PurchaseSettings},
+    number::{Claim, PhoneNumber, PurchaseSettings, Registration},
     scope::{Scope, Scopes},
+    secret::Sealed,
 };
 use runtime::random;
 use store::{Organization, Table, Tenant};
@@ -78,6 +81,40 @@ pub fn purchase(tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) ->
     let claim =
         Claim { e164: slot.e164.clone(), organization_id: tenant.org, number_id: number.id, sip_username: None, sip_password: None };
     (number, claim)
+}
+
+/// A credential of a carrier, told apart by `n`. Its token is no sealed one: nothing opens it.
+#[must_use]
+pub fn credential(carrier: Carrier, n: u32) -> CarrierCredential {
+    CarrierCredential {
+        id: CredentialId::new(now(), random::bytes()),
+        carrier,
+        label: format!("Account {n}"),
+        account: format!("account-{n:08}"),
+        // As long as a sealed token of 32 characters.
+        token: Sealed::from_encoded("x".repeat(430)),
+        previous_token: None,
+        previous_until: None,
+        rotated_by: None,
+        callback: "0".repeat(64),
+        numbers_count: 0,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+/// What the registration of a number at a credential writes; numbers are told apart by `n`.
+#[must_use]
+pub fn carrier_number(credential: &CarrierCredential, n: u32) -> PhoneNumber {
+    let registration = Registration {
+        e164: format!("+234805{n:07}").parse().unwrap(),
+        carrier: credential.carrier,
+        credentials_id: credential.id,
+        agent_id: None,
+        allow_inbound: true,
+        allow_outbound: true,
+    };
+    PhoneNumber::registered(NumberId::new(now(), random::bytes()), registration, now())
 }
 
 /// A webhook endpoint without a secret.

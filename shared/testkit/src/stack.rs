@@ -107,6 +107,25 @@ impl Stack {
         aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, &self.aws))
     }
 
+    /// What lies in the dead-letter queues now, up to ten messages each, as text to be searched. It stays there, for others
+    /// unseen for a moment. The other queues are emptied as they fill.
+    pub async fn dump_dead_letters(&self) -> String {
+        let mut text = String::new();
+        for (_, url) in self.queues.iter().filter(|(name, _)| name.ends_with("-dead-letters")) {
+            let request = self.sqs().receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(1);
+            let answer = request.message_attribute_names("All").send().await.unwrap();
+            text += &format!("{:?}", answer.messages());
+        }
+        text
+    }
+
+    /// What the cloud and all functions have logged so far.
+    #[must_use]
+    pub fn logs() -> String {
+        let stack = std::env::var_os("TRUNKLINE_STACK").map(PathBuf::from).unwrap();
+        String::from_utf8_lossy(&std::fs::read(stack.with_file_name("cloud.log")).unwrap()).into_owned()
+    }
+
     /// A queue's URL.
     #[must_use]
     pub fn queue(&self, name: &str) -> &str {

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 
 use domain::{
     Timestamp,
-    secret::{Sealed, SecretPlace},
+    secret::{Sealed, SecretKind, SecretPlace},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -44,6 +44,33 @@ impl Vault {
         let key = self.keyring.for_sealing(place.kind, now).await?;
         let envelope = Envelope::seal(&key, place, plaintext.expose_secret().as_bytes())?;
         Ok(Sealed::from_encoded(envelope.encode()))
+    }
+
+    /// Makes sure that a secret of this kind can be sealed now: for work that must not begin if it cannot be sealed.
+    ///
+    /// Costs what [`seal`](Self::seal) costs. `now` is the current time.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`] if a data key is needed and KMS gives none within 3 seconds.
+    pub async fn prepare(&self, kind: SecretKind, now: Timestamp) -> Result<(), VaultError> {
+        self.keyring.for_sealing(kind, now).await.map(drop)
+    }
+
+    /// Seals a secret anew under the vault's own KMS key; `None` if it lies under that one already.
+    ///
+    /// The secret is in memory between the two and nowhere else. `now` is the current time.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and [`seal`](Self::seal).
+    pub async fn reseal(&self, place: &SecretPlace, sealed: &Sealed, now: Timestamp) -> Result<Option<Sealed>, VaultError> {
+        let old = Envelope::decode(sealed.encoded())?;
+        let key = self.keyring.for_sealing(place.kind, now).await?;
+        if old.wrapped().key_id == key.wrapped().key_id {
+            return Ok(None);
+        }
+        let secret = self.open(place, sealed, now).await?;
+        let envelope = Envelope::seal(&key, place, secret.expose_secret().as_bytes())?;
+        Ok(Some(Sealed::from_encoded(envelope.encode())))
     }
 
     /// Opens a sealed secret in its place.

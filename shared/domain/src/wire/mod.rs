@@ -7,9 +7,11 @@ mod endpoint;
 mod envelope;
 mod number;
 mod subscription;
+mod telephony;
 
 pub use call::{Call, CallDetail, EventData, TimelineEvent};
 pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};
 pub use envelope::{Envelope, MAX_BODY_BYTES};
 pub use number::{AvailableNumber, Number, NumberDetail, PurchasedNumber, SipCredentials, sip_uri};
 pub use subscription::Subscription;
+pub use telephony::{CallbackUrls, CarrierCredential, CarrierNumber, CreatedCredential, RegisteredNumber, RotatedCallbacks};

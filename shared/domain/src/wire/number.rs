@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::EndpointSummary;
 use crate::{
-    Country, E164, EndpointId, InventoryId, NumberId, OrgId, Timestamp,
+    Country, CredentialId, E164, EndpointId, InventoryId, NumberId, OrgId, Timestamp,
+    carrier::Carrier,
     inventory::{Capabilities, NumberType, Slot},
     number::{NumberSource, NumberStatus, PhoneNumber},
 };
@@ -18,7 +19,7 @@ pub struct Number {
     pub e164: E164,
     /// The number once more, under the other product's name.
     pub number: E164,
-    /// The country it was sold in.
+    /// The country it was sold in; `ZZ` for a number of one's own carrier that belongs to none.
     pub country: Country,
     /// `local`, `mobile` or `toll_free`.
     #[serde(rename = "type")]
@@ -27,7 +28,7 @@ pub struct Number {
     pub status: NumberStatus,
     /// Where it rings.
     pub endpoint_id: Option<EndpointId>,
-    /// An agent's id, for numbers of the organization's own carrier.
+    /// The agent it is pinned to, for numbers of the organization's own carrier.
     pub agent_id: Option<String>,
     /// Whether callers may reach it.
     pub allow_inbound: bool,
@@ -38,16 +39,16 @@ pub struct Number {
     /// `inventory` or `byo`.
     pub source: NumberSource,
     /// The carrier, for numbers of the organization's own carrier.
-    pub provider: Option<String>,
+    pub provider: Option<Carrier>,
     /// The carrier credential, likewise.
-    pub credentials_id: Option<String>,
+    pub credentials_id: Option<CredentialId>,
     /// Paid once, in US cents.
     pub setup_cost_cents: u32,
     /// Paid each month, in US cents.
     pub monthly_cost_cents: u32,
     /// Whose number it is.
     pub organization_id: OrgId,
-    /// When it was bought.
+    /// When it was bought or registered.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -74,12 +75,12 @@ impl Number {
             number_type: number.number_type,
             status: number.status,
             endpoint_id: number.endpoint_id,
-            agent_id: None,
+            agent_id: number.agent_id,
             allow_inbound: number.allow_inbound,
             allow_outbound: number.allow_outbound,
             source: number.source,
-            provider: None,
-            credentials_id: None,
+            provider: number.carrier,
+            credentials_id: number.credentials_id,
             setup_cost_cents: number.setup_cost_cents,
             monthly_cost_cents: number.monthly_cost_cents,
             organization_id,

@@ -3,6 +3,7 @@
 
 mod binding;
 mod kms;
+mod reseal;
 mod reuse;
 
 use std::sync::Mutex;
@@ -18,7 +19,7 @@ use aws_sdk_kms::{
     types::error::DisabledException,
 };
 use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock};
-use domain::{Mode, OrgId, secret::SecretKind};
+use domain::{Mode, OrgId};
 use uuid::Uuid;
 
 use super::*;

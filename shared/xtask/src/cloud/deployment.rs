@@ -30,8 +30,8 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Deploys the template with the binaries of the dev profile.
-    pub(crate) async fn make(layout: &Layout, environment: &Environment, emulator: &Emulator, step: &Step) -> Result<Self> {
+    /// Deploys the template with the binaries of the dev profile. `base_url` is where the API will answer.
+    pub(crate) async fn make(layout: &Layout, environment: &Environment, emulator: &Emulator, base_url: &str, step: &Step) -> Result<Self> {
         let mut command = layout.program(&environment.python());
         isolate(&mut command, emulator.endpoint_url());
         command
@@ -42,6 +42,7 @@ impl Deployment {
             .args(["--stack-name", STACK_NAME])
             .args(["--parameter", &format!("Architecture={}", architecture(ARCH))])
             .args(["--parameter", "Environment=local"])
+            .args(["--parameter", &format!("PublicBaseUrl={base_url}")])
             // Deliveries to this machine are refused everywhere but in a local cloud.
             .args(["--parameter", "AllowLoopbackWebhooks=true"]);
         let output = run_behind(&mut command, step).await?;

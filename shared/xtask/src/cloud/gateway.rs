@@ -47,15 +47,34 @@ struct Target {
     client: Client<HttpConnector, Incoming>,
 }
 
-impl Gateway {
-    /// Listens on a free loopback port.
-    pub(crate) async fn start(emulator: &Emulator, api_host: &str) -> Result<Self> {
-        Self::listen(emulator.authority(), api_host).await
-    }
+/// A free loopback port, taken before there is anything behind it.
+pub(crate) struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+}
 
-    async fn listen(authority: &str, api_host: &str) -> Result<Self> {
+impl Door {
+    /// Takes a port.
+    pub(crate) async fn open() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port on 127.0.0.1")?;
         let address = listener.local_addr().context("a port without a number")?;
+        Ok(Self { listener, address })
+    }
+
+    /// What users will write before a path.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Gateway {
+    /// Answers at the door.
+    pub(crate) fn start(door: Door, emulator: &Emulator, api_host: &str) -> Result<Self> {
+        Self::listen(door, emulator.authority(), api_host)
+    }
+
+    fn listen(door: Door, authority: &str, api_host: &str) -> Result<Self> {
+        let Door { listener, address } = door;
         let target = Target {
             authority: authority.to_owned(),
             api_host: HeaderValue::from_str(api_host).context("the API has no usable name")?,
@@ -197,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn without_the_emulator_the_answer_is_502_in_json() {
         let port = super::super::free_port().await.unwrap();
-        let gateway = Gateway::listen(&format!("127.0.0.1:{port}"), "a1").await.unwrap();
+        let gateway = Gateway::listen(Door::open().await.unwrap(), &format!("127.0.0.1:{port}"), "a1").unwrap();
         let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let url = format!("{}/calls", gateway.base_url()).parse().unwrap();
         let answer = client.get(url).await.unwrap();

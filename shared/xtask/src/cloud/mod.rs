@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 
 use self::deployment::Deployment;
 use self::emulator::Emulator;
-use self::gateway::Gateway;
+use self::gateway::{Door, Gateway};
 use self::seed::Seeds;
 pub(crate) use self::stack::Stack;
 use crate::folder::Held;
@@ -45,9 +45,12 @@ impl LocalCloud {
         progress.done(step);
 
         let step = progress.step("deploy infra/template.yaml", Echo::Nothing);
-        let deployment = Deployment::make(layout, environment, &emulator, &step);
+        // The address comes first: what is deployed has to know it.
+        let door = Door::open().await?;
+        let base_url = door.base_url();
+        let deployment = Deployment::make(layout, environment, &emulator, &base_url, &step);
         let deployment = within(DEPLOY, "deploying", deployment).await?;
-        let gateway = Gateway::start(&emulator, &deployment.api_host).await?;
+        let gateway = Gateway::start(door, &emulator, &deployment.api_host)?;
         progress.done(step);
 
         let step = progress.step("add a demo organization", Echo::Nothing);

@@ -1,0 +1,93 @@
+//! Carrier credentials: an organization's accounts with carriers. Written, listed and deleted, never read back: this
+//! function seals tokens and opens none.
+
+mod change;
+mod create;
+mod list;
+
+use std::sync::Arc;
+
+use api::{Cursors, Gate, Idempotency, Problem};
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, patch, post},
+};
+use domain::{
+    CredentialId, Timestamp,
+    callback::CallbackToken,
+    secret::{Sealed, SecretKind},
+};
+use runtime::{Clock, aws::Environment, env, random};
+use secrecy::SecretString;
+use store::{Table, Tenant};
+use vault::Vault;
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct State {
+    gate: Gate,
+    cursors: Cursors,
+    table: Table,
+    vault: Vault,
+    clock: Clock,
+    base_url: Arc<str>,
+}
+
+impl State {
+    /// Makes the state from its parts. `public_base_url` is where carriers reach the API.
+    #[must_use]
+    pub fn new(table: Table, vault: Vault, clock: Clock, public_base_url: &str) -> Self {
+        let base_url = public_base_url.trim_end_matches('/').into();
+        let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
+        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, clock, base_url }
+    }
+
+    /// Makes the state from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
+        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?))
+    }
+
+    /// Seals the token of a credential.
+    async fn seal(&self, tenant: Tenant, id: CredentialId, token: &SecretString, now: Timestamp) -> Result<Sealed, Problem> {
+        Ok(self.vault.seal(&tenant.place(SecretKind::CarrierToken, id.as_uuid()), token, now).await?)
+    }
+}
+
+/// A new token for a credential's callback URLs.
+fn callback(tenant: Tenant, id: CredentialId) -> CallbackToken {
+    CallbackToken::new(tenant.org, tenant.mode, id, random::bytes())
+}
+
+/// A path that is no id names nothing.
+fn parse(id: &str) -> Result<CredentialId, Problem> {
+    id.parse().map_err(|_| not_found())
+}
+
+/// There is no such credential for this caller.
+fn not_found() -> Problem {
+    Problem::not_found("Credential")
+}
+
+impl FromRef<State> for Gate {
+    fn from_ref(state: &State) -> Self {
+        state.gate.clone()
+    }
+}
+
+/// The function's routes.
+pub fn app(state: State) -> Router {
+    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
+    let routes = Router::new()
+        .route("/telephony/providers", get(list::list_providers).post(create::create_provider))
+        .route("/telephony/providers/{id}", patch(change::update_provider).delete(change::delete_provider))
+        .route("/telephony/providers/{id}/rotate-callbacks", post(change::rotate_callbacks))
+        .with_state(state);
+    api::app(routes, Some(idempotency.posts_show_secrets()))
+}

@@ -1,0 +1,3 @@
+//! What the operator's command does in many steps, apart from speaking about it: tests run the same code.
+
+pub mod rewrap;

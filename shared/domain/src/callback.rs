@@ -1,0 +1,143 @@
+//! The token in a carrier's callback URLs: it says whose credential is meant, and nobody can guess it.
+//!
+//! Carriers sign their callbacks with the credential's token, so the credential has to be found before a signature can
+//! be checked. The callback token carries its key: organization, mode and id, then 128 random bits of which only a hash
+//! is stored.
+
+use std::{fmt, str::FromStr};
+
+use aws_lc_rs::digest;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use crate::{CredentialId, Mode, OrgId};
+
+const LIVE: u8 = 0;
+const TEST: u8 = 1;
+
+/// Organization, mode, credential, random part.
+const BYTES: usize = 16 + 1 + 16 + 16;
+
+/// The token of one credential's callback URLs. Shown when it is made, never stored, never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackToken {
+    /// Whose credential it is.
+    pub org: OrgId,
+    /// In which data set.
+    pub mode: Mode,
+    /// Which credential.
+    pub credential: CredentialId,
+    secret: [u8; 16],
+}
+
+/// The text is no callback token.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a callback token")]
+pub struct NotACallbackToken;
+
+impl CallbackToken {
+    /// The token with these random bytes.
+    #[must_use]
+    pub const fn new(org: OrgId, mode: Mode, credential: CredentialId, secret: [u8; 16]) -> Self {
+        Self { org, mode, credential, secret }
+    }
+
+    /// What is stored of it: the SHA-256 of its random part, in hexadecimal. A fast hash is right here: the part is
+    /// random, not a password that could be guessed.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex::encode(digest::digest(&digest::SHA256, &self.secret))
+    }
+
+    /// The token itself, for the one answer that shows it: 66 characters that may stand in a path.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        let mode = match self.mode {
+            Mode::Live => LIVE,
+            Mode::Test => TEST,
+        };
+        let mut bytes = Vec::with_capacity(BYTES);
+        bytes.extend_from_slice(self.org.as_uuid().as_bytes());
+        bytes.push(mode);
+        bytes.extend_from_slice(self.credential.as_uuid().as_bytes());
+        bytes.extend_from_slice(&self.secret);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+impl FromStr for CallbackToken {
+    type Err = NotACallbackToken;
+
+    /// Reads a token; knows nothing of whether it was ever issued.
+    fn from_str(text: &str) -> Result<Self, NotACallbackToken> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotACallbackToken)?;
+        take_apart(&bytes).ok_or(NotACallbackToken)
+    }
+}
+
+fn take_apart(bytes: &[u8]) -> Option<CallbackToken> {
+    let (org, rest) = bytes.split_first_chunk::<16>()?;
+    let (&[mode], rest) = rest.split_first_chunk::<1>()?;
+    let (credential, secret) = rest.split_first_chunk::<16>()?;
+    let mode = match mode {
+        LIVE => Mode::Live,
+        TEST => Mode::Test,
+        _ => return None,
+    };
+    let credential = CredentialId::from_uuid(Uuid::from_bytes(*credential));
+    Some(CallbackToken::new(OrgId::from_uuid(Uuid::from_bytes(*org)), mode, credential, secret.try_into().ok()?))
+}
+
+/// Says whose it is and nothing that opens the door.
+impl fmt::Debug for CallbackToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackToken").field("credential", &self.credential).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn token(org: u128, test: bool, credential: u128, secret: [u8; 16]) -> CallbackToken {
+        let mode = if test { Mode::Test } else { Mode::Live };
+        CallbackToken::new(OrgId::from_uuid(Uuid::from_u128(org)), mode, CredentialId::from_uuid(Uuid::from_u128(credential)), secret)
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let sound = token(1, true, 2, [3; 16]).reveal();
+        for wrong in ["", "x", &sound[1..], &format!("{sound}A"), &format!("{sound}="), &format!("_{}", &sound[1..]).replace('A', "+")] {
+            assert_eq!(wrong.parse::<CallbackToken>(), Err(NotACallbackToken), "{wrong}");
+        }
+        let mut unknown_mode = URL_SAFE_NO_PAD.decode(&sound).unwrap();
+        unknown_mode[16] = 2;
+        assert_eq!(URL_SAFE_NO_PAD.encode(unknown_mode).parse::<CallbackToken>(), Err(NotACallbackToken));
+    }
+
+    #[test]
+    fn the_random_part_is_not_printed() {
+        let token = token(1, false, 2, [0xAB; 16]);
+        assert!(!format!("{token:?}").contains("171"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_reads_back_as_itself(org: u128, test: bool, credential: u128, secret: [u8; 16]) {
+            let token = token(org, test, credential, secret);
+            let text = token.reveal();
+            prop_assert_eq!(text.len(), 66);
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')));
+            prop_assert_eq!(text.parse::<CallbackToken>(), Ok(token));
+        }
+
+        #[test]
+        fn only_the_random_part_makes_the_hash(secret: [u8; 16], other: [u8; 16]) {
+            prop_assume!(secret != other);
+            prop_assert_eq!(token(1, true, 2, secret).hash(), token(3, false, 4, secret).hash());
+            prop_assert_ne!(token(1, true, 2, secret).hash(), token(1, true, 2, other).hash());
+        }
+    }
+}

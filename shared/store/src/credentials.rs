@@ -1,0 +1,220 @@
+//! Carrier credentials of an organization: created, changed and deleted, each by one conditional write.
+//!
+//! A credential counts the numbers that hang on it, so that deleting it asks nobody else. The count is never written
+//! here: transactions that register and give back numbers keep it.
+
+use aws_sdk_dynamodb::{
+    operation::delete_item::DeleteItemError,
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+};
+use domain::{
+    CredentialId, Timestamp,
+    carrier::{AccountKey, Carrier},
+    credential::CarrierCredential,
+    secret::Sealed,
+};
+
+use crate::{
+    access_patterns,
+    error::StoreError,
+    expression::SetExpression,
+    item::serde_item,
+    keys::{Keys, Tenant},
+    table::{Created, Table, key_attributes},
+    transaction::{TRIES, pause},
+    update::Changed,
+};
+
+serde_item!(CarrierCredential, "credential", Tenant, |credential, tenant| Keys::primary(access_patterns::credential(
+    tenant.org,
+    tenant.mode,
+    credential.id
+)));
+
+/// What became of a new credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateCredential {
+    /// It is there.
+    Done,
+    /// One with this id was there before: this one.
+    Exists(Box<CarrierCredential>),
+}
+
+/// What a change sets; `None` leaves something as it is.
+#[derive(Debug, Clone, Default)]
+pub struct CredentialChange {
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// A new token for the same account.
+    pub renewal: Option<TokenRenewal>,
+}
+
+/// A new token, and the account that it must be for.
+#[derive(Debug, Clone)]
+pub struct TokenRenewal {
+    /// Under which name the account was given: tells carriers apart whose account ids look alike.
+    pub key: AccountKey,
+    /// The account.
+    pub account: String,
+    /// The new token.
+    pub token: Sealed,
+    /// Until when the token before keeps verifying.
+    pub previous_until: Timestamp,
+    /// The request: done once, however often it is tried.
+    pub request: String,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangedCredential {
+    /// The credential as it is now.
+    Done(Box<CarrierCredential>),
+    /// There is no such credential.
+    NotFound,
+    /// It is for another account: this credential.
+    OtherAccount(Box<CarrierCredential>),
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletedCredential {
+    /// It is gone.
+    Done,
+    /// There was none.
+    NotFound,
+    /// Numbers hang on it: nothing was changed.
+    InUse,
+}
+
+impl Table {
+    /// Stores a new credential.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn create_credential(&self, tenant: Tenant, credential: &CarrierCredential) -> Result<CreateCredential, StoreError> {
+        Ok(match self.create(credential, &tenant).await? {
+            Created::New => CreateCredential::Done,
+            Created::Exists(existing) => CreateCredential::Exists(Box::new(existing)),
+        })
+    }
+
+    /// All carrier credentials of an organization, newest first. Eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn credentials(&self, tenant: Tenant) -> Result<Vec<CarrierCredential>, StoreError> {
+        let mut credentials = self.list(access_patterns::credentials(tenant.org, tenant.mode)).await?;
+        credentials.reverse();
+        Ok(credentials)
+    }
+
+    /// Changes a credential by one write. With a new token the one before is kept beside it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn change_credential(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        change: &CredentialChange,
+        now: Timestamp,
+    ) -> Result<ChangedCredential, StoreError> {
+        let mut set = SetExpression::default();
+        set.set("updated_at", AttributeValue::S(now.to_string()));
+        if let Some(label) = &change.label {
+            set.set("label", AttributeValue::S(label.clone()));
+        }
+        let condition = match &change.renewal {
+            Some(renewal) => renew(&mut set, renewal),
+            None => "attribute_exists(pk)".to_owned(),
+        };
+        let key = access_patterns::credential(tenant.org, tenant.mode, id);
+        let asked_before = |existing: &CarrierCredential| {
+            change.renewal.as_ref().is_some_and(|renewal| existing.rotated_by.as_ref() == Some(&renewal.request))
+        };
+        Ok(match self.update(key, &set, Some(&condition)).await? {
+            Changed::Done(credential) => ChangedCredential::Done(Box::new(credential)),
+            Changed::Refused(Some(existing)) if asked_before(&existing) => ChangedCredential::Done(Box::new(existing)),
+            Changed::Refused(Some(existing)) => ChangedCredential::OtherAccount(Box::new(existing)),
+            Changed::Refused(None) => ChangedCredential::NotFound,
+        })
+    }
+
+    /// Replaces the hash of a credential's callback token: the addresses with the one before end at once. The
+    /// credential as it is then; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn replace_callback(
+        &self,
+        tenant: Tenant,
+        id: CredentialId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<CarrierCredential>, StoreError> {
+        let mut set = SetExpression::default();
+        set.set("callback", AttributeValue::S(hash.to_owned()));
+        set.set("updated_at", AttributeValue::S(now.to_string()));
+        let key = access_patterns::credential(tenant.org, tenant.mode, id);
+        Ok(self.update(key, &set, Some("attribute_exists(pk)")).await?.done())
+    }
+
+    /// Deletes a credential on which no number hangs. Waits and tries again while a registration holds it: how that ends
+    /// decides.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn delete_credential(&self, tenant: Tenant, id: CredentialId) -> Result<DeletedCredential, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let waiting = self.meter.send();
+            let sent = self
+                .client
+                .delete_item()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&access_patterns::credential(tenant.org, tenant.mode, id))))
+                .condition_expression("numbers_count = :none")
+                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            drop(waiting);
+            let error = match sent {
+                Ok(output) => {
+                    self.meter.written(output.consumed_capacity.as_slice());
+                    return Ok(DeletedCredential::Done);
+                }
+                Err(error) => error,
+            };
+            if let Some(DeleteItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() {
+                self.meter.refused();
+                let is_there = failed.item.as_ref().is_some_and(|item| !item.is_empty());
+                return Ok(if is_there { DeletedCredential::InUse } else { DeletedCredential::NotFound });
+            }
+            let is_held = matches!(error.as_service_error(), Some(DeleteItemError::TransactionConflictException(_)));
+            if !is_held || tries == TRIES {
+                return Err(StoreError::from_sdk(&error));
+            }
+            tokio::time::sleep(pause(tries)).await;
+        }
+    }
+}
+
+/// What a new token sets; the answer is the condition under which it may.
+fn renew(set: &mut SetExpression, renewal: &TokenRenewal) -> String {
+    set.copy("previous_token", "token");
+    set.set("token", AttributeValue::S(renewal.token.encoded().to_owned()));
+    set.set("previous_until", AttributeValue::S(renewal.previous_until.to_string()));
+    set.set("rotated_by", AttributeValue::S(renewal.request.clone()));
+    set.name("#account", "account");
+    set.value(":account", AttributeValue::S(renewal.account.clone()));
+    set.value(":twilio", AttributeValue::S(Carrier::Twilio.as_str().to_owned()));
+    set.value(":request", AttributeValue::S(renewal.request.clone()));
+    let carrier = match renewal.key {
+        AccountKey::AccountSid => "carrier = :twilio",
+        AccountKey::AuthId => "carrier <> :twilio",
+    };
+    format!("#account = :account AND {carrier} AND (attribute_not_exists(rotated_by) OR rotated_by <> :request)")
+}
