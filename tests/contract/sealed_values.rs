@@ -107,8 +107,8 @@ async fn a_signing_secret_that_was_swapped_is_a_500_that_says_nothing() {
     let created = [webhook(&bench, &endpoints).await, webhook(&bench, &endpoints).await];
     let items = of_kind(&bench, "endpoint").await;
     plant(&bench, &items[0], "secret", items[1]["secret"].as_s().unwrap()).await;
-    let swapped = items[0]["id"].as_s().unwrap();
-    let other = created.iter().find(|created| created["id"] != swapped.as_str()).unwrap();
+    let swapped = items[0]["sk"].as_s().unwrap().trim_start_matches("ENDPOINT#");
+    let other = created.iter().find(|created| created["id"] != swapped).unwrap();
     let (status, body) = send(&bench, &endpoints, Method::GET, &format!("/v1/endpoints/{swapped}"), None, "").await;
     assert_eq!((status, &body["code"], &body["error"]), (500, &json!("INTERNAL_ERROR"), &json!("Internal error")));
     let (status, body) = send(&bench, &endpoints, Method::GET, &format!("/v1/endpoints/{}", other["id"].as_str().unwrap()), None, "").await;
@@ -160,6 +160,16 @@ async fn with_every_secret() -> Bench {
     let credential = bench.credential().await;
     let renewed = json!({"credentials": {"account_sid": SID, "auth_token": "token-2"}});
     assert_eq!(bench.patch(&format!("{PROVIDERS}/{credential}"), renewed).await.status, 200);
+    let (table, vault) = (bench.local.table.clone(), lax_vault(kms::OLD_KEY));
+    let webhooks = webhooks_api::app(webhooks_api::State::new(table, vault, fixture::nowhere(), Clock::System, Loopback::Refused));
+    for _ in 0..2 {
+        let body = json!({"url": "https://hooks.example.com/x"});
+        let (status, subscription) = send(&bench, &webhooks, Method::POST, "/v1/webhooks", Some(body), "").await;
+        let rotate = format!("/v1/webhooks/{}/rotate-secret", subscription["id"].as_str().unwrap());
+        assert_eq!((status, send(&bench, &webhooks, Method::POST, &rotate, None, "").await.0), (201, 200));
+    }
+    // A page that has a next one: the key of cursors is made.
+    assert_eq!(send(&bench, &webhooks, Method::GET, "/v1/webhooks?limit=1", None, "").await.0, 200);
     bench
 }
 

@@ -64,11 +64,18 @@ fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
 }
 
 /// Which kinds of secrets each role seals and which it opens. Only what must be shown or used is ever opened.
-const SECRETS: [(&str, &[&str], &[&str]); 4] = [
-    ("PhoneNumbersRole", &["sip-password"], &["sip-password"]),
-    ("EndpointsRole", &["endpoint-password", "idempotent-answer", "webhook-secret"], &["idempotent-answer", "webhook-secret"]),
+///
+/// Whoever makes cursors needs their key, which is of the kind `configuration`.
+const SECRETS: [(&str, &[&str], &[&str]); 5] = [
+    ("PhoneNumbersRole", &["configuration", "sip-password"], &["configuration", "sip-password"]),
+    (
+        "EndpointsRole",
+        &["configuration", "endpoint-password", "idempotent-answer", "webhook-secret"],
+        &["configuration", "idempotent-answer", "webhook-secret"],
+    ),
+    ("WebhooksRole", &["configuration", "idempotent-answer", "webhook-secret"], &["configuration", "idempotent-answer", "webhook-secret"]),
     // A replayed answer is opened; a carrier's token is not.
-    ("CarrierCredentialsRole", &["carrier-token", "idempotent-answer"], &["idempotent-answer"]),
+    ("CarrierCredentialsRole", &["carrier-token", "configuration", "idempotent-answer"], &["configuration", "idempotent-answer"]),
     ("WebhookDeliveryRole", &[], &["webhook-secret"]),
 ];
 

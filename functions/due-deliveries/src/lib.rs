@@ -60,8 +60,9 @@ impl DueDeliveries {
     /// # Errors
     /// [`RunError`] if the table or the queue fails.
     pub async fn run(&self) -> Result<usize, RunError> {
-        let queued = self.outbox().await?;
-        let swept = self.sweeps().await?;
+        // Boxed: the two together are deeper than the compiler looks.
+        let queued = Box::pin(self.outbox()).await?;
+        let swept = Box::pin(self.sweeps()).await?;
         tracing::info!(queued, swept, "due");
         Ok(queued)
     }

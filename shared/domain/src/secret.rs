@@ -25,7 +25,8 @@ pub enum SecretKind {
 
 impl SecretKind {
     /// Every kind there is.
-    pub const ALL: [Self; 5] = [Self::WebhookSecret, Self::SipPassword, Self::EndpointPassword, Self::IdempotentAnswer, Self::CarrierToken];
+    pub const ALL: [Self; 6] =
+        [Self::WebhookSecret, Self::SipPassword, Self::EndpointPassword, Self::IdempotentAnswer, Self::CarrierToken, Self::Configuration];
 
     /// The kind's name in associated data, KMS encryption contexts and key policies.
     #[must_use]

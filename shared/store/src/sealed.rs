@@ -13,14 +13,16 @@ use domain::{
     idempotency::RequestKey,
     number::Claim,
     secret::{Sealed, SecretKind, SecretPlace},
+    subscription::Subscription,
 };
 
 use crate::{
     error::StoreError,
     idempotency::KeptRequest,
-    item::{Attributes, Item, KIND},
+    item::{Attributes, Item, KIND, last_of_key},
     keys::{Index as _, Primary, part_of},
     resealing::TableKey,
+    settings::{SecretSetting, SettingName},
     table::Table,
 };
 
@@ -39,21 +41,28 @@ pub struct SealedAttribute {
 /// Where the id of the resource stands that the secret belongs to.
 #[derive(Debug, PartialEq, Eq)]
 enum Owner {
+    /// At the end of the item's key.
+    Key,
     /// In this attribute.
     In(&'static str),
     /// The item is a request: its key is the id.
     Request,
+    /// The deployment: the item is a setting of this name.
+    Setting(SettingName),
 }
 
 /// Every attribute in which a sealed secret lies.
 pub const SEALED_ATTRIBUTES: &[SealedAttribute] = &[
-    lies(Endpoint::KIND, "secret", SecretKind::WebhookSecret, Owner::In("id")),
-    lies(Endpoint::KIND, "previous_secret", SecretKind::WebhookSecret, Owner::In("id")),
-    lies(Endpoint::KIND, "password", SecretKind::EndpointPassword, Owner::In("id")),
+    lies(Endpoint::KIND, "secret", SecretKind::WebhookSecret, Owner::Key),
+    lies(Endpoint::KIND, "previous_secret", SecretKind::WebhookSecret, Owner::Key),
+    lies(Endpoint::KIND, "password", SecretKind::EndpointPassword, Owner::Key),
+    lies(Subscription::KIND, "secret", SecretKind::WebhookSecret, Owner::Key),
+    lies(Subscription::KIND, "previous_secret", SecretKind::WebhookSecret, Owner::Key),
     lies(Claim::KIND, "sip_password", SecretKind::SipPassword, Owner::In("number_id")),
     lies(KeptRequest::KIND, "answer.sealed_body", SecretKind::IdempotentAnswer, Owner::Request),
-    lies(CarrierCredential::KIND, "token", SecretKind::CarrierToken, Owner::In("id")),
-    lies(CarrierCredential::KIND, "previous_token", SecretKind::CarrierToken, Owner::In("id")),
+    lies(CarrierCredential::KIND, "token", SecretKind::CarrierToken, Owner::Key),
+    lies(CarrierCredential::KIND, "previous_token", SecretKind::CarrierToken, Owner::Key),
+    lies(SecretSetting::KIND, "secret", SecretKind::Configuration, Owner::Setting(SettingName::CursorKey)),
 ];
 
 const fn lies(item: &'static str, attribute: &'static str, secret: SecretKind, owner: Owner) -> SealedAttribute {
@@ -135,6 +144,9 @@ pub(crate) fn values_in(item: &Attributes) -> Result<Vec<SealedValue>, StoreErro
 impl SealedAttribute {
     /// Where the secret that lies in this attribute of an item opens.
     fn place(&self, item: &Attributes) -> Option<SecretPlace> {
+        if let Owner::Setting(name) = self.owner {
+            return Some(name.place());
+        }
         let key = text(item, Primary::PK)?;
         // A claim's key does not name the organization: anybody's number is looked up there.
         let org = match text(item, "organization_id") {
@@ -143,7 +155,9 @@ impl SealedAttribute {
         };
         let id = match self.owner {
             Owner::In(name) => text(item, name)?.parse().ok()?,
+            Owner::Key => last_of_key(item)?.parse().ok()?,
             Owner::Request => part_of::<RequestKey>(key)?.as_uuid(),
+            Owner::Setting(_) => return None,
         };
         Some(SecretPlace { org, mode: part_of(key)?, kind: self.secret, id })
     }

@@ -107,23 +107,36 @@ impl Stack {
         aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, &self.aws))
     }
 
-    /// What lies in the dead-letter queues now, up to ten messages each, as text to be searched. It stays there, for others
+    /// What lies in the dead-letter queues now, as text to be searched. It stays there, for others
     /// unseen for a moment. The other queues are emptied as they fill.
     pub async fn dump_dead_letters(&self) -> String {
         let mut text = String::new();
         for (_, url) in self.queues.iter().filter(|(name, _)| name.ends_with("-dead-letters")) {
-            let request = self.sqs().receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(1);
-            let answer = request.message_attribute_names("All").send().await.unwrap();
-            text += &format!("{:?}", answer.messages());
+            loop {
+                let request = self.sqs().receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(2);
+                let answer = request.message_attribute_names("All").send().await.unwrap();
+                if answer.messages().is_empty() {
+                    break;
+                }
+                text += &format!("{:?}", answer.messages());
+            }
         }
         text
     }
 
-    /// What the cloud and all functions have logged so far.
-    #[must_use]
-    pub fn logs() -> String {
+    /// What all functions and the cloud itself have logged so far.
+    pub async fn logs(&self) -> String {
+        let client = aws_sdk_cloudwatchlogs::Client::from_conf(config!(aws_sdk_cloudwatchlogs, &self.aws));
+        let groups: Vec<_> = client.describe_log_groups().into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
         let stack = std::env::var_os("TRUNKLINE_STACK").map(PathBuf::from).unwrap();
-        String::from_utf8_lossy(&std::fs::read(stack.with_file_name("cloud.log")).unwrap()).into_owned()
+        let mut logs = String::from_utf8_lossy(&std::fs::read(stack.with_file_name("cloud.log")).unwrap()).into_owned();
+        for name in groups.iter().filter_map(|group| group.log_group_name()) {
+            let mut pages = client.filter_log_events().log_group_name(name).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                page.unwrap().events().iter().filter_map(|event| event.message()).for_each(|line| logs.extend([line, "\n"]));
+            }
+        }
+        logs
     }
 
     /// A queue's URL.
