@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod call;
 pub mod country;
+pub mod day;
 pub mod e164;
 pub mod endpoint;
 pub mod id;
@@ -17,12 +18,14 @@ pub mod names;
 pub mod number;
 pub mod scope;
 pub mod secret;
+pub mod stats;
 pub mod subscription;
 pub mod time;
 pub mod webhook;
 pub mod wire;
 
 pub use country::Country;
+pub use day::Day;
 pub use e164::E164;
 pub use id::{CallId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId};
 pub use invalid::Invalid;
