@@ -1,0 +1,209 @@
+//! The entry of an ended call in the organization's list: what lists show, without its events, in few bytes.
+//!
+//! It is written when the call is counted, in the same transaction, and kept up with later events. What it was counted
+//! as stands in it, so that it tells what a correction or a deletion has to take back. A deleted call leaves an empty
+//! entry for as long as its record's tombstone lives: who still has an event of it in hand must not count it again.
+
+use aws_lc_rs::digest;
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use domain::{
+    CallId, EndpointId, NumberId, Timestamp,
+    call::{Call, CallRecord, CallStatus, Counted, Direction, HangupReason},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access_patterns,
+    error::StoreError,
+    item::{Attributes, EXPIRES_AT, Item},
+    keys::{Index as _, Keys, Primary, Tenant},
+    packed,
+};
+
+pub(crate) const EVENTS: &str = "n";
+pub(crate) const COUNTED: &str = "c";
+pub(crate) const BODY: &str = "b";
+
+/// The entry of a call that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedCall {
+    /// The call.
+    pub id: CallId,
+    /// What lists show of it; `None` if it was deleted.
+    pub call: Option<Call>,
+    /// From how many events it was made: more is newer.
+    pub(crate) events: usize,
+    /// When the table forgets a deleted call's entry: seconds since 1970.
+    pub(crate) expires_at: Option<i64>,
+}
+
+impl ListedCall {
+    /// The entry that a record tells.
+    pub(crate) fn of(record: &CallRecord) -> Self {
+        let call = Call { transcript: None, ..record.call() };
+        Self { id: record.id, call: Some(call), events: record.events.len(), expires_at: None }
+    }
+
+    /// The entry of a deleted call.
+    pub(crate) const fn tombstone(id: CallId, expires_at: i64) -> Self {
+        Self { id, call: None, events: usize::MAX, expires_at: Some(expires_at) }
+    }
+
+    /// What it was counted as.
+    pub(crate) fn counted(&self) -> Option<Counted> {
+        self.call.as_ref().map(Call::counted)
+    }
+
+    /// A short name of what it was counted as, which only equal facts share: 48 bits of a SHA-256, among the few
+    /// corrections of one call.
+    pub(crate) fn counted_name(&self) -> String {
+        let text = format!("{:?}", self.counted());
+        hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..6])
+    }
+
+    /// The packed body.
+    pub(crate) fn body(&self) -> Result<Option<AttributeValue>, StoreError> {
+        let Some(call) = &self.call else { return Ok(None) };
+        let json = serde_json::to_vec(&Shown::from(call)).map_err(corrupt)?;
+        Ok(Some(AttributeValue::B(Blob::new(packed::pack(&json)))))
+    }
+}
+
+impl Item for ListedCall {
+    const KIND: &'static str = "listed";
+    type Scope = Tenant;
+
+    fn keys(&self, tenant: &Tenant) -> Keys {
+        Keys::primary(access_patterns::listed_call(tenant.org, tenant.mode, self.id))
+    }
+
+    fn to_attributes(&self) -> Result<Attributes, StoreError> {
+        let mut attributes = Attributes::new();
+        attributes.insert(EVENTS.to_owned(), AttributeValue::N(self.events.to_string()));
+        attributes.insert(COUNTED.to_owned(), AttributeValue::S(self.counted_name()));
+        attributes.extend(self.body()?.map(|body| (BODY.to_owned(), body)));
+        attributes.extend(self.expires_at.map(|at| (EXPIRES_AT.to_owned(), AttributeValue::N(at.to_string()))));
+        Ok(attributes)
+    }
+
+    fn from_attributes(attributes: Attributes) -> Result<Self, StoreError> {
+        let key = attributes.get(Primary::SK).and_then(|key| key.as_s().ok()).and_then(|key| key.rsplit_once('#'));
+        let id: CallId = key.and_then(|(_, id)| id.parse().ok()).ok_or_else(|| corrupt("the key names no call"))?;
+        let number = |name: &str| attributes.get(name).and_then(|value| value.as_n().ok());
+        let events = number(EVENTS).and_then(|events| events.parse().ok()).ok_or_else(|| corrupt("it has no number of events"))?;
+        let call = attributes.get(BODY).map(|body| read_body(id, body)).transpose()?;
+        let expires_at = number(EXPIRES_AT).and_then(|at| at.parse().ok());
+        Ok(Self { id, call, events, expires_at })
+    }
+}
+
+fn read_body(id: CallId, body: &AttributeValue) -> Result<Call, StoreError> {
+    let blob = body.as_b().map_err(|_| corrupt("the body is no binary"))?;
+    let json = packed::unpack(blob.as_ref()).map_err(corrupt)?;
+    let shown: Shown = serde_json::from_slice(&json).map_err(corrupt)?;
+    shown.into_call(id)
+}
+
+fn corrupt(cause: impl ToString) -> StoreError {
+    StoreError::corrupt(ListedCall::KIND, cause)
+}
+
+/// A call in short names. Times are told as milliseconds: since 1970, or since the call began.
+#[derive(Debug, Serialize, Deserialize)]
+struct Shown {
+    #[serde(rename = "b")]
+    begun: i64,
+    #[serde(rename = "a", skip_serializing_if = "Option::is_none")]
+    answered: Option<i64>,
+    #[serde(rename = "z", skip_serializing_if = "Option::is_none")]
+    completed: Option<i64>,
+    #[serde(rename = "s")]
+    status: CallStatus,
+    #[serde(rename = "o")]
+    direction: Direction,
+    #[serde(rename = "f", skip_serializing_if = "Option::is_none")]
+    from_number: Option<String>,
+    #[serde(rename = "t", skip_serializing_if = "Option::is_none")]
+    to_number: Option<String>,
+    #[serde(rename = "d")]
+    duration: u32,
+    #[serde(rename = "m")]
+    cost_micro_cents: u64,
+    #[serde(rename = "l")]
+    latency_ms: u32,
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    phone_number_id: Option<NumberId>,
+    #[serde(rename = "e", skip_serializing_if = "Option::is_none")]
+    endpoint_id: Option<EndpointId>,
+    #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
+    recording_url: Option<String>,
+    #[serde(rename = "h", skip_serializing_if = "Option::is_none")]
+    hangup_cause: Option<String>,
+    #[serde(rename = "w", skip_serializing_if = "Option::is_none")]
+    hangup_reason: Option<HangupReason>,
+    #[serde(rename = "c", skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
+    #[serde(rename = "i", skip_serializing_if = "Option::is_none")]
+    carrier_call_id: Option<String>,
+    #[serde(rename = "x", default, skip_serializing_if = "serde_json::Map::is_empty")]
+    metadata: serde_json::Map<String, serde_json::Value>,
+    #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
+    has_transcript: bool,
+}
+
+impl From<&Call> for Shown {
+    fn from(call: &Call) -> Self {
+        let after = |time: Option<Timestamp>| time.map(|time| time.millis_since(call.created_at));
+        Self {
+            begun: call.created_at.as_millis(),
+            answered: after(call.answered_at),
+            completed: after(call.completed_at),
+            status: call.status,
+            direction: call.direction,
+            from_number: call.from_number.clone(),
+            to_number: call.to_number.clone(),
+            duration: call.duration,
+            cost_micro_cents: call.cost_micro_cents,
+            latency_ms: call.latency_ms,
+            phone_number_id: call.phone_number_id,
+            endpoint_id: call.endpoint_id,
+            recording_url: call.recording_url.clone(),
+            hangup_cause: call.hangup_cause.clone(),
+            hangup_reason: call.hangup_reason,
+            carrier: call.carrier.clone(),
+            carrier_call_id: call.carrier_call_id.clone(),
+            metadata: call.metadata.clone(),
+            has_transcript: call.has_transcript,
+        }
+    }
+}
+
+impl Shown {
+    fn into_call(self, id: CallId) -> Result<Call, StoreError> {
+        let begun = Timestamp::from_millis(self.begun).map_err(corrupt)?;
+        let after = |millis: Option<i64>| millis.map(|millis| begun.plus_millis(millis));
+        Ok(Call {
+            id,
+            from_number: self.from_number,
+            to_number: self.to_number,
+            direction: self.direction,
+            status: self.status,
+            duration: self.duration,
+            cost_micro_cents: self.cost_micro_cents,
+            latency_ms: self.latency_ms,
+            phone_number_id: self.phone_number_id,
+            endpoint_id: self.endpoint_id,
+            recording_url: self.recording_url,
+            hangup_cause: self.hangup_cause,
+            hangup_reason: self.hangup_reason,
+            carrier: self.carrier,
+            carrier_call_id: self.carrier_call_id,
+            metadata: self.metadata,
+            created_at: begun,
+            answered_at: after(self.answered),
+            completed_at: after(self.completed),
+            transcript: None,
+            has_transcript: self.has_transcript,
+        })
+    }
+}
