@@ -56,13 +56,9 @@ async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result
     caller.require(Scope::CallsRead)?;
     let Asked { filter, .. } = Asked::read(&mut query);
     let page = Page::read(&mut query, DEFAULT_LIMIT);
-    let cursor = query.text("cursor").map(str::to_owned);
-    if cursor.is_some() && (query.has("page") || query.has("offset")) {
-        query.fault("cursor", "must not be sent together with page or offset");
-    }
     query.finish()?;
-    let position = match cursor {
-        Some(cursor) => Some(cursor::open(&state.cursors, caller, &filter, &cursor).await?),
+    let position = match &page.cursor {
+        Some(cursor) => Some(cursor::open(&state.cursors, caller, &filter, cursor).await?),
         None => None,
     };
     let start = position.map_or(Start::Offset(page.offset as u64), |position| Start::After(position.after));

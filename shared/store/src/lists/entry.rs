@@ -10,7 +10,7 @@ use domain::{
     CallId, EndpointId, NumberId, Timestamp,
     call::{Call, CallRecord, CallStatus, Counted, Direction, HangupReason},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeTuple as _};
 
 use crate::{
     access_patterns,
@@ -108,47 +108,55 @@ fn corrupt(cause: impl ToString) -> StoreError {
     StoreError::corrupt(ListedCall::KIND, cause)
 }
 
-/// A call in short names. Times are told as milliseconds: since 1970, or since the call began.
-#[derive(Debug, Serialize, Deserialize)]
+/// A call as a list of values without names, which would be half of it. The order is fixed for ever; what is added goes
+/// to the end and has a default. Times are milliseconds: since 1970, or since the call began.
+#[derive(Debug, Deserialize)]
 struct Shown {
-    #[serde(rename = "b")]
     begun: i64,
-    #[serde(rename = "a", skip_serializing_if = "Option::is_none")]
     answered: Option<i64>,
-    #[serde(rename = "z", skip_serializing_if = "Option::is_none")]
     completed: Option<i64>,
-    #[serde(rename = "s")]
     status: CallStatus,
-    #[serde(rename = "o")]
     direction: Direction,
-    #[serde(rename = "f", skip_serializing_if = "Option::is_none")]
     from_number: Option<String>,
-    #[serde(rename = "t", skip_serializing_if = "Option::is_none")]
     to_number: Option<String>,
-    #[serde(rename = "d")]
     duration: u32,
-    #[serde(rename = "m")]
     cost_micro_cents: u64,
-    #[serde(rename = "l")]
     latency_ms: u32,
-    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
     phone_number_id: Option<NumberId>,
-    #[serde(rename = "e", skip_serializing_if = "Option::is_none")]
     endpoint_id: Option<EndpointId>,
-    #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
     recording_url: Option<String>,
-    #[serde(rename = "h", skip_serializing_if = "Option::is_none")]
     hangup_cause: Option<String>,
-    #[serde(rename = "w", skip_serializing_if = "Option::is_none")]
     hangup_reason: Option<HangupReason>,
-    #[serde(rename = "c", skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
-    #[serde(rename = "i", skip_serializing_if = "Option::is_none")]
     carrier_call_id: Option<String>,
-    #[serde(rename = "x", default, skip_serializing_if = "serde_json::Map::is_empty")]
     metadata: serde_json::Map<String, serde_json::Value>,
-    #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
     has_transcript: bool,
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut values = serializer.serialize_tuple(19)?;
+        values.serialize_element(&self.begun)?;
+        values.serialize_element(&self.answered)?;
+        values.serialize_element(&self.completed)?;
+        values.serialize_element(&self.status)?;
+        values.serialize_element(&self.direction)?;
+        values.serialize_element(&self.from_number)?;
+        values.serialize_element(&self.to_number)?;
+        values.serialize_element(&self.duration)?;
+        values.serialize_element(&self.cost_micro_cents)?;
+        values.serialize_element(&self.latency_ms)?;
+        values.serialize_element(&self.phone_number_id)?;
+        values.serialize_element(&self.endpoint_id)?;
+        values.serialize_element(&self.recording_url)?;
+        values.serialize_element(&self.hangup_cause)?;
+        values.serialize_element(&self.hangup_reason)?;
+        values.serialize_element(&self.carrier)?;
+        values.serialize_element(&self.carrier_call_id)?;
+        values.serialize_element(&self.metadata)?;
+        values.serialize_element(&self.has_transcript)?;
+        values.end()
+    }
 }
 
 impl From<&Call> for Shown {
@@ -205,5 +213,36 @@ impl Shown {
             transcript: None,
             has_transcript: self.has_transcript,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::call::{CallEvent, EventKind, Facts, Parties, apply};
+
+    use super::*;
+
+    #[test]
+    fn an_entry_shows_the_call_as_its_record_does() {
+        let begin: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        let mut record = CallRecord::new(CallId::new(begin, [7; 10]));
+        for (id, kind, after_ms) in
+            [("a", EventKind::Answered, 5_000), ("c", EventKind::Completed, 98_000), ("t", EventKind::TranscriptReady, 99_000)]
+        {
+            let mut facts =
+                Facts { cost_micro_cents: Some(2_400_000), hangup_cause: Some("NORMAL_CLEARING".to_owned()), ..Facts::default() };
+            facts.transcript = (kind == EventKind::TranscriptReady).then(|| "Hello.".to_owned());
+            facts.metadata = serde_json::json!({"big": 12_345_678_901_234_567_890_u64, "small": 1e-300, "null": null}).as_object().cloned();
+            let parties = Parties { from_number: Some("+14155550100".to_owned()), ..Parties::default() };
+            apply(
+                &mut record,
+                CallEvent { id: id.parse().unwrap(), kind, timestamp: begin.plus_millis(after_ms), sequence: None, parties, facts },
+            );
+        }
+        let entry = ListedCall::of(&record);
+        let read = read_body(record.id, &entry.body().unwrap().unwrap()).unwrap();
+        assert_eq!(read, Call { transcript: None, ..record.call() });
+        assert!(read.has_transcript);
+        assert_eq!(entry.counted(), Some(record.call().counted()));
     }
 }
