@@ -1,10 +1,11 @@
-//! `trunkline`, the operator's command: organizations, API keys, the inventory. It works on the table with the AWS
+//! `trunkline`, the operator's command: organizations, API keys, the inventory, statistics. It works on the table with the AWS
 //! credentials of whoever calls it and decides nothing that the functions do not decide too.
 #![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
 
 mod inventory;
 mod key;
 mod organization;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,9 @@ enum Command {
     /// Numbers that can be bought.
     #[command(subcommand)]
     Inventory(inventory::Command),
+    /// Lists and statistics of calls.
+    #[command(subcommand)]
+    Stats(stats::Command),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -47,6 +51,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Org(command) => organization::run(&table, command).await,
         Command::Key(command) => key::run(&table, command).await,
         Command::Inventory(command) => inventory::run(&table, command).await,
+        Command::Stats(command) => stats::run(&table, command).await,
     }
 }
 
