@@ -49,7 +49,7 @@ pub struct CallEvents {
     clock: Clock,
     endpoints: Recent<(Tenant, EndpointId), Arc<Endpoint>>,
     subscriptions: Recent<Tenant, Arc<[Subscription]>>,
-    /// From how many events the entries of ended calls were made.
+    /// The versions of records from which the entries of ended calls were made.
     settled: Recent<(Tenant, CallId), usize>,
 }
 

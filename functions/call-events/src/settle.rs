@@ -24,7 +24,7 @@ impl CallEvents {
     ) -> Result<(), Failure> {
         let call = &written.call;
         let key = (tenant, call.id);
-        if !call.is_over() || (!written.marked && self.settled.get(&key, self.clock.now()) == Some(call.events.len())) {
+        if !call.is_over() || (!written.marked && self.settled.get(&key, self.clock.now()) == Some(call.version())) {
             return Ok(());
         }
         // The event that ends a call is mostly the first that finds it over; later ones find its entry.
@@ -34,7 +34,7 @@ impl CallEvents {
         if let Settled::Due(work) = due {
             gathering.count(&self.table, tenant, *work).await.map_err(Failure::retry)?;
         }
-        self.settled.put(key, call.events.len(), self.clock.now());
+        self.settled.put(key, call.version(), self.clock.now());
         Ok(())
     }
 

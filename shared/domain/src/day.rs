@@ -144,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_day_reads_back_as_itself_and_agrees_with_the_clock(days in -719_162_i32..2_932_896) {
+        fn every_day_reads_back_as_itself_and_agrees_with_the_clock(days in -719_162_i32..2_900_000) {
             let day = Day(days);
             prop_assert_eq!(day.to_string().parse::<Day>(), Ok(day));
             prop_assert_eq!(day.start().to_string().get(..10).unwrap(), day.to_string());

@@ -125,7 +125,7 @@ impl Table {
         let routed = if how == EventWrite::IfRouted { format!(" AND attribute_exists({ROUTE})") } else { String::new() };
         let condition = format!("attribute_not_exists({DELETED}){routed}");
         let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
-        match self.update(key, &set, Some(&condition)).await? {
+        match self.update(key, &set, Some(condition.as_str())).await? {
             Changed::Done(record) => Ok(RecordedEvent::Stored(with_text(record, event, stored.as_ref()))),
             Changed::Refused(Some(tombstone)) if tombstone.events.is_empty() => {
                 // What a late event brought does not outlive its call.

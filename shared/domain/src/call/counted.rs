@@ -39,6 +39,12 @@ impl Call {
 }
 
 impl CallRecord {
+    /// How much is known of the call: grows with each event and with the route, and is equal only for equal records.
+    #[must_use]
+    pub fn version(&self) -> usize {
+        self.events.len() * 2 + usize::from(self.route.is_some())
+    }
+
     /// Whether the call is over: then it is counted.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::{
-    CallId, Day, EndpointId, NumberId, Timestamp,
+    CallId, EndpointId, NumberId, Timestamp,
     call::{CallStatus, Counted, Direction},
 };
 
@@ -61,13 +61,5 @@ impl CallFilter {
     #[must_use]
     pub fn wants_ended(&self) -> bool {
         self.status.is_none_or(CallStatus::is_terminal)
-    }
-
-    /// The same, from the first to before the last instant of a span of days that both bounds lie in.
-    #[must_use]
-    pub fn within(self, first: Day, end: Day) -> Self {
-        let from = self.from.map_or(first.start(), |from| from.max(first.start()));
-        let until = self.until.map_or(end.start(), |until| until.min(end.start()));
-        Self { from: Some(from), until: Some(until), ..self }
     }
 }

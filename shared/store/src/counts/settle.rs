@@ -19,7 +19,7 @@ use crate::{
     inventory::built,
     item::{Item as _, KIND, VERSION, read, whole},
     keys::Tenant,
-    lists::{BODY, COUNTED, EVENTS, ListedCall},
+    lists::{BODY, COUNTED, ListedCall, MADE_FROM},
     table::{Table, key_attributes},
     transaction::{Attempt, Outcome, dice, pause},
     update::Changed,
@@ -74,19 +74,19 @@ impl Table {
     pub async fn settle_call(&self, tenant: Tenant, record: &CallRecord) -> Result<Settled, StoreError> {
         let entry = ListedCall::of(record);
         let mut set = SetExpression::default();
-        set.set(EVENTS, AttributeValue::N(entry.events.to_string()));
+        set.set(MADE_FROM, AttributeValue::N(entry.version.to_string()));
         if let Some(body) = entry.body()? {
             set.set(BODY, body);
         }
-        set.value(":events", AttributeValue::N(entry.events.to_string()));
+        set.value(":version", AttributeValue::N(entry.version.to_string()));
         set.value(":counted", AttributeValue::S(entry.counted_name()));
-        set.name("#events", EVENTS);
+        set.name("#version", MADE_FROM);
         set.name("#counted", COUNTED);
         let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
-        Ok(match self.update(key, &set, Some("#events < :events AND #counted = :counted")).await? {
+        Ok(match self.update(key, &set, Some("#version < :version AND #counted = :counted")).await? {
             Changed::Done(_) => Settled::UpToDate,
             Changed::Refused(Some(seen)) if seen.call.is_none() => Settled::Deleted,
-            Changed::Refused(Some(seen)) if seen.events >= entry.events => Settled::UpToDate,
+            Changed::Refused(Some(seen)) if seen.version >= entry.version => Settled::UpToDate,
             Changed::Refused(seen) => Settled::Due(Box::new(CountWork { entry, seen })),
         })
     }
@@ -100,7 +100,7 @@ impl Table {
         let mut latest: BTreeMap<CallId, CountWork> = BTreeMap::new();
         for work in works {
             let known = latest.get(&work.call());
-            if known.is_none_or(|known| known.entry.events < work.entry.events) {
+            if known.is_none_or(|known| known.entry.version < work.entry.version) {
                 latest.insert(work.call(), work);
             }
         }
@@ -157,10 +157,10 @@ impl Table {
         let put = match seen {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(seen) => put
-                .condition_expression("#events = :events AND #counted = :counted")
-                .expression_attribute_names("#events", EVENTS)
+                .condition_expression("#version = :version AND #counted = :counted")
+                .expression_attribute_names("#version", MADE_FROM)
                 .expression_attribute_names("#counted", COUNTED)
-                .expression_attribute_values(":events", AttributeValue::N(seen.events.to_string()))
+                .expression_attribute_values(":version", AttributeValue::N(seen.version.to_string()))
                 .expression_attribute_values(":counted", AttributeValue::S(seen.counted_name())),
         };
         Ok(TransactWriteItem::builder().put(built(put.build())?).build())
@@ -168,7 +168,7 @@ impl Table {
 
     /// The writes that change counter rows.
     pub(crate) fn row_writes(&self, tenant: Tenant, deltas: Deltas, spread: Spread) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let write = |(place, cells): (Place, Cells)| {
+        let write = |(place, cells): (Place, Cells)| -> Result<TransactWriteItem, StoreError> {
             let set = row_change(&cells);
             let update = Update::builder()
                 .table_name(&*self.name)
@@ -199,7 +199,7 @@ fn still_due(due: Vec<CountWork>, reasons: &[CancellationReason]) -> Result<Vec<
         let item = failed.item.clone().filter(|item| !item.is_empty());
         let seen: Option<ListedCall> = item.map(read).transpose()?;
         // A deleted call's entry is newer than any.
-        if seen.as_ref().is_none_or(|seen| seen.events < work.entry.events) {
+        if seen.as_ref().is_none_or(|seen| seen.version < work.entry.version) {
             left.push(CountWork { seen, ..work });
         }
     }

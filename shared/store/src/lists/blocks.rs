@@ -87,7 +87,7 @@ impl Outline<'_> {
         let (months_from, months_until) = (head.map_or(first, |(_, until)| Some(until)), tail.map_or(end, |(from, _)| Some(from)));
         let years = async {
             let rows = self.counters.years(self.table).await?;
-            Ok(self.months(&rows, months_from, months_until))
+            Ok::<_, StoreError>(self.months(&rows, months_from, months_until))
         };
         let ends = try_join_all([head, tail].into_iter().flatten().map(|(first, end)| self.days(first, end)));
         let (months, ends) = try_join(years, ends).await?;

@@ -20,7 +20,7 @@ use crate::{
     packed,
 };
 
-pub(crate) const EVENTS: &str = "n";
+pub(crate) const MADE_FROM: &str = "n";
 pub(crate) const COUNTED: &str = "c";
 pub(crate) const BODY: &str = "b";
 
@@ -31,8 +31,8 @@ pub struct ListedCall {
     pub id: CallId,
     /// What lists show of it; `None` if it was deleted.
     pub call: Option<Call>,
-    /// From how many events it was made: more is newer.
-    pub(crate) events: usize,
+    /// The version of the record that it was made from: a larger one is newer.
+    pub(crate) version: usize,
     /// When the table forgets a deleted call's entry: seconds since 1970.
     pub(crate) expires_at: Option<i64>,
 }
@@ -41,12 +41,12 @@ impl ListedCall {
     /// The entry that a record tells.
     pub(crate) fn of(record: &CallRecord) -> Self {
         let call = Call { transcript: None, ..record.call() };
-        Self { id: record.id, call: Some(call), events: record.events.len(), expires_at: None }
+        Self { id: record.id, call: Some(call), version: record.version(), expires_at: None }
     }
 
     /// The entry of a deleted call.
     pub(crate) const fn tombstone(id: CallId, expires_at: i64) -> Self {
-        Self { id, call: None, events: usize::MAX, expires_at: Some(expires_at) }
+        Self { id, call: None, version: usize::MAX, expires_at: Some(expires_at) }
     }
 
     /// What it was counted as.
@@ -79,7 +79,7 @@ impl Item for ListedCall {
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
         let mut attributes = Attributes::new();
-        attributes.insert(EVENTS.to_owned(), AttributeValue::N(self.events.to_string()));
+        attributes.insert(MADE_FROM.to_owned(), AttributeValue::N(self.version.to_string()));
         attributes.insert(COUNTED.to_owned(), AttributeValue::S(self.counted_name()));
         attributes.extend(self.body()?.map(|body| (BODY.to_owned(), body)));
         attributes.extend(self.expires_at.map(|at| (EXPIRES_AT.to_owned(), AttributeValue::N(at.to_string()))));
@@ -90,10 +90,10 @@ impl Item for ListedCall {
         let key = attributes.get(Primary::SK).and_then(|key| key.as_s().ok()).and_then(|key| key.rsplit_once('#'));
         let id: CallId = key.and_then(|(_, id)| id.parse().ok()).ok_or_else(|| corrupt("the key names no call"))?;
         let number = |name: &str| attributes.get(name).and_then(|value| value.as_n().ok());
-        let events = number(EVENTS).and_then(|events| events.parse().ok()).ok_or_else(|| corrupt("it has no number of events"))?;
+        let version = number(MADE_FROM).and_then(|version| version.parse().ok()).ok_or_else(|| corrupt("it has no version"))?;
         let call = attributes.get(BODY).map(|body| read_body(id, body)).transpose()?;
         let expires_at = number(EXPIRES_AT).and_then(|at| at.parse().ok());
-        Ok(Self { id, call, events, expires_at })
+        Ok(Self { id, call, version, expires_at })
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub use entry::ListedCall;
-pub(crate) use entry::{BODY, COUNTED, EVENTS};
+pub(crate) use entry::{BODY, COUNTED, MADE_FROM};
 use reach::Reach;
 
 /// Where a page of a list begins.
@@ -119,7 +119,7 @@ impl Table {
             let Some((first, last)) = years else { return Ok(Vec::new()) };
             let mut rows = counters.years(self).await?;
             rows.retain(|row| (first..=last).contains(&row.year()));
-            Ok(rows)
+            Ok::<_, StoreError>(rows)
         };
         let parts = try_join_all(rest.into_iter().map(|(first, end)| counters.days(self, first, end)));
         let (whole, parts) = try_join(whole, parts).await?;
