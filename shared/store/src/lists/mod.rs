@@ -23,7 +23,7 @@ use crate::{
     counts::{Counters, added},
     error::StoreError,
     keys::{Bound, Tenant},
-    table::Table,
+    table::{Consistency, Table},
 };
 
 pub use entry::ListedCall;
@@ -148,9 +148,19 @@ impl Table {
         if wanted == Wanted::Ids {
             return Ok(ids.into_iter().map(|id| LiveEntry { id, call: None }).collect());
         }
-        let calls = self.records(tenant, &ids).await?.into_iter().map(|record| record.call());
-        let taken = calls.filter(|call| filter.takes(call.id, &call.counted()));
-        Ok(taken.map(|call| LiveEntry { id: call.id, call: Some(call) }).collect())
+        let mut live = Vec::new();
+        for record in self.records(tenant, &ids).await? {
+            let call = Call { transcript: None, ..record.call() };
+            // One that is over is being counted at this moment: its marker goes after its entry came.
+            if filter.takes(call.id, &call.counted()) && !(record.is_over() && self.is_listed(tenant, call.id).await?) {
+                live.push(LiveEntry { id: call.id, call: Some(call) });
+            }
+        }
+        Ok(live)
+    }
+
+    async fn is_listed(&self, tenant: Tenant, id: CallId) -> Result<bool, StoreError> {
+        Ok(self.get(access_patterns::listed_call(tenant.org, tenant.mode, id), Consistency::Strong).await?.is_some())
     }
 
     /// Ended calls that a filter takes, the newest `need` of a stretch of the list, read `step` by `step`.

@@ -66,7 +66,9 @@ impl Walk<'_> {
         let live = self.table.live_taken(self.tenant, self.filter, Wanted::Ids);
         let need = self.skip() + self.limit;
         let ended = self.table.taken(self.tenant, self.filter, self.span(None), need, need.max(1));
-        let (live, blocks, ended) = try_join3(live, self.outline(), ended).await?;
+        let (mut live, blocks, ended) = try_join3(live, self.outline(), ended).await?;
+        // A call that is being counted has its entry before its marker goes.
+        live.retain(|entry| !ended.iter().any(|call| call.id == entry.id));
         let total = total(&blocks, &live);
         Ok((self.page(ended, &live, self.skip(), self.limit), total))
     }
