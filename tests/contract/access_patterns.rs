@@ -140,11 +140,6 @@ async fn c2_the_calls_of_one_shard_of_an_organization() {
         let found = local.table.list(patterns::calls(mine.tenant.org, mine.tenant.mode, shard)).await.unwrap();
         assert_eq!(found.into_iter().map(|call| call.id).collect::<Vec<_>>(), expected);
     }
-    let page = local.table.newest_calls(mine.tenant, 7).await.unwrap();
-    calls.sort();
-    calls.reverse();
-    assert_eq!(page.total, 20);
-    assert_eq!(page.calls.iter().map(|call| call.id).collect::<Vec<_>>(), calls[..7]);
 }
 
 #[tokio::test]
@@ -228,6 +223,7 @@ async fn an_item_of_another_kind_under_a_key_is_an_error_and_not_read() {
 fn every_access_pattern_has_its_test() {
     let source = concat!(
         include_str!("access_patterns.rs"),
+        include_str!("call_patterns.rs"),
         include_str!("cursors.rs"),
         include_str!("endpoint_deletions.rs"),
         include_str!("idempotency.rs"),

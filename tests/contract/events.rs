@@ -82,9 +82,9 @@ async fn endpoints_answers_its_events() {
 
 #[tokio::test]
 async fn calls_answers_its_events() {
-    let local = table().await;
+    let (local, vault) = (table().await, Stack::load().unwrap().vault().await);
     for case in cases("calls") {
-        check_http(&case, calls::app(calls::State::new(local.table.clone(), Clock::System))).await;
+        check_http(&case, calls::app(calls::State::new(local.table.clone(), vault.clone(), Clock::System))).await;
     }
 }
 

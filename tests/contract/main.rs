@@ -3,7 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests break raw items")]
 
 mod access_patterns;
+mod call_counters;
 mod call_events;
+mod call_lists;
+mod call_patterns;
 mod call_records;
 mod carrier_credentials;
 mod carrier_numbers;

@@ -66,7 +66,8 @@ fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
 /// Which kinds of secrets each role seals and which it opens. Only what must be shown or used is ever opened.
 ///
 /// Whoever makes cursors needs their key, which is of the kind `configuration`.
-const SECRETS: [(&str, &[&str], &[&str]); 5] = [
+const SECRETS: [(&str, &[&str], &[&str]); 6] = [
+    ("CallsRole", &["configuration", "idempotent-answer"], &["configuration", "idempotent-answer"]),
     ("PhoneNumbersRole", &["configuration", "sip-password"], &["configuration", "sip-password"]),
     (
         "EndpointsRole",

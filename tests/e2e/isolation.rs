@@ -50,6 +50,7 @@ async fn another_organizations_key_gets_404_for_every_id() {
     assert_eq!(stranger.post(&format!("{}/test", paths[3]), json!({})).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[3]).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[1]).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.delete(&paths[2]).await.code(), "NOT_FOUND");
     world.client.get(&paths[1]).await.expect(200);
     for list in ["/v1/phone-numbers?envelope=true", "/v1/endpoints?envelope=true", "/v1/webhooks?envelope=true", "/v1/calls"] {
         assert_eq!(stranger.get(list).await.expect(200)["total"], 0);
@@ -85,7 +86,11 @@ async fn every_route_needs_a_key_and_its_scope() {
         (Method::POST, format!("/v1/webhooks/{id}/rotate-secret")),
         (Method::POST, format!("/v1/webhooks/{id}/test")),
         (Method::GET, "/v1/calls".to_owned()),
+        (Method::GET, "/v1/calls/stats".to_owned()),
+        (Method::GET, "/v1/calls/trends".to_owned()),
         (Method::GET, format!("/v1/calls/{id}")),
+        (Method::GET, format!("/v1/calls/{id}/events")),
+        (Method::DELETE, format!("/v1/calls/{id}")),
     ];
     for (method, path) in routes {
         let body = (method != Method::GET).then(|| json!({}));

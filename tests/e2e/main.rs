@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod call_life;
+mod calls;
 mod endpoints;
 mod endpoints_changes;
 mod endpoints_contract;

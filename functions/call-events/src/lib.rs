@@ -2,20 +2,23 @@
 //!
 //! Every event may come twice and in any order. A record is written before its webhooks are queued, and a message
 //! that comes again queues them again under the same ids: a crash at any step loses nothing and doubles nothing
-//! that the receiver's side does not recognise.
+//! that the receiver's side does not recognise. A call that is over is counted between the two, once.
 
 mod announce;
+mod gather;
 mod route;
+mod settle;
 
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
-    EndpointId,
+    CallId, EndpointId,
     call::{CallRecord, EventKind},
     endpoint::Endpoint,
     subscription::Subscription,
 };
+use gather::Gathering;
 use queue::{
     Sender,
     batch::{self, Failure, Record},
@@ -33,6 +36,10 @@ const ENDPOINTS: usize = 1_000;
 const SUBSCRIPTION_AGE_MILLIS: i64 = 5_000;
 const TENANTS: usize = 1_000;
 
+/// How long a process remembers that a call's entry is up to date: repeated messages come soon or never.
+const SETTLED_AGE_MILLIS: i64 = 900_000;
+const SETTLED: usize = 10_000;
+
 /// The function.
 #[derive(Debug, Clone)]
 pub struct CallEvents {
@@ -42,6 +49,8 @@ pub struct CallEvents {
     clock: Clock,
     endpoints: Recent<(Tenant, EndpointId), Arc<Endpoint>>,
     subscriptions: Recent<Tenant, Arc<[Subscription]>>,
+    /// The versions of records from which the entries of ended calls were made.
+    settled: Recent<(Tenant, CallId), usize>,
 }
 
 impl CallEvents {
@@ -49,7 +58,8 @@ impl CallEvents {
     #[must_use]
     pub fn new(table: Table, deliveries: Sender, dead_letters: Sender, clock: Clock) -> Self {
         let (endpoints, subscriptions) = (Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS), Recent::new(TENANTS, SUBSCRIPTION_AGE_MILLIS));
-        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions }
+        let settled = Recent::new(SETTLED, SETTLED_AGE_MILLIS);
+        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions, settled }
     }
 
     /// Makes the function from the environment.
@@ -69,48 +79,69 @@ impl CallEvents {
 
     /// Handles a batch; the answer names the messages that the queue must bring again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        batch::each(event, &self.dead_letters, |record| self.one(record)).await
+        let gathering = Arc::new(Gathering::default());
+        batch::each(event, &self.dead_letters, |record| self.one(record, Arc::clone(&gathering))).await
     }
 
-    async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {
+    async fn one(&self, record: Arc<Record>, gathering: Arc<Gathering>) -> Result<(), Failure> {
+        let writing = gathering.begin();
         let message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
-        let call = self.record(tenant, &message).await?;
-        self.announce(tenant, &call, &message.event).await
+        let Some(written) = self.record(tenant, &message).await? else { return Ok(()) };
+        self.settle(tenant, &written, &message.event, writing, &gathering).await?;
+        self.announce(tenant, &written.call, &message.event).await
     }
 
-    /// Adds the event to its call.
+    /// Adds the event to its call; `None` if the call was deleted, which absorbs it.
     ///
     /// Most events find a call that has its route: one write. The first one looks the route up before.
-    async fn record(&self, tenant: Tenant, message: &CallEventMessage) -> Result<CallRecord, Failure> {
-        if message.event.kind != EventKind::Initiated
-            && let Some(call) = self.write_if_routed(tenant, message).await?
-        {
-            return Ok(call);
+    async fn record(&self, tenant: Tenant, message: &CallEventMessage) -> Result<Option<Written>, Failure> {
+        if message.event.kind != EventKind::Initiated {
+            match self.write_if_routed(tenant, message).await? {
+                RecordedEvent::Stored(call) => return Ok(Some(Written { call, marked: false })),
+                RecordedEvent::Deleted => return Ok(None),
+                RecordedEvent::NotRouted => {}
+            }
         }
         let route = match self.find_route(tenant, &message.event).await? {
             Found::Route(route) => Some(route),
             Found::NotTold => None,
             // The number may have been given up since: a call that has its route keeps it.
             Found::Nothing(reason) => {
-                return self.write_if_routed(tenant, message).await?.ok_or_else(|| Failure::never(reason));
+                return match self.write_if_routed(tenant, message).await? {
+                    RecordedEvent::Stored(call) => Ok(Some(Written { call, marked: false })),
+                    RecordedEvent::Deleted => Ok(None),
+                    RecordedEvent::NotRouted => Err(Failure::never(reason)),
+                };
             }
         };
+        // The marker comes first: a call that goes on is never in no list.
+        let marked = !message.event.kind.is_terminal();
+        if marked {
+            self.table.mark_live(tenant, message.call_id).await.map_err(failure)?;
+        }
         let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
         match written.map_err(failure)? {
-            RecordedEvent::Stored(call) => Ok(call),
+            RecordedEvent::Stored(call) => Ok(Some(Written { call, marked })),
+            RecordedEvent::Deleted => {
+                self.table.unmark_live(tenant, message.call_id).await.map_err(failure)?;
+                Ok(None)
+            }
             RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
         }
     }
 
-    /// Adds the event to a call that has its route; `None` if it has none.
-    async fn write_if_routed(&self, tenant: Tenant, message: &CallEventMessage) -> Result<Option<CallRecord>, Failure> {
-        let written = self.table.record_event(tenant, message.call_id, &message.event, None, EventWrite::IfRouted).await;
-        match written.map_err(failure)? {
-            RecordedEvent::Stored(call) => Ok(Some(call)),
-            RecordedEvent::NotRouted => Ok(None),
-        }
+    /// Adds the event to a call that has its route.
+    async fn write_if_routed(&self, tenant: Tenant, message: &CallEventMessage) -> Result<RecordedEvent, Failure> {
+        self.table.record_event(tenant, message.call_id, &message.event, None, EventWrite::IfRouted).await.map_err(failure)
     }
+}
+
+/// A call to which an event was added.
+struct Written {
+    call: CallRecord,
+    /// Whether it was marked as live on the way.
+    marked: bool,
 }
 
 /// A record that has grown too large takes no further event; anything else may pass.

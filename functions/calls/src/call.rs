@@ -1,56 +1,17 @@
-//! One call, and the first page of the list.
+//! One call: read with its events and its transcript, or deleted.
 
-use api::{Caller, Page, PathId, Problem, Query};
+use api::{Caller, Code, PathId, Problem};
 use axum::{Json, extract::State};
-use domain::{CallId, scope::Scope, wire};
+use domain::{CallId, call::CallRecord, scope::Scope, wire};
+use http::StatusCode;
 use serde::Serialize;
+use store::DeletedCall;
 
-const DEFAULT_LIMIT: u64 = 20;
-
-/// A page of calls.
+/// The events of a call.
 #[derive(Debug, Serialize)]
-pub(crate) struct CallList {
-    data: Vec<wire::Call>,
-    total: u64,
-    page: usize,
-    limit: usize,
-    total_pages: u64,
-    next_cursor: Option<String>,
-}
-
-/// Parameters of the list that are not served yet: refused, because a list that ignores a filter misleads.
-const NOT_YET: [&str; 12] = [
-    "action",
-    "status",
-    "direction",
-    "phone_number_id",
-    "endpoint_id",
-    "start_date",
-    "end_date",
-    "from_date",
-    "to_date",
-    "cursor",
-    "offset",
-    "envelope",
-];
-
-/// `GET /calls`: the newest calls, and how many there are.
-pub(crate) async fn list_calls(State(state): State<crate::State>, caller: Caller, mut query: Query) -> Result<Json<CallList>, Problem> {
-    caller.require(Scope::CallsRead)?;
-    for parameter in NOT_YET {
-        if query.has(parameter) {
-            query.fault(parameter, "is not supported");
-        }
-    }
-    let page = Page::read(&mut query, DEFAULT_LIMIT);
-    if page.number() > 1 {
-        query.fault("page", "must be 1");
-    }
-    query.finish()?;
-    let newest = state.table.newest_calls(caller.tenant, page.limit).await?;
-    let data = newest.calls.iter().map(|record| wire::Call::new(record, caller.tenant.org).listed()).collect();
-    let total_pages = newest.total.div_ceil(page.limit as u64);
-    Ok(Json(CallList { data, total: newest.total, page: page.number(), limit: page.limit, total_pages, next_cursor: None }))
+pub(crate) struct EventList {
+    data: Vec<wire::TimelineEvent>,
+    total: usize,
 }
 
 /// `GET /calls/{id}`: the call with its events and transcript.
@@ -59,10 +20,39 @@ pub(crate) async fn get_call(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<wire::CallDetail>, Problem> {
-    caller.require(Scope::CallsRead)?;
-    let id: CallId = id.parse().map_err(|_| not_found())?;
-    let record = state.table.call(caller.tenant, id).await?.ok_or_else(not_found)?;
+    let record = find(&state, &caller, &id).await?;
     Ok(Json(wire::CallDetail::new(&record, caller.tenant.org)))
+}
+
+/// `GET /calls/{id}/events`: the call's events alone, in the order in which they happened.
+pub(crate) async fn list_call_events(
+    State(state): State<crate::State>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Json<EventList>, Problem> {
+    let record = find(&state, &caller, &id).await?;
+    let data = wire::TimelineEvent::all(&record);
+    Ok(Json(EventList { total: data.len(), data }))
+}
+
+/// `DELETE /calls/{id}`: the record and its events go, and lists and statistics follow; not while the call goes on.
+pub(crate) async fn delete_call(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
+    caller.require(Scope::CallsWrite)?;
+    match state.table.delete_call(caller.tenant, parse(&id)?, state.clock.now()).await? {
+        DeletedCall::Done => Ok(StatusCode::NO_CONTENT),
+        DeletedCall::NotFound => Err(not_found()),
+        DeletedCall::Live => Err(Problem::new(Code::Conflict, "The call goes on: it can be deleted when it is over")),
+    }
+}
+
+async fn find(state: &crate::State, caller: &Caller, id: &str) -> Result<CallRecord, Problem> {
+    caller.require(Scope::CallsRead)?;
+    state.table.call(caller.tenant, parse(id)?).await?.ok_or_else(not_found)
+}
+
+/// A path that is no id names nothing.
+fn parse(id: &str) -> Result<CallId, Problem> {
+    id.parse().map_err(|_| not_found())
 }
 
 fn not_found() -> Problem {

@@ -1,24 +1,33 @@
-//! Calls: one with its events, and the newest ones.
+//! Calls: one, the list, statistics and trends.
 
 mod call;
+mod cursor;
+mod filter;
+mod list;
 
-use api::Gate;
+use api::{Gate, Idempotency};
 use axum::{Router, extract::FromRef, routing::get};
+use cursor::Cursors;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
+use vault::Vault;
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
 pub struct State {
     gate: Gate,
     table: Table,
+    vault: Vault,
+    cursors: Cursors,
+    clock: Clock,
 }
 
 impl State {
     /// Makes the state from its parts.
     #[must_use]
-    pub fn new(table: Table, clock: Clock) -> Self {
-        Self { gate: Gate::new(table.clone(), clock), table }
+    pub fn new(table: Table, vault: Vault, clock: Clock) -> Self {
+        let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
+        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, cursors, clock }
     }
 
     /// Makes the state from the environment.
@@ -26,8 +35,10 @@ impl State {
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing.
     pub fn from_env() -> Result<Self, env::ConfigError> {
-        let table = Table::new(Environment::read()?.dynamodb(), env::required("TABLE_NAME")?);
-        Ok(Self::new(table, Clock::System))
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
+        Ok(Self::new(table, vault, Clock::System))
     }
 }
 
@@ -39,6 +50,13 @@ impl FromRef<State> for Gate {
 
 /// The function's routes.
 pub fn app(state: State) -> Router {
-    let routes = Router::new().route("/calls", get(call::list_calls)).route("/calls/{id}", get(call::get_call)).with_state(state);
-    api::app(routes, None)
+    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
+    let routes = Router::new()
+        .route("/calls", get(list::list_calls))
+        .route("/calls/stats", get(list::get_stats))
+        .route("/calls/trends", get(list::get_trends))
+        .route("/calls/{id}", get(call::get_call).delete(call::delete_call))
+        .route("/calls/{id}/events", get(call::list_call_events))
+        .with_state(state);
+    api::app(routes, Some(idempotency))
 }

@@ -1,4 +1,4 @@
-//! `trunkline`, the operator's command: organizations, API keys, the inventory, sealed secrets. It works with the AWS
+//! `trunkline`, the operator's command: organizations, API keys, the inventory, statistics, sealed secrets. It works with the AWS
 //! credentials of whoever calls it and decides nothing that the functions do not decide too.
 #![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
 
@@ -6,6 +6,7 @@ mod inventory;
 mod key;
 mod organization;
 mod secrets;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,9 @@ enum Command {
     /// Sealed secrets.
     #[command(subcommand)]
     Vault(secrets::Command),
+    /// Lists and statistics of calls.
+    #[command(subcommand)]
+    Stats(stats::Command),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -52,6 +56,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Key(command) => key::run(&table, command).await,
         Command::Inventory(command) => inventory::run(&table, command).await,
         Command::Vault(command) => secrets::run(table, aws_sdk_kms::Client::new(&config), command).await,
+        Command::Stats(command) => stats::run(&table, command).await,
     }
 }
 

@@ -65,7 +65,7 @@
 //! ```
 
 use domain::{
-    CallId, Country, CredentialId, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     api_key::{ApiKey, KeyHash},
     call::CallRecord,
     credential::CarrierCredential,
@@ -78,10 +78,14 @@ use domain::{
 
 use crate::{
     Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     deliveries::{Delivery, DeliveryState},
     idempotency::KeptRequest,
     keys::{Get, Gsi1, Gsi2, List, Primary, Segment, Shard},
+    lists::ListedCall,
+    live::LiveCall,
     resealing::Resealing,
+    transcripts::{PartName, TranscriptPart},
 };
 
 /// One access pattern as data.
@@ -144,6 +148,18 @@ access_patterns! {
     "E1" "one endpoint of an organization"              Get  endpoint       -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#{endpoint}"] (org: OrgId, mode: Mode, endpoint: EndpointId);
     "C1" "one call of an organization"                  Get  call           -> CallRecord    in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#{call}"] (org: OrgId, mode: Mode, shard: Shard, call: CallId);
     "C2" "the calls of one shard of an organization, oldest first" List calls -> CallRecord  in Primary ["CALLS#{org}#{mode}#{shard}" "CALL#"] (org: OrgId, mode: Mode, shard: Shard);
+    "C3" "the entry of an ended call in the list of its organization" Get listed_call -> ListedCall in Primary ["LIST#{org}#{mode}" "CALL#{call}"] (org: OrgId, mode: Mode, call: CallId);
+    "C4" "the ended calls of an organization, oldest first" List listed_calls -> ListedCall  in Primary ["LIST#{org}#{mode}" "CALL#"] (org: OrgId, mode: Mode);
+    "C5" "whether a call goes on"                       Get  live_call      -> LiveCall      in Primary ["LIVE#{org}#{mode}" "CALL#{call}"] (org: OrgId, mode: Mode, call: CallId);
+    "C6" "the calls of an organization that go on, oldest first" List live_calls -> LiveCall in Primary ["LIVE#{org}#{mode}" "CALL#"] (org: OrgId, mode: Mode);
+    "T1" "one part of a call's transcript"              Get  transcript_part -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#{part}"] (org: OrgId, mode: Mode, call: CallId, part: PartName);
+    "T2" "the parts of a call's transcripts"            List transcript_parts -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#"] (org: OrgId, mode: Mode, call: CallId);
+    "A1" "how calls of a year ended, by month"          Get  year_counts    -> CountRow      in Primary ["YEARS#{org}#{mode}#{dimension}" "YEAR#{year}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, year: Year, part: Part, spread: Spread);
+    "A2" "how calls ended, by year and month"           List counts_by_year -> CountRow      in Primary ["YEARS#{org}#{mode}#{dimension}" "YEAR#"] (org: OrgId, mode: Mode, dimension: Dimension);
+    "A3" "how calls of a day ended"                     Get  day_counts     -> CountRow      in Primary ["DAYS#{org}#{mode}#{dimension}" "DAY#{day}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day, part: Part, spread: Spread);
+    "A4" "how calls ended, by day"                      List counts_by_day  -> CountRow      in Primary ["DAYS#{org}#{mode}#{dimension}" "DAY#"] (org: OrgId, mode: Mode, dimension: Dimension);
+    "A5" "how calls of four hours ended, by hour and five minutes" Get watch_counts -> CountRow in Primary ["WATCHES#{org}#{mode}#{dimension}" "WATCH#{day}#{watch}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day, watch: Watch, part: Part, spread: Spread);
+    "A6" "how calls of a day ended, by hour and five minutes" List counts_by_watch -> CountRow in Primary ["WATCHES#{org}#{mode}#{dimension}" "WATCH#{day}#"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day);
     "R1" "what became of a request with an idempotency key" Get request     -> KeptRequest   in Primary ["REQUEST#{org}#{mode}#{request}" "REQUEST"] (org: OrgId, mode: Mode, request: RequestKey);
     "E2" "the endpoints of an organization, oldest first" List endpoints    -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#"] (org: OrgId, mode: Mode);
     "X1" "a sealed secret of the deployment"            Get  setting        -> SecretSetting in Primary ["SETTING" "SETTING#{name}"] (name: SettingName);

@@ -3,28 +3,33 @@
 //! An event is one attribute, written if absent: any order and any repetition ends the same, with one write and no
 //! read. What most events of a call repeat, the parties, is stored once under a name made of its content, so that it
 //! commutes too.
+//!
+//! A deleted call leaves a tombstone: an item without events, which takes none any more.
 
 use aws_lc_rs::digest;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::{
     CallId, Timestamp,
     call::{CallEvent, CallRecord, EventId, EventKind, Facts, Parties, Route, apply},
 };
-use futures_util::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     access_patterns,
     error::StoreError,
     expression::SetExpression,
-    item::{Attributes, Item, KIND, VERSION, last_of_key},
+    inventory::built,
+    item::{Attributes, EXPIRES_AT, Item, KIND, VERSION, last_of_key, whole},
     keys::{Keys, Shard, Tenant},
     table::{Consistency, Table},
+    update::Changed,
 };
 
 const EVENT: &str = "e#";
 const PARTIES: &str = "p#";
 const ROUTE: &str = "route";
+/// The attribute of a tombstone.
+const DELETED: &str = "deleted";
 
 /// An event as it is stored. Short names and codes: an ordinary call must stay within one write unit.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,19 +94,13 @@ pub enum RecordedEvent {
     Stored(CallRecord),
     /// It was not written: the call has no route yet.
     NotRouted,
-}
-
-/// The newest calls and how many there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallPage {
-    /// The calls of the page, newest first.
-    pub calls: Vec<CallRecord>,
-    /// How many calls the organization has.
-    pub total: u64,
+    /// It was not written: the call was deleted.
+    Deleted,
 }
 
 impl Table {
-    /// Adds an event, and the route if one was found, to a call. The first route and the first event of an id stay.
+    /// Adds an event, and the route if one was found, to a call. The first route and the first event of an id stay. A
+    /// long transcript is stored beside the call first.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
@@ -113,43 +112,71 @@ impl Table {
         route: Option<&Route>,
         how: EventWrite,
     ) -> Result<RecordedEvent, StoreError> {
+        let stored = self.store_transcript(tenant, call, event).await?;
         let mut set = SetExpression::default();
         set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
         set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
-        for (name, value) in event_attributes(event)? {
+        for (name, value) in event_attributes(stored.as_ref().unwrap_or(event))? {
             set.set_once(&name, value);
         }
         if let Some(route) = route {
             set.set_once(ROUTE, to_value(route)?);
         }
+        let routed = if how == EventWrite::IfRouted { format!(" AND attribute_exists({ROUTE})") } else { String::new() };
+        let condition = format!("attribute_not_exists({DELETED}){routed}");
         let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
-        let condition = (how == EventWrite::IfRouted).then(|| format!("attribute_exists({ROUTE})"));
-        let changed = self.update(key, &set, condition.as_deref()).await?;
-        Ok(changed.done().map_or(RecordedEvent::NotRouted, RecordedEvent::Stored))
+        match self.update(key, &set, Some(condition.as_str())).await? {
+            Changed::Done(record) => Ok(RecordedEvent::Stored(with_text(record, event, stored.as_ref()))),
+            Changed::Refused(Some(tombstone)) if tombstone.events.is_empty() => {
+                // What a late event brought does not outlive its call.
+                if stored.is_some() {
+                    self.remove_transcripts(tenant, call).await?;
+                }
+                Ok(RecordedEvent::Deleted)
+            }
+            Changed::Refused(_) => Ok(RecordedEvent::NotRouted),
+        }
     }
 
-    /// One call of an organization, as it is now.
+    /// One call of an organization, as it is now, with its transcript.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn call(&self, tenant: Tenant, id: CallId) -> Result<Option<CallRecord>, StoreError> {
-        self.get(access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id), Consistency::Strong).await
+        match self.record(tenant, id, Consistency::Strong).await? {
+            Some(record) => self.with_transcripts(tenant, record).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// The newest calls of an organization and how many it has. Eventually consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be read.
-    pub async fn newest_calls(&self, tenant: Tenant, limit: usize) -> Result<CallPage, StoreError> {
-        let shard = |shard| access_patterns::calls(tenant.org, tenant.mode, shard);
-        let pages = try_join_all(Shard::all().map(|one| self.newest(shard(one), limit)));
-        let counts = try_join_all(Shard::all().map(|one| self.count(shard(one))));
-        let (pages, counts) = try_join(pages, counts).await?;
-        let mut calls: Vec<CallRecord> = pages.into_iter().flatten().collect();
-        calls.sort_by_key(|call| std::cmp::Reverse(call.id));
-        calls.truncate(limit);
-        Ok(CallPage { calls, total: counts.into_iter().sum() })
+    /// One call's record without transcripts that are kept beside it; `None` if there is none or it was deleted.
+    pub(crate) async fn record(&self, tenant: Tenant, id: CallId, consistency: Consistency) -> Result<Option<CallRecord>, StoreError> {
+        let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id);
+        Ok(self.get(key, consistency).await?.filter(|record| !record.events.is_empty()))
     }
+
+    /// Puts a tombstone in the place of a call.
+    pub(crate) fn bury_call(&self, tenant: Tenant, id: CallId, expires_at: i64) -> Result<TransactWriteItem, StoreError> {
+        let mut item = whole(&CallRecord::new(id), &tenant)?;
+        item.insert(DELETED.to_owned(), AttributeValue::Bool(true));
+        item.insert(EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string()));
+        let put = Put::builder()
+            .table_name(&*self.name)
+            .set_item(Some(item))
+            .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists({DELETED})"))
+            .build();
+        Ok(TransactWriteItem::builder().put(built(put)?).build())
+    }
+}
+
+/// The record with the text of the transcript that its event brought: who wrote it need not fetch it.
+fn with_text(mut record: CallRecord, event: &CallEvent, stored: Option<&CallEvent>) -> CallRecord {
+    if let (Some(stored), Some(own)) = (stored, record.events.get_mut(&event.id))
+        && own.facts.stored_transcript == stored.facts.stored_transcript
+    {
+        (own.facts.transcript, own.facts.stored_transcript) = (event.facts.transcript.clone(), None);
+    }
+    record
 }
 
 /// The attributes of one event: the event itself, and its parties under a name made of their content.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// The `SET` and `REMOVE` parts of an update with their names and values.
+/// The `SET`, `ADD` and `REMOVE` parts of an update with their names and values.
 #[derive(Debug, Default)]
 pub(crate) struct SetExpression {
     sets: Vec<String>,
+    adds: Vec<String>,
     removes: Vec<String>,
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
@@ -32,6 +33,12 @@ impl SetExpression {
         self.sets.push(format!("{name} = {from}"));
     }
 
+    /// Adds to a number; an absent one counts as zero.
+    pub(crate) fn add(&mut self, attribute: &str, number: i128) {
+        let (name, placeholder) = self.both(attribute, AttributeValue::N(number.to_string()));
+        self.adds.push(format!("{name} {placeholder}"));
+    }
+
     /// Removes an attribute.
     pub(crate) fn remove(&mut self, attribute: &str) {
         let name = self.next_name(attribute);
@@ -48,6 +55,9 @@ impl SetExpression {
         let mut text = String::new();
         if !self.sets.is_empty() {
             text += &format!("SET {}", self.sets.join(", "));
+        }
+        if !self.adds.is_empty() {
+            text += &format!(" ADD {}", self.adds.join(", "));
         }
         if !self.removes.is_empty() {
             text += &format!(" REMOVE {}", self.removes.join(", "));

@@ -6,7 +6,7 @@
 use std::{marker::PhantomData, str::FromStr};
 
 use domain::{
-    CallId, Country, CredentialId, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
     api_key::KeyHash,
     idempotency::RequestKey,
     inventory::NumberType,
@@ -47,6 +47,7 @@ segments!(
     SubscriptionId,
     OutboxId,
     Country,
+    Day,
     E164,
     KeyHash,
     RequestKey
@@ -81,6 +82,34 @@ impl Shard {
 impl Segment for Shard {
     fn segment(&self) -> String {
         self.0.to_string()
+    }
+}
+
+/// A place between the calls of a partition that sorts by call id, which is by time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bound(String);
+
+impl Bound {
+    /// Before every call that began at this instant or later, after every earlier one.
+    pub(crate) fn at(time: Timestamp) -> Self {
+        // The beginning of an id sorts before all ids that begin so.
+        let mut text = CallId::new(time, [0; 10]).to_string();
+        text.truncate(13);
+        Self(text)
+    }
+
+    /// Before this call, after every one that began earlier.
+    pub(crate) fn before(call: CallId) -> Self {
+        Self(CallId::from_uuid(Uuid::from_u128(call.as_uuid().as_u128().saturating_sub(1))).to_string())
+    }
+
+    /// After this call, before every one that began later.
+    pub(crate) fn after(call: CallId) -> Self {
+        Self(CallId::from_uuid(Uuid::from_u128(call.as_uuid().as_u128().saturating_add(1))).to_string())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -186,6 +215,26 @@ pub(crate) fn part_of<T: FromStr>(key: &str) -> Option<T> {
     key.split(SEPARATOR).find_map(|part| part.parse().ok())
 }
 
+/// The keys of the items of a list whose sort keys lie between two bounds.
+#[derive(Debug)]
+pub(crate) struct Span<I> {
+    pub(crate) pk: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    found: PhantomData<fn() -> I>,
+}
+
+impl<I> List<I, Primary> {
+    /// The items whose keys go on, after what all keys of the list begin with, from one text to another. No key may end
+    /// with the second text itself, or it is found too.
+    pub(crate) fn between(self, from: Option<&str>, to: Option<&str>) -> Span<I> {
+        // Sorts after everything that a segment can be.
+        let end = to.unwrap_or("~");
+        let (from, to) = (format!("{}{}", self.prefix, from.unwrap_or_default()), format!("{}{end}", self.prefix));
+        Span { pk: self.pk, from, to, found: PhantomData }
+    }
+}
+
 /// All keys of one item: what is written with it, index keys included.
 #[derive(Debug)]
 pub struct Keys {
@@ -211,6 +260,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bounds_lie_between_the_calls_that_they_part() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let bound = Bound::at(now);
+        assert!(bound.as_str() < CallId::new(now, [0; 10]).to_string().as_str());
+        assert!(bound.as_str() > CallId::new(now.plus_millis(-1), [0xFF; 10]).to_string().as_str());
+        let call = CallId::new(now, [7; 10]);
+        let before = CallId::from_uuid(Uuid::from_u128(call.as_uuid().as_u128() - 1));
+        assert!(Bound::before(call).as_str() < call.to_string().as_str());
+        assert!(Bound::before(call).as_str() >= before.to_string().as_str());
+    }
+
+    #[test]
     fn no_segment_contains_the_separator() {
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
         let segments = [
@@ -221,6 +282,7 @@ mod tests {
             NumberType::TollFree.segment(),
             domain::api_key::ApiKeyText::mint(Mode::Live, [1; 32]).hash().segment(),
             Shard::of(CallId::new(now, [9; 10])).segment(),
+            Day::of(now).segment(),
         ];
         for segment in segments {
             assert!(!segment.is_empty() && !segment.contains(SEPARATOR), "{segment}");

@@ -8,13 +8,13 @@ use aws_sdk_dynamodb::{
         put_item::PutItemError,
         query::{QueryOutput, builders::QueryFluentBuilder},
     },
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, Select},
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
 
 use crate::{
     error::StoreError,
     item::{Attributes, Item, read, whole},
-    keys::{Get, Index, List, Primary, Secondary},
+    keys::{Get, Index, List, Primary, Secondary, Span},
     usage::{Meter, Usage},
 };
 
@@ -103,12 +103,15 @@ impl Table {
         self.all_items(self.query(list).consistent_read(true)).await?.into_iter().map(read).collect()
     }
 
-    /// Reads the newest `limit` items of a partition, newest first. The keys must sort by time.
+    /// Reads at most `limit` items of a span of keys, the last ones first if `newest_first`. Eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read or an item is not what was written.
-    pub(crate) async fn newest<I: Item>(&self, list: List<I, Primary>, limit: usize) -> Result<Vec<I>, StoreError> {
-        self.some(self.query(list).scan_index_forward(false), limit).await
+    pub(crate) async fn range<I: Item>(&self, span: Span<I>, newest_first: bool, limit: usize) -> Result<Vec<I>, StoreError> {
+        if span.from > span.to {
+            return Ok(Vec::new());
+        }
+        self.some(self.query_between(span).scan_index_forward(!newest_first), limit).await
     }
 
     /// Reads the first `limit` items of a partition, in the order of their keys.
@@ -139,15 +142,6 @@ impl Table {
         Ok(items)
     }
 
-    /// Counts a partition's items without fetching them; costs as much as reading them.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be read.
-    pub(crate) async fn count<I: Item>(&self, list: List<I, Primary>) -> Result<u64, StoreError> {
-        let pages = self.pages(self.query(list).select(Select::Count)).await?;
-        Ok(pages.iter().map(|page| u64::try_from(page.count).unwrap_or(0)).sum())
-    }
-
     /// Reads what an index lists: the keys from the index, then the items themselves, in the index's order.
     ///
     /// # Errors
@@ -163,6 +157,38 @@ impl Table {
             items.extend(self.get(Get::<I>::new(pk, sk), Consistency::Eventual).await?);
         }
         Ok(items)
+    }
+
+    /// Writes an item, whatever was there before.
+    pub(crate) async fn put<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<(), StoreError> {
+        let _waiting = self.meter.send();
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&*self.name)
+            .set_item(Some(whole(item, scope)?))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+        self.meter.written(output.consumed_capacity.as_slice());
+        Ok(())
+    }
+
+    /// Removes an item, if it is there.
+    pub(crate) async fn delete<I: Item>(&self, key: Get<I, Primary>) -> Result<(), StoreError> {
+        let _waiting = self.meter.send();
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+        self.meter.written(output.consumed_capacity.as_slice());
+        Ok(())
     }
 
     /// Writes an item that must not be there yet.
@@ -212,6 +238,19 @@ impl Table {
             .expression_attribute_names("#sk", X::SK)
             .expression_attribute_values(":pk", AttributeValue::S(list.pk))
             .expression_attribute_values(":prefix", AttributeValue::S(list.prefix))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+
+    fn query_between<I>(&self, span: Span<I>) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&*self.name)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+            .expression_attribute_names("#pk", Primary::PK)
+            .expression_attribute_names("#sk", Primary::SK)
+            .expression_attribute_values(":pk", AttributeValue::S(span.pk))
+            .expression_attribute_values(":from", AttributeValue::S(span.from))
+            .expression_attribute_values(":to", AttributeValue::S(span.to))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 

@@ -27,46 +27,57 @@ impl Outcome {
     }
 }
 
+/// How one try ended.
+pub(crate) enum Attempt {
+    /// It is decided.
+    Over(Outcome),
+    /// Others touch the same items at this moment, or the table is throttled: another try may go through.
+    Met,
+}
+
 impl Table {
     /// Writes all or nothing; waits and tries again while another transaction holds one of the items.
     ///
     /// The SDK sends one client token per call and not per try, so each try is a transaction of its own.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, StoreError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let waiting = self.meter.send();
-            let sent = self
-                .client
-                .transact_write_items()
-                .set_transact_items(Some(writes.clone()))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            drop(waiting);
-            let error = match sent {
-                Ok(output) => {
-                    self.meter.written(output.consumed_capacity.as_deref().unwrap_or_default());
-                    return Ok(Outcome::Done);
-                }
-                Err(error) => error,
-            };
-            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-                return Err(StoreError::from_sdk(&error));
-            };
-            let reasons = cancelled.cancellation_reasons();
-            if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
-                self.meter.refused();
-                return Ok(Outcome::Refused(reasons.to_vec()));
+        for tries in 1..=TRIES {
+            if let Attempt::Over(outcome) = self.try_transact(writes.clone()).await? {
+                return Ok(outcome);
             }
-            if !reasons.iter().all(may_pass) {
-                return Err(StoreError::from_sdk(&error));
+            if tries < TRIES {
+                tokio::time::sleep(pause(tries)).await;
             }
-            if tries == TRIES {
-                return Err(StoreError::Unavailable(format!("{TRIES} transactions in a row met others on the same items")));
-            }
-            tokio::time::sleep(pause(tries)).await;
         }
+        Err(StoreError::Unavailable(format!("{TRIES} transactions in a row met others on the same items")))
+    }
+
+    /// Writes all or nothing, if nobody else is at it.
+    pub(crate) async fn try_transact(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, StoreError> {
+        let waiting = self.meter.send();
+        let sent = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        drop(waiting);
+        let error = match sent {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_deref().unwrap_or_default());
+                return Ok(Attempt::Over(Outcome::Done));
+            }
+            Err(error) => error,
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            return Err(StoreError::from_sdk(&error));
+        };
+        let reasons = cancelled.cancellation_reasons();
+        if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+            self.meter.refused();
+            return Ok(Attempt::Over(Outcome::Refused(reasons.to_vec())));
+        }
+        if reasons.iter().all(may_pass) { Ok(Attempt::Met) } else { Err(StoreError::from_sdk(&error)) }
     }
 }
 
@@ -78,9 +89,13 @@ fn may_pass(reason: &CancellationReason) -> bool {
 /// 20, 40, 80, … milliseconds, spread by up to as much again so that rivals part.
 pub(crate) fn pause(tries: u32) -> Duration {
     let base = 10_u64 << tries;
-    let mut dice = [0];
-    // Without randomness rivals part a little later.
-    let _ = aws_lc_rs::rand::fill(&mut dice);
-    let spread = u64::from(dice[0]) * base / 255;
+    let spread = u64::from(dice()) * base / 255;
     Duration::from_millis(base + spread)
+}
+
+/// A random byte that parts rivals. Without randomness they part a little later.
+pub(crate) fn dice() -> u8 {
+    let mut dice = [0];
+    let _ = aws_lc_rs::rand::fill(&mut dice);
+    dice[0]
 }

@@ -6,9 +6,11 @@
 #![expect(clippy::disallowed_methods, reason = "raw items are looked at here, and the environment names the stack")]
 
 pub mod call;
+pub mod call_costs;
 pub mod client;
 pub mod costs;
 pub mod fixture;
+pub mod load;
 pub mod local_table;
 pub mod receiver;
 pub mod stack;

@@ -13,6 +13,16 @@ use crate::tools;
 
 /// Runs the demo against the stack that `up` started.
 pub(crate) async fn demo(layout: &Layout) -> Result<ExitCode> {
+    on_the_stack(layout, "demo", &[]).await
+}
+
+/// Writes calls into the table of the stack that `up` started.
+pub(crate) async fn load_calls(layout: &Layout, count: usize) -> Result<ExitCode> {
+    on_the_stack(layout, "load-calls", &["--count".into(), count.to_string().into()]).await
+}
+
+/// Runs a program that works on the stack that `up` started.
+async fn on_the_stack(layout: &Layout, program: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let folder = Folder::open(layout.local())?;
     match folder.holder()? {
         None => bail!("no stack runs: start one with `cargo xtask up` in another terminal, or with `cargo xtask up --detach`"),
@@ -22,8 +32,8 @@ pub(crate) async fn demo(layout: &Layout) -> Result<ExitCode> {
         Some(_) => {}
     }
     tools::build(layout, &Progress::new()).await?;
-    let mut command = layout.program(&layout.binaries().join("demo"));
-    command.env("TRUNKLINE_STACK", folder.stack_file());
+    let mut command = layout.program(&layout.binaries().join(program));
+    command.args(arguments).env("TRUNKLINE_STACK", folder.stack_file());
     Ok(passed_on(run_shown(&mut command).await?))
 }
 

@@ -52,7 +52,13 @@ enum Command {
     Down,
     /// Show one answered and one missed call on the running stack, and check them
     Demo,
-    /// Count the round trips, reads and writes of each operation
+    /// Write realistic calls of a year for the demo organization of the running stack
+    LoadCalls {
+        /// How many
+        #[arg(long)]
+        count: usize,
+    },
+    /// Count the round trips, reads and writes of each operation, those of calls at three sizes (`--quick`: at one)
     Costs {
         /// Passed on as they are
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -91,6 +97,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Up { background, .. } => up::up(&layout, background).await,
         Command::Down => unless_interrupted(down::down(&layout)).await,
         Command::Demo => unless_interrupted(binaries::demo(&layout)).await,
+        Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
         Command::Test { filter } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
     }

@@ -198,6 +198,17 @@ pub struct Parties {
     pub carrier_call_id: Option<String>,
 }
 
+/// A transcript that is kept beside its call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredTranscript {
+    /// The name that its content gives it.
+    #[serde(rename = "d")]
+    pub digest: String,
+    /// In how many parts it is kept.
+    #[serde(rename = "p")]
+    pub parts: u16,
+}
+
 /// What one event tells beyond the parties.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -225,6 +236,9 @@ pub struct Facts {
     /// The transcript.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
+    /// Where the transcript is kept, if its text does not lie with the event.
+    #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
+    pub stored_transcript: Option<StoredTranscript>,
     /// What the source attached: a JSON object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
@@ -249,6 +263,14 @@ pub struct CallEvent {
 
 /// The place of an event in the one total order: time, then the source's count (none before any), then id.
 pub type EventOrder<'a> = (Timestamp, Option<i64>, &'a EventId);
+
+impl Facts {
+    /// Whether a transcript was told.
+    #[must_use]
+    pub const fn tells_transcript(&self) -> bool {
+        self.transcript.is_some() || self.stored_transcript.is_some()
+    }
+}
 
 impl CallEvent {
     /// The event's place in the order that decides everything.

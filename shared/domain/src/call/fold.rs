@@ -46,8 +46,10 @@ pub struct Call {
     pub answered_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    /// The transcript.
+    /// The transcript, if its text is at hand.
     pub transcript: Option<String>,
+    /// Whether there is a transcript, at hand or not.
+    pub has_transcript: bool,
 }
 
 /// Why an event stands in the timeline without an effect on the status.
@@ -109,6 +111,7 @@ impl CallRecord {
         let answered_at = answer.map(|event| event.timestamp);
         let hangup_cause = end.and_then(|event| event.facts.hangup_cause.clone());
         let named_reason = end.and_then(|event| event.facts.hangup_reason);
+        let told = events.iter().rev().copied().find(|event| event.facts.tells_transcript());
         let route = self.route.as_ref();
         Call {
             id: self.id,
@@ -130,7 +133,8 @@ impl CallRecord {
             created_at: self.created_at(),
             answered_at,
             completed_at: end.map(|event| event.timestamp),
-            transcript: last(&events, |f| f.transcript.clone()),
+            transcript: told.and_then(|event| event.facts.transcript.clone()),
+            has_transcript: told.is_some(),
         }
     }
 

@@ -4,16 +4,20 @@
 //! events and the route that was found once; status, times and duration are computed from them, so they cannot
 //! depend on the order of arrival.
 
+mod counted;
 mod event;
 mod fold;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{CallEvent, EventId, EventKind, EventOrder, Facts, HangupReason, InvalidEventId, InvalidEventKind, Parties};
+pub use counted::Counted;
+pub use event::{
+    CallEvent, EventId, EventKind, EventOrder, Facts, HangupReason, InvalidEventId, InvalidEventKind, Parties, StoredTranscript,
+};
 pub use fold::{Call, IgnoreReason, TimelineEntry};
 
 use crate::{CallId, EndpointId, NumberId};
@@ -48,7 +52,71 @@ pub enum CallStatus {
     NoAnswer,
 }
 
+impl Direction {
+    /// Both directions.
+    pub const ALL: [Self; 2] = [Self::Inbound, Self::Outbound];
+
+    /// The direction's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// The text names no direction.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("must be inbound or outbound")]
+pub struct UnknownDirection;
+
+impl FromStr for Direction {
+    type Err = UnknownDirection;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDirection> {
+        Self::ALL.into_iter().find(|direction| direction.as_str() == text).ok_or(UnknownDirection)
+    }
+}
+
+/// The text names no status.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("must be initiated, ringing, in_progress (or answered), completed, failed, busy or no_answer")]
+pub struct UnknownStatus;
+
+/// Hyphens count as underscores, and `answered` is `in_progress`.
+impl FromStr for CallStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        let name = text.replace('-', "_");
+        let name = if name == "answered" { "in_progress" } else { name.as_str() };
+        Self::ALL.into_iter().find(|status| status.as_str() == name).ok_or(UnknownStatus)
+    }
+}
+
 impl CallStatus {
+    /// Every status, in the order in which a call may go through them.
+    pub const ALL: [Self; 7] =
+        [Self::Initiated, Self::Ringing, Self::InProgress, Self::Completed, Self::Failed, Self::Busy, Self::NoAnswer];
+
+    /// The statuses with which a call ends.
+    pub const TERMINAL: [Self; 4] = [Self::Completed, Self::Failed, Self::Busy, Self::NoAnswer];
+
+    /// The status's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initiated => "initiated",
+            Self::Ringing => "ringing",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+        }
+    }
+
     /// Whether the call is over.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     CallId, EndpointId, NumberId, OrgId, Timestamp,
-    call::{CallEvent, CallRecord, CallStatus, Direction, HangupReason, Parties, TimelineEntry},
+    call::{self, CallEvent, CallRecord, CallStatus, Direction, HangupReason, Parties, TimelineEntry},
 };
 
 /// A call in lists and webhooks. Every field is always present, null when unset.
@@ -65,7 +65,12 @@ impl Call {
     /// The call that a record tells, with its transcript.
     #[must_use]
     pub fn new(record: &CallRecord, organization_id: OrgId) -> Self {
-        let call = record.call();
+        Self::of(record.call(), organization_id)
+    }
+
+    /// A call as it was folded.
+    #[must_use]
+    pub fn of(call: call::Call, organization_id: OrgId) -> Self {
         Self {
             id: call.id,
             from_number: call.from_number,
@@ -88,8 +93,8 @@ impl Call {
             created_at: call.created_at,
             answered_at: call.answered_at,
             completed_at: call.completed_at,
-            has_transcript: call.transcript.is_some(),
             transcript: call.transcript,
+            has_transcript: call.has_transcript,
         }
     }
 
@@ -104,7 +109,7 @@ impl Call {
 /// Micro-cents as a number of cents. Below 2^53 micro-cents (90 million dollars) the nearest number that JSON's
 /// readers know; above it the last digits are rounded.
 #[expect(clippy::cast_precision_loss, reason = "explained above")]
-fn cents(micro_cents: u64) -> f64 {
+pub(super) fn cents(micro_cents: u64) -> f64 {
     micro_cents as f64 / MICRO as f64
 }
 
@@ -122,7 +127,7 @@ impl CallDetail {
     /// The call that a record tells, with its events in order.
     #[must_use]
     pub fn new(record: &CallRecord, organization_id: OrgId) -> Self {
-        Self { call: Call::new(record, organization_id), events: record.timeline().iter().map(TimelineEvent::new).collect() }
+        Self { call: Call::new(record, organization_id), events: TimelineEvent::all(record) }
     }
 }
 
@@ -146,6 +151,12 @@ pub struct TimelineEvent {
 }
 
 impl TimelineEvent {
+    /// The events of a call in order.
+    #[must_use]
+    pub fn all(record: &CallRecord) -> Vec<Self> {
+        record.timeline().iter().map(Self::new).collect()
+    }
+
     fn new(entry: &TimelineEntry<'_>) -> Self {
         Self {
             id: entry.event.id.to_string(),

@@ -6,6 +6,7 @@ mod call;
 mod endpoint;
 mod envelope;
 mod number;
+mod stats;
 mod subscription;
 mod telephony;
 
@@ -13,5 +14,6 @@ pub use call::{Call, CallDetail, EventData, TimelineEvent};
 pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};
 pub use envelope::{Envelope, MAX_BODY_BYTES};
 pub use number::{AvailableNumber, Number, NumberDetail, PurchasedNumber, SipCredentials, sip_uri};
+pub use stats::{CallStats, CallTrends, TrendDay};
 pub use subscription::Subscription;
 pub use telephony::{CallbackUrls, CarrierCredential, CarrierNumber, CreatedCredential, RegisteredNumber, RotatedCallbacks};

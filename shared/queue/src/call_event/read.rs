@@ -108,6 +108,7 @@ fn read_data(data: Data, faults: &mut Faults) -> (Parties, Facts) {
         hangup_reason: faults.optional("data.hangup_reason", data.hangup_reason, fields::hangup_reason),
         recording_url: faults.optional("data.recording_url", data.recording_url, fields::recording_url),
         transcript: faults.optional("data.transcript", data.transcript, fields::text),
+        stored_transcript: None,
         metadata: faults.optional("data.metadata", data.metadata, fields::metadata),
     };
     (parties, facts)

@@ -1,0 +1,105 @@
+//! The list of calls, their statistics and their trends.
+
+use api::{Caller, Page, Problem, Query};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use domain::{Day, scope::Scope, stats::Breakdown, wire};
+use serde::Serialize;
+use store::{CallPage, Start};
+
+use crate::{
+    cursor::{self, Position},
+    filter::Asked,
+};
+
+const DEFAULT_LIMIT: u64 = 20;
+
+/// A page of calls.
+#[derive(Debug, Serialize)]
+pub(crate) struct CallList {
+    data: Vec<wire::Call>,
+    total: u64,
+    page: u64,
+    limit: usize,
+    total_pages: u64,
+    next_cursor: Option<String>,
+}
+
+/// `GET /calls`: a page of the list; with `action`, statistics or trends.
+pub(crate) async fn list_calls(State(state): State<crate::State>, caller: Caller, mut query: Query) -> Result<Response, Problem> {
+    match query.text("action") {
+        None | Some("list") => Ok(page(&state, &caller, query).await?.into_response()),
+        Some("stats") => Ok(stats(&state, &caller, query).await?.into_response()),
+        Some("trends") => Ok(trends(&state, &caller, query).await?.into_response()),
+        Some(_) => {
+            caller.require(Scope::CallsRead)?;
+            query.fault("action", "must be list, stats or trends");
+            query.finish().map(|()| ().into_response())
+        }
+    }
+}
+
+/// `GET /calls/stats`: the same as with `action=stats`.
+pub(crate) async fn get_stats(State(state): State<crate::State>, caller: Caller, query: Query) -> Result<Json<wire::CallStats>, Problem> {
+    stats(&state, &caller, query).await
+}
+
+/// `GET /calls/trends`: the same as with `action=trends`.
+pub(crate) async fn get_trends(State(state): State<crate::State>, caller: Caller, query: Query) -> Result<Json<wire::CallTrends>, Problem> {
+    trends(&state, &caller, query).await
+}
+
+async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result<Json<CallList>, Problem> {
+    caller.require(Scope::CallsRead)?;
+    let Asked { filter, .. } = Asked::read(&mut query);
+    let page = Page::read(&mut query, DEFAULT_LIMIT);
+    query.finish()?;
+    let position = match &page.cursor {
+        Some(cursor) => Some(cursor::open(&state.cursors, caller, &filter, cursor).await?),
+        None => None,
+    };
+    let start = position.map_or(Start::Offset(page.offset as u64), |position| Start::After(position.after));
+    let found = state.table.call_list(caller.tenant, &filter, start, page.limit).await?;
+    let number = position.map_or(page.number() as u64, |position| position.page);
+    let next_cursor = match next(&found, start, page.limit, number) {
+        Some(next) => cursor::sign(&state.cursors, caller, &filter, next).await,
+        None => None,
+    };
+    Ok(Json(answer(found, caller, page.limit, number, next_cursor)))
+}
+
+/// Where the list goes on after a page, if it may.
+fn next(found: &CallPage, start: Start, limit: usize, page: u64) -> Option<Position> {
+    let after = found.calls.last().filter(|_| found.calls.len() == limit)?.id;
+    let ended = matches!(start, Start::Offset(offset) if offset + limit as u64 >= found.total);
+    (!ended).then_some(Position { page: page + 1, after })
+}
+
+fn answer(found: CallPage, caller: &Caller, limit: usize, page: u64, next_cursor: Option<String>) -> CallList {
+    let CallPage { calls, total } = found;
+    let data = calls.into_iter().map(|call| wire::Call::of(call, caller.tenant.org).listed()).collect();
+    CallList { data, total, page, limit, total_pages: total.div_ceil(limit as u64), next_cursor }
+}
+
+async fn stats(state: &crate::State, caller: &Caller, mut query: Query) -> Result<Json<wire::CallStats>, Problem> {
+    caller.require(Scope::CallsRead)?;
+    let Asked { filter, start_date, end_date } = Asked::read(&mut query);
+    query.finish()?;
+    let sums = state.table.call_sums(caller.tenant, &filter).await?;
+    Ok(Json(wire::CallStats::new(&sums, start_date, end_date)))
+}
+
+async fn trends(state: &crate::State, caller: &Caller, mut query: Query) -> Result<Json<wire::CallTrends>, Problem> {
+    caller.require(Scope::CallsRead)?;
+    let mut asked = Asked::read(&mut query);
+    let (first, last) = asked.days(&mut query, Day::of(state.clock.now()));
+    query.finish()?;
+    let found = state.table.call_trends(caller.tenant, &asked.filter).await?;
+    let nothing = Breakdown::default();
+    let days = (0..=last.days_since(first)).map(|after| first.plus(after));
+    let data = days.map(|day| wire::TrendDay::new(day, found.get(&day).unwrap_or(&nothing))).collect();
+    Ok(Json(wire::CallTrends { data, start_date: first, end_date: last }))
+}

@@ -1,0 +1,79 @@
+//! Many calls at once: for loads, which bring calls whole, and not event by event.
+//!
+//! Each part is written once and none of it in a transaction: what an interrupted load leaves behind is mended by
+//! [`Table::verify_calls`].
+
+use aws_sdk_dynamodb::types::{PutRequest, ReturnConsumedCapacity, WriteRequest};
+use domain::call::CallRecord;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    counts::Deltas, error::StoreError, inventory::built, item::whole, keys::Tenant, lists::ListedCall, live::LiveCall, table::Table,
+    transaction::pause,
+};
+
+/// The most items that a request may write.
+const BATCH: usize = 25;
+
+/// How many requests are on their way at the same time.
+const CONCURRENT: usize = 8;
+
+/// How often a request is sent anew for what a throttled table left undone.
+const TRIES: u32 = 8;
+
+impl Table {
+    /// Writes new calls with all their events, and counts those that are over. Transcripts stay with their events.
+    ///
+    /// A call that exists already would be counted twice.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn load_calls(&self, tenant: Tenant, records: &[CallRecord]) -> Result<(), StoreError> {
+        let mut deltas = Deltas::default();
+        let mut writes = Vec::with_capacity(records.len() * 2);
+        for record in records {
+            writes.push(put(whole(record, &tenant)?)?);
+            if record.is_over() {
+                let entry = ListedCall::of(record);
+                deltas.count(record.id, &record.call().counted());
+                writes.push(put(whole(&entry, &tenant)?)?);
+            } else {
+                writes.push(put(whole(&LiveCall { id: record.id }, &tenant)?)?);
+            }
+        }
+        let batches: Vec<Vec<WriteRequest>> = writes.chunks(BATCH).map(<[WriteRequest]>::to_vec).collect();
+        let sent = stream::iter(batches).map(|batch| self.write_batch(batch)).buffer_unordered(CONCURRENT);
+        sent.try_collect::<Vec<()>>().await?;
+        let rows: Vec<_> = deltas.changes().collect();
+        let added = stream::iter(rows).map(|(place, cells)| async move { self.add_to_row(tenant, place, &cells).await });
+        added.buffer_unordered(CONCURRENT).try_collect::<Vec<()>>().await?;
+        Ok(())
+    }
+
+    async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
+        for tries in 1..=TRIES {
+            let waiting = self.meter.send();
+            let sent = self
+                .client
+                .batch_write_item()
+                .request_items(&*self.name, left)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            drop(waiting);
+            let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+            self.meter.written(output.consumed_capacity.as_deref().unwrap_or_default());
+            left = output.unprocessed_items.unwrap_or_default().remove(&*self.name).unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause(tries)).await;
+        }
+        Err(StoreError::Unavailable("the table keeps leaving writes undone".to_owned()))
+    }
+}
+
+fn put(item: crate::item::Attributes) -> Result<WriteRequest, StoreError> {
+    let put = built(PutRequest::builder().set_item(Some(item)).build())?;
+    Ok(WriteRequest::builder().put_request(put).build())
+}

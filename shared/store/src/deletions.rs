@@ -1,0 +1,89 @@
+//! Calls deleted: record and entry become tombstones and the counters follow, all at once; transcripts are swept after.
+
+use domain::{CallId, Timestamp, call::CallRecord};
+
+use crate::{
+    access_patterns,
+    counts::{CountWork, Deltas, Settled, Spread},
+    error::StoreError,
+    keys::{Shard, Tenant},
+    lists::ListedCall,
+    table::{Consistency, Table},
+    transaction::{Outcome, dice},
+};
+
+/// How long a tombstone absorbs late events: 90 days, in seconds.
+const TOMBSTONE_SECONDS: i64 = 90 * 24 * 3600;
+
+/// How often a deletion is tried anew when the call changed in between.
+const TRIES: u32 = 6;
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletedCall {
+    /// The call is gone.
+    Done,
+    /// There is no such call.
+    NotFound,
+    /// It goes on: its next event would bring it back.
+    Live,
+}
+
+impl Table {
+    /// Deletes a call that is over: its record, its events, its transcripts, and what it was counted as. Events that
+    /// come later are absorbed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written, or if the call keeps changing.
+    pub async fn delete_call(&self, tenant: Tenant, id: CallId, now: Timestamp) -> Result<DeletedCall, StoreError> {
+        for tries in 1..=TRIES {
+            let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id);
+            let Some(record) = self.get(key, Consistency::Strong).await? else { return Ok(DeletedCall::NotFound) };
+            if record.events.is_empty() {
+                // An earlier try may have died before its sweep.
+                self.remove_transcripts(tenant, id).await?;
+                return Ok(DeletedCall::NotFound);
+            }
+            if !record.is_over() {
+                return Ok(DeletedCall::Live);
+            }
+            let spread = if tries == 1 { Spread::FIRST } else { Spread::any(dice()) };
+            if self.bury(tenant, &record, now, spread).await? {
+                self.remove_transcripts(tenant, id).await?;
+                return Ok(DeletedCall::Done);
+            }
+        }
+        Err(StoreError::Unavailable("the call keeps being changed by others".to_owned()))
+    }
+
+    /// Tries once; false if the call was not as it was seen.
+    async fn bury(&self, tenant: Tenant, record: &CallRecord, now: Timestamp, spread: Spread) -> Result<bool, StoreError> {
+        let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
+        let Some(seen) = self.get(key, Consistency::Strong).await? else {
+            // Its last event is still being handled: it is counted first, so that one thing is to be taken back.
+            self.count_calls(tenant, vec![CountWork::new(record)]).await?;
+            return Ok(false);
+        };
+        let Some(counted) = seen.counted() else { return Ok(false) };
+        let expires_at = now.as_seconds() + TOMBSTONE_SECONDS;
+        let mut deltas = Deltas::default();
+        deltas.uncount(record.id, &counted);
+        let mut writes = vec![
+            self.bury_call(tenant, record.id, expires_at)?,
+            self.put_entry(tenant, &ListedCall::tombstone(record.id, expires_at), Some(&seen))?,
+        ];
+        writes.extend(self.row_writes(tenant, deltas, spread)?);
+        Ok(matches!(self.transact(writes).await?, Outcome::Done))
+    }
+
+    /// Brings a call's entry and its counters to what its record says.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn recount_call(&self, tenant: Tenant, record: &CallRecord) -> Result<(), StoreError> {
+        if let Settled::Due(work) = self.settle_call(tenant, record).await? {
+            self.count_calls(tenant, vec![*work]).await?;
+        }
+        Ok(())
+    }
+}

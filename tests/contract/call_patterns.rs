@@ -1,0 +1,173 @@
+//! The access patterns of lists, counters, live calls and transcripts, one test each.
+
+use domain::{
+    CallId, Day, Mode, Timestamp,
+    call::{CallEvent, CallRecord, EventKind, Facts, Parties},
+};
+use runtime::random;
+use store::{
+    Consistency, CountWork, Dimension, EventWrite, Part, PartName, RecordedEvent, Spread, Tenant, Watch, Year, access_patterns as patterns,
+};
+use testkit::{Fixture, LocalTable};
+
+/// A call that began in the afternoon of the second of January.
+async fn ended(local: &LocalTable, tenant: Tenant) -> CallRecord {
+    let call = CallId::new(begin(), random::bytes());
+    let RecordedEvent::Stored(record) = record(local, tenant, call, EventKind::Completed, Facts::default()).await else {
+        panic!("not stored")
+    };
+    local.table.count_calls(tenant, vec![CountWork::new(&record)]).await.unwrap();
+    record
+}
+
+fn begin() -> Timestamp {
+    "2026-01-02T15:04:05Z".parse().unwrap()
+}
+
+async fn record(local: &LocalTable, tenant: Tenant, call: CallId, kind: EventKind, facts: Facts) -> RecordedEvent {
+    let event = CallEvent { id: "e".parse().unwrap(), kind, timestamp: begin(), sequence: None, parties: Parties::default(), facts };
+    local.table.record_event(tenant, call, &event, None, EventWrite::Always).await.unwrap()
+}
+
+async fn start() -> (LocalTable, Tenant, Tenant) {
+    let local = LocalTable::start().await;
+    let mine = Fixture::create(&local.table, Mode::Live).await.tenant;
+    let other = Fixture::create(&local.table, Mode::Live).await.tenant;
+    (local, mine, other)
+}
+
+#[tokio::test]
+async fn c3_the_entry_of_an_ended_call_in_the_list_of_its_organization() {
+    let (local, mine, other) = start().await;
+    let call = ended(&local, mine).await;
+    let entry = |tenant: Tenant| local.table.get(patterns::listed_call(tenant.org, tenant.mode, call.id), Consistency::Strong);
+    assert_eq!(entry(mine).await.unwrap().unwrap().call, Some(call.call()));
+    assert_eq!(entry(other).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn c4_the_ended_calls_of_an_organization_oldest_first() {
+    let (local, mine, other) = start().await;
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        expected.push(ended(&local, mine).await.id);
+        ended(&local, other).await;
+    }
+    expected.sort();
+    let found = local.table.list(patterns::listed_calls(mine.org, mine.mode)).await.unwrap();
+    assert_eq!(found.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn c5_whether_a_call_goes_on() {
+    let (local, mine, other) = start().await;
+    let call = CallId::new(begin(), random::bytes());
+    local.table.mark_live(mine, call).await.unwrap();
+    let live = |tenant: Tenant| local.table.get(patterns::live_call(tenant.org, tenant.mode, call), Consistency::Strong);
+    assert_eq!(live(mine).await.unwrap().map(|live| live.id), Some(call));
+    assert_eq!(live(other).await.unwrap(), None);
+    local.table.unmark_live(mine, call).await.unwrap();
+    assert_eq!(live(mine).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn c6_the_calls_of_an_organization_that_go_on_oldest_first() {
+    let (local, mine, other) = start().await;
+    let mut expected: Vec<CallId> = (0..5).map(|_| CallId::new(begin(), random::bytes())).collect();
+    for call in &expected {
+        local.table.mark_live(mine, *call).await.unwrap();
+        local.table.mark_live(other, CallId::new(begin(), random::bytes())).await.unwrap();
+    }
+    expected.sort();
+    let found = local.table.list(patterns::live_calls(mine.org, mine.mode)).await.unwrap();
+    assert_eq!(found.into_iter().map(|live| live.id).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn t1_one_part_of_a_calls_transcript() {
+    let (local, mine, _) = start().await;
+    let call = CallId::new(begin(), random::bytes());
+    let facts = Facts { transcript: Some("word ".repeat(1_000)), ..Facts::default() };
+    record(&local, mine, call, EventKind::TranscriptReady, facts.clone()).await;
+    let raw =
+        local.table.get(patterns::call(mine.org, mine.mode, store::Shard::of(call), call), Consistency::Strong).await.unwrap().unwrap();
+    let stored = raw.events.values().next().unwrap().facts.stored_transcript.clone().unwrap();
+    let part = |at| patterns::transcript_part(mine.org, mine.mode, call, PartName::new(&stored, at));
+    assert!(local.table.get(part(0), Consistency::Strong).await.unwrap().is_some());
+    assert_eq!(local.table.get(part(1), Consistency::Strong).await.unwrap(), None);
+    assert_eq!(local.table.call(mine, call).await.unwrap().unwrap().call().transcript, facts.transcript);
+}
+
+#[tokio::test]
+async fn t2_the_parts_of_a_calls_transcripts() {
+    let (local, mine, other) = start().await;
+    let call = CallId::new(begin(), random::bytes());
+    // Random text hardly packs, so that it takes several items.
+    let text: String = (0..60_000).flat_map(|_| random::bytes::<10>()).map(|byte| char::from(b' ' + byte % 90)).collect();
+    let facts = Facts { transcript: Some(text.clone()), ..Facts::default() };
+    record(&local, mine, call, EventKind::TranscriptReady, facts).await;
+    let parts = |tenant: Tenant| local.table.list(patterns::transcript_parts(tenant.org, tenant.mode, call));
+    assert_eq!((parts(mine).await.unwrap().len(), parts(other).await.unwrap().len()), (2, 0));
+    assert_eq!(local.table.call(mine, call).await.unwrap().unwrap().call().transcript, Some(text), "nothing is cut off");
+}
+
+#[tokio::test]
+async fn a1_how_calls_of_a_year_ended_by_month() {
+    let (local, mine, other) = start().await;
+    ended(&local, mine).await;
+    let row = |tenant: Tenant, year| {
+        let key = patterns::year_counts(tenant.org, tenant.mode, Dimension::Organization, Year(year), Part(None), Spread::FIRST);
+        local.table.get(key, Consistency::Strong)
+    };
+    assert!(row(mine, 2026).await.unwrap().is_some());
+    assert!(row(mine, 2025).await.unwrap().is_none() && row(other, 2026).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a2_how_calls_ended_by_year_and_month() {
+    let (local, mine, other) = start().await;
+    ended(&local, mine).await;
+    let rows = |tenant: Tenant| local.table.list(patterns::counts_by_year(tenant.org, tenant.mode, Dimension::Organization));
+    assert_eq!((rows(mine).await.unwrap().len(), rows(other).await.unwrap().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a3_how_calls_of_a_day_ended() {
+    let (local, mine, _) = start().await;
+    ended(&local, mine).await;
+    let row = |day: Day| {
+        let key = patterns::day_counts(mine.org, mine.mode, Dimension::Organization, day, Part(None), Spread::FIRST);
+        local.table.get(key, Consistency::Strong)
+    };
+    assert!(row(Day::of(begin())).await.unwrap().is_some());
+    assert!(row(Day::of(begin()).plus(1)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a4_how_calls_ended_by_day() {
+    let (local, mine, other) = start().await;
+    ended(&local, mine).await;
+    let rows = |tenant: Tenant| local.table.list(patterns::counts_by_day(tenant.org, tenant.mode, Dimension::Organization));
+    assert_eq!((rows(mine).await.unwrap().len(), rows(other).await.unwrap().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a5_how_calls_of_four_hours_ended_by_hour_and_five_minutes() {
+    let (local, mine, _) = start().await;
+    ended(&local, mine).await;
+    let row = |watch| {
+        let (day, part) = (Day::of(begin()), Part(None));
+        let key = patterns::watch_counts(mine.org, mine.mode, Dimension::Organization, day, Watch(watch), part, Spread::FIRST);
+        local.table.get(key, Consistency::Strong)
+    };
+    assert!(row(3).await.unwrap().is_some() && row(2).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a6_how_calls_of_a_day_ended_by_hour_and_five_minutes() {
+    let (local, mine, _) = start().await;
+    ended(&local, mine).await;
+    let rows = |day: Day| local.table.list(patterns::counts_by_watch(mine.org, mine.mode, Dimension::Organization, day));
+    assert_eq!(rows(Day::of(begin())).await.unwrap().len(), 1);
+    assert_eq!(rows(Day::of(begin()).plus(1)).await.unwrap().len(), 0);
+}
