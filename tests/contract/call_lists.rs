@@ -148,7 +148,7 @@ async fn two_hundred_filters_over_twenty_thousand_calls_and_again_after_five_hun
     world.check_many(2, 200).await;
     world.delete(500, 3).await;
     world.check(&CallFilter::default(), &mut Dice::new(4)).await;
-    world.check_many(5, 100).await;
+    world.check_many(5, 60).await;
     let differences = world.table().verify_calls(world.tenant, false, |_| {}).await.unwrap();
     assert!(differences.is_empty(), "{differences:?}");
 }
