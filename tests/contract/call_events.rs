@@ -157,6 +157,37 @@ async fn a_number_whose_row_still_names_a_deleted_endpoint_rings_nothing() {
 }
 
 #[tokio::test]
+async fn a_number_that_is_switched_off_or_takes_no_callers_rings_nothing_and_its_own_calls_go_on() {
+    let bench = Bench::start().await;
+    let change = async |change| {
+        bench.local.table.update_number(bench.tenant, bench.number.id, change, fixture::now(), None).await.unwrap();
+    };
+    let settings = |status, allow_inbound| domain::number::NumberChange {
+        status: Some(status),
+        allow_inbound: Some(allow_inbound),
+        ..domain::number::NumberChange::default()
+    };
+    let routed = async |direction: &str| {
+        let mut event = bench.events("missed-call.json").remove(0);
+        event["data"]["direction"] = json!(direction);
+        if direction == "outbound" {
+            event["data"]["from_number"] = event["data"]["to_number"].clone();
+        }
+        bench.handle(std::slice::from_ref(&event)).await;
+        let call = event["call_id"].as_str().unwrap().parse().unwrap();
+        bench.local.table.call(bench.tenant, call).await.unwrap().unwrap().call().endpoint_id.is_some()
+    };
+    for (status, allow_inbound, rings) in [
+        (domain::number::NumberStatus::Active, true, true),
+        (domain::number::NumberStatus::Inactive, true, false),
+        (domain::number::NumberStatus::Active, false, false),
+    ] {
+        change(settings(status, allow_inbound)).await;
+        assert_eq!((routed("inbound").await, routed("outbound").await), (rings, true), "{status:?} {allow_inbound}");
+    }
+}
+
+#[tokio::test]
 async fn a_released_number_routes_no_new_call_and_calls_that_have_their_route_go_on() {
     let bench = Bench::start().await;
     let (known, new) = (bench.events("missed-call.json"), bench.events("missed-call.json"));

@@ -190,8 +190,8 @@ async fn a_new_token_is_for_the_same_account_and_the_one_before_is_kept_for_a_da
     let place = bench.fixture.tenant.place(SecretKind::CarrierToken, credential.id.as_uuid());
     let open = async |sealed| vault.open(&place, sealed, fixture::now()).await.unwrap().expose_secret().to_owned();
     assert_eq!(open(&credential.token).await, "token-2");
-    assert_eq!(open(credential.previous_token(fixture::now()).unwrap()).await, TOKEN);
-    assert!(credential.previous_token(fixture::now().plus_millis(OVERLAP_MILLIS + 1)).is_none());
+    assert_eq!(open(credential.previous_tokens(fixture::now()).next().unwrap()).await, TOKEN);
+    assert!(credential.previous_tokens(fixture::now().plus_millis(OVERLAP_MILLIS + 1)).next().is_none());
     let refused = [
         (json!({"credentials": {"account_sid": SID.replace('1', "2"), "auth_token": "t"}}), "credentials.account_sid: is another account"),
         (json!({"credentials": {"auth_id": SID, "auth_token": "t"}}), "credentials: must have exactly account_sid and auth_token"),
@@ -229,6 +229,49 @@ async fn a_change_that_is_tried_twice_does_not_lose_the_token_before() {
         let store::ChangedCredential::Done(now) = changed else { panic!("{changed:?}") };
         assert_eq!(now.previous_token, Some(before.token.clone()));
     }
+}
+
+#[tokio::test]
+async fn tokens_that_were_changed_twice_within_a_day_both_keep_verifying() {
+    let bench = Bench::start(kms::vault(&[&kms::makes(kms::OLD_KEY)])).await;
+    let (id, vault) = (bench.credential().await, kms::vault(&[&kms::unwraps()]));
+    let (table, tenant) = (&bench.local.table, bench.fixture.tenant);
+    let tokens = async || {
+        let credential = table.credentials(tenant).await.unwrap().remove(0);
+        let place = tenant.place(SecretKind::CarrierToken, credential.id.as_uuid());
+        let mut texts = Vec::new();
+        for sealed in std::iter::once(&credential.token).chain(credential.previous_tokens(fixture::now())) {
+            texts.push(vault.open(&place, sealed, fixture::now()).await.unwrap().expose_secret().to_owned());
+        }
+        texts
+    };
+    let renew = async |token: &str| {
+        let body = json!({"credentials": {"account_sid": SID, "auth_token": token}});
+        assert_eq!(bench.patch(&format!("{PROVIDERS}/{id}"), body).await.status, 200);
+    };
+    renew("canary-b").await;
+    renew("canary-b").await;
+    assert_eq!(tokens().await, ["canary-b", "canary-b", TOKEN], "a change that is sent again loses nothing");
+    renew("canary-c").await;
+    assert_eq!(tokens().await, ["canary-c", "canary-b", "canary-b"], "two tokens before the current one are kept");
+}
+
+#[tokio::test]
+async fn rotating_the_callbacks_ends_the_ones_before() {
+    let bench = Bench::start(kms::vault(&[&kms::makes(kms::OLD_KEY)])).await;
+    let id = bench.credential().await;
+    let hash = async || bench.local.table.credentials(bench.fixture.tenant).await.unwrap().remove(0).callback;
+    let before = hash().await;
+    let rotate = async || bench.ask(Method::POST, &format!("{PROVIDERS}/{id}/rotate-callbacks"), Some(json!({})), &[]).await.json();
+    let (first, stored_first) = (rotate().await, hash().await);
+    let (second, stored_second) = (rotate().await, hash().await);
+    assert_ne!(first["voice_url"], second["voice_url"]);
+    assert!(before != stored_first && stored_first != stored_second, "what is stored is the hash of the last one");
+    let token = |answer: &Value| {
+        let url = answer["voice_url"].as_str().unwrap().to_owned();
+        url.rsplit('/').nth(1).unwrap().parse::<domain::callback::CallbackToken>().unwrap()
+    };
+    assert_eq!((token(&first).hash(), token(&second).hash()), (stored_first, stored_second));
 }
 
 #[tokio::test]

@@ -221,6 +221,18 @@ async fn a_wrong_value_in_any_field_is_refused_with_the_field_named_and_nothing_
     assert_eq!(bench.stored().await, before, "nothing was written");
 }
 
+/// Names that stand twice, thousands of times: an answer that told each of them would be too large to be given.
+fn repetitive() -> [Vec<u8>; 3] {
+    let pairs = |name: &str, count: usize| vec![format!("\"{name}\":1,\"{name}\":2"); count].join(",");
+    let long = "n".repeat(30_000);
+    [
+        format!("{{\"a\":{{{}}}}}", pairs("b", 4_000)),
+        format!("{{\"{long}\":{{{}}}}}", pairs("b", 2_000)),
+        format!("{{{}}}", (0..2_000).map(|n| pairs(&format!("x{n}"), 1)).collect::<Vec<_>>().join(",")),
+    ]
+    .map(String::into_bytes)
+}
+
 #[tokio::test]
 async fn what_is_no_json_object_is_refused_on_every_route() {
     let bench = Bench::start().await;
@@ -230,6 +242,7 @@ async fn what_is_no_json_object_is_refused_on_every_route() {
         ["", "{", "null", "[]", "7", "\"x\"", "{}{}", "{\"a\":}", "{'a':1}", "\u{feff}{}", "{\"name\":\"\\ud800\"}", "{\"a\u{0}\":1}"]
             .map(|text| text.as_bytes().to_vec())
             .into_iter()
+            .chain(repetitive())
             .chain([deep, vec![0xFF; 10], vec![b' '; 65 * 1024], br#"{"name":"a","name":"b"}"#.to_vec()])
             .collect();
     for route in &bench.routes {
@@ -237,6 +250,7 @@ async fn what_is_no_json_object_is_refused_on_every_route() {
             let (status, answer) = bench.send(route, &route.path, body.clone(), "application/json").await;
             let head = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
             assert!((400..500).contains(&status), "{} {head}: {status} {answer}", route.path);
+            assert!(answer.to_string().len() < 64 * 1024, "{} {head}: the answer is larger than the request", route.path);
         }
         for content_type in ["text/plain", "application/xml", "multipart/form-data", "application/jsonp", ""] {
             let (status, _) = bench.send(route, &route.path, b"{}".to_vec(), content_type).await;

@@ -124,6 +124,19 @@ fn owned(texts: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn what_all_roles_share_reaches_the_key_of_table_and_queues_alone() {
+    let shared = resources("AWS::IAM::ManagedPolicy");
+    assert_eq!(shared.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["DataKeyUse"]);
+    for statement in shared[0].1["PolicyDocument"]["Statement"].as_sequence().unwrap() {
+        assert_eq!(texts(&statement["Resource"]), ["DataKey.Arn"]);
+        assert!(texts(&statement["Action"]).iter().all(|action| action.starts_with("kms:") && !action.contains('*')));
+    }
+    for (name, role) in resources("AWS::IAM::Role") {
+        assert_eq!(texts(&role["ManagedPolicyArns"]), ["DataKeyUse"], "{name}");
+    }
+}
+
+#[test]
 fn the_vaults_key_serves_every_kind_of_secret_and_nothing_else() {
     let keys = resources("AWS::KMS::Key");
     assert_eq!(keys.len(), 2, "one for secrets, one for table and queues");

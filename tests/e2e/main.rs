@@ -3,6 +3,7 @@
 //! Each test has an organization and numbers of its own, so that all run side by side on one stack.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+mod after;
 mod call_life;
 mod calls;
 mod endpoints;

@@ -6,7 +6,7 @@ use rstest::rstest;
 use runtime::random;
 use serde_json::{Value, json};
 use store::Tenant;
-use testkit::{Client, Receiver, Stack, fixture, wait};
+use testkit::{Client, Receiver, Stack, client::CANARY, fixture, wait};
 
 use crate::setup::{LIMIT, World};
 
@@ -23,7 +23,11 @@ fn number() -> String {
 
 /// A text that stands nowhere else.
 fn canary() -> String {
-    format!("canary-{:016x}", u64::from_be_bytes(random::bytes()))
+    format!("{CANARY}{}", random_text())
+}
+
+fn random_text() -> String {
+    format!("{:016x}", u64::from_be_bytes(random::bytes()))
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -37,7 +41,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 async fn a_credential_and_its_number_live_and_go(#[case] prefix: &str) {
     let world = World::new().await;
     let (providers, numbers) = (format!("{prefix}/telephony/providers"), format!("{prefix}/telephony/numbers"));
-    let created = world.client.post(&providers, twilio("token")).await.expect(201);
+    let created = world.client.post(&providers, twilio(&canary())).await.expect(201);
     assert!(created.as_object().unwrap().values().all(Value::is_string), "{created}");
     for (field, end) in [("voice_url", "/voice"), ("status_url", "/status")] {
         assert!(text(&created, field).starts_with(&format!("{}/carriers/twilio/", world.stack.base_url)), "{created}");
@@ -64,7 +68,7 @@ async fn a_credential_and_its_number_live_and_go(#[case] prefix: &str) {
 
     let rotated = world.client.post(&format!("{one}/rotate-callbacks"), json!({})).await.expect(200);
     assert_ne!(rotated["voice_url"], created["voice_url"]);
-    let renewed = json!({"credentials": {"account_sid": SID, "auth_token": "token-2"}});
+    let renewed = json!({"credentials": {"account_sid": SID, "auth_token": canary()}});
     assert_eq!(world.client.patch(&one, renewed).await.expect(200)["key_hint"], "AC…1234");
     assert_eq!(world.client.delete(&one).await.told(), (204, ""));
     assert_eq!(world.client.delete(&one).await.told(), (404, "Credential not found"));
@@ -95,11 +99,12 @@ async fn a_request_with_a_key_is_answered_again_in_its_form() {
     let world = World::new().await;
     let key = [("idempotency-key", "k")];
     let create = async |body: Value| world.client.send_with(Method::POST, "/v1/telephony/providers", Some(&body), &key).await;
-    let first = create(twilio("token")).await.expect(201);
-    let again = create(twilio("token")).await;
+    let order = twilio(&canary());
+    let first = create(order.clone()).await.expect(201);
+    let again = create(order).await;
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(again.expect(201), first);
-    assert_eq!(create(twilio("another")).await.told(), (422, "Idempotency key reused"));
+    assert_eq!(create(twilio(&canary())).await.told(), (422, "Idempotency key reused"));
     assert_eq!(world.client.get("/v1/telephony/providers").await.expect(200)["total"], 1);
     let token = text(&first, "voice_url").split('/').nth(5).unwrap();
     assert!(!world.stack.dump_table().await.contains(token), "the kept answer is sealed");
@@ -113,7 +118,7 @@ async fn calls_ring_the_endpoint_that_the_agents_id_names_and_endpoint_id_goes_b
         world.client.post("/v1/endpoints", json!({"name": "E", "type": "webhook", "url": url})).await.expect(201)["id"].clone()
     };
     let (by_agent, by_id) = (endpoint(&pinned.url).await, endpoint(&given.url).await);
-    let credential = world.client.post("/v1/telephony/providers", twilio("token")).await.expect(201);
+    let credential = world.client.post("/v1/telephony/providers", twilio(&canary())).await.expect(201);
     let order = json!({"e164": number(), "provider": "twilio", "credentials_id": credential["id"], "agent_id": by_agent});
     let registered = world.client.post("/v1/telephony/numbers", order).await.expect(201);
     for (endpoint, receiver) in [(&by_agent, &pinned), (&by_id, &given)] {
@@ -130,7 +135,7 @@ async fn calls_ring_the_endpoint_that_the_agents_id_names_and_endpoint_id_goes_b
 #[tokio::test]
 async fn another_organization_and_the_test_data_see_nothing_of_it() {
     let world = World::new().await;
-    let credential = world.client.post("/v1/telephony/providers", twilio("token")).await.expect(201);
+    let credential = world.client.post("/v1/telephony/providers", twilio(&canary())).await.expect(201);
     let order = json!({"e164": number(), "provider": "twilio", "credentials_id": credential["id"]});
     let registered = world.client.post("/v1/telephony/numbers", order.clone()).await.expect(201);
     let test_mode = Tenant { mode: Mode::Test, ..world.fixture.tenant };
@@ -181,15 +186,15 @@ async fn a_token_stands_nowhere_and_the_search_finds_what_is_planted() {
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses, [201, 200, 400, 400, 200]);
     let mut answers: Vec<String> = answers.into_iter().map(|answer| format!("{:?}{}", answer.headers, answer.text)).collect();
-    for secret in [&token, &renewed] {
-        assert!(found(&world.stack, &answers, secret).await.is_empty(), "a token is in clear");
-    }
-
-    let planted = canary();
+    // What is planted is found, so the search sees what was written before it too.
+    let planted = format!("planted-{}", random_text());
     world.client.patch(&one, json!({"label": planted})).await.expect(200);
     world.client.send_with(Method::GET, "/v1/telephony/providers", None, &[("x-request-id", &planted)]).await.expect(200);
     answers.push(world.client.get("/v1/telephony/providers").await.text);
     world.stack.send("call-events-dead-letters", std::slice::from_ref(&planted)).await;
     let look = || async { Some(found(&world.stack, &answers, &planted).await).filter(|places| places.len() == 4) };
     assert_eq!(wait::until("the planted text in all four places", LIMIT, look).await, ["table", "queues", "logs", "answers"]);
+    for secret in [&token, &renewed] {
+        assert!(found(&world.stack, &answers, secret).await.is_empty(), "a token is in clear");
+    }
 }

@@ -3,9 +3,12 @@
 //! A route is kept for ever, so no bad answer rests on a read that may be a moment old: what is not there, not the
 //! organization's, or rings nothing is looked at once more as it is now.
 
+use std::sync::Arc;
+
 use domain::{
     E164, EndpointId, NumberId,
     call::{CallEvent, Direction, Parties, Route},
+    endpoint::{Endpoint, EndpointStatus},
     number::PhoneNumber,
 };
 use queue::batch::Failure;
@@ -37,28 +40,35 @@ impl CallEvents {
             return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no such number in {} mode", tenant.mode)));
         };
         let told = event.parties.endpoint_id;
-        let mut endpoint_id = self.existing(tenant, told.or(number.endpoint_id)).await?;
-        if endpoint_id.is_none() && told.is_none() {
-            // A number of one's own carrier may be pinned to an endpoint by its agent's id.
-            endpoint_id = self.existing(tenant, number.pinned_endpoint()).await?;
+        // Whoever calls a number that is switched off hears a busy signal, whatever it rings otherwise.
+        let rings = event.parties.direction == Some(Direction::Outbound) || number.takes_callers();
+        // A number of one's own carrier may be pinned to an endpoint by its agent's id; what it is attached to goes before.
+        let mut endpoint = self.existing(tenant, told.or(number.endpoint_id)).await?;
+        if endpoint.is_none() && told.is_none() {
+            endpoint = self.existing(tenant, number.pinned_endpoint()).await?;
         }
-        if told.is_some() && endpoint_id.is_none() {
+        if told.is_some() && endpoint.is_none() {
             return Ok(Found::Nothing(format!("data.endpoint_id: the organization has no such endpoint in {} mode", tenant.mode)));
         }
+        // An endpoint that is switched off is as busy; one that the source names took the call.
+        let takes = |endpoint: &Endpoint| told.is_some() || (rings && endpoint.status == EndpointStatus::Active);
+        let endpoint_id = endpoint.filter(|endpoint| takes(endpoint)).map(|endpoint| endpoint.id);
         Ok(Found::Route(Route { number_id: number.id, endpoint_id, found_by: event.id.clone() }))
     }
 
     /// The endpoint, if it exists: a number's row may still name one that was deleted.
-    async fn existing(&self, tenant: Tenant, id: Option<EndpointId>) -> Result<Option<EndpointId>, Failure> {
-        let Some(id) = id else { return Ok(None) };
-        Ok(self.endpoint(tenant, id).await?.map(|endpoint| endpoint.id))
+    async fn existing(&self, tenant: Tenant, id: Option<EndpointId>) -> Result<Option<Arc<Endpoint>>, Failure> {
+        match id {
+            Some(id) => self.endpoint(tenant, id).await,
+            None => Ok(None),
+        }
     }
 
     /// A number of the organization that was not released.
     async fn number(&self, tenant: Tenant, id: NumberId) -> Result<Option<PhoneNumber>, Failure> {
         let read = async |consistency| self.table.number(tenant, id, consistency).await.map_err(Failure::retry);
         let mut number = read(Consistency::Eventual).await?;
-        if number.as_ref().is_none_or(|number| number.endpoint_id.is_none()) {
+        if number.as_ref().is_none_or(|number| number.endpoint_id.is_none() || !number.takes_callers()) {
             number = read(Consistency::Strong).await?;
         }
         Ok(number.filter(|number| number.released_at.is_none()))

@@ -84,6 +84,8 @@ impl Order {
             token: sealed,
             previous_token: None,
             previous_until: None,
+            older_token: None,
+            older_until: None,
             rotated_by: None,
             callback: token.hash(),
             numbers_count: 0,

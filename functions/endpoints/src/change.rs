@@ -44,11 +44,10 @@ pub(crate) async fn update_endpoint(
         }
     }
     for _ in 0..TRIES {
-        let (seen, now) = look(&state, &caller, id).await?;
-        let version = seen.updated_at;
+        let (stored, seen, now) = look(&state, &caller, id).await?;
         let spec = change.spec(&mut fields, &seen, state.loopback)?;
         let wanted = change.apply(&state, &caller, seen, spec, now).await?;
-        if let Some(endpoint) = replace(&state, &caller, version, &wanted, news).await? {
+        if let Some(endpoint) = replace(&state, &caller, &stored, &wanted, news).await? {
             return Ok(Json(read::shown(&state, caller.tenant, endpoint).await?));
         }
     }
@@ -80,11 +79,11 @@ async fn carried_by(state: &crate::State, caller: &Caller, id: EndpointId) -> Re
     }
 }
 
-/// Writes an endpoint's new settings and tells of them, if nobody changed it since `version`.
+/// Writes an endpoint's new settings and tells of them, if it is still as it was `stored`.
 async fn replace(
     state: &crate::State,
     caller: &Caller,
-    version: Timestamp,
+    stored: &Endpoint,
     wanted: &Endpoint,
     news: Option<News>,
 ) -> Result<Option<Endpoint>, Problem> {
@@ -92,7 +91,7 @@ async fn replace(
         Some(news) => Some(state.telling(caller, news, read::carried(state, caller.tenant, wanted).await?)),
         None => None,
     };
-    let replaced = state.table.replace_endpoint(caller.tenant, version, wanted, tell(telling.as_ref())).await?;
+    let replaced = state.table.replace_endpoint(caller.tenant, stored, wanted, tell(telling.as_ref())).await?;
     state.lifecycle.hand_on(news.filter(|_| replaced.is_some())).await;
     Ok(replaced)
 }
@@ -108,8 +107,7 @@ pub(crate) async fn rotate_secret(
     let id = read::parse(&id)?;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     for _ in 0..TRIES {
-        let (seen, now) = look(&state, &caller, id).await?;
-        let version = seen.updated_at;
+        let (stored, seen, now) = look(&state, &caller, id).await?;
         // An earlier try of this very request rotated it: a second new secret would cut off the receiver's.
         if seen.rotated_by.as_ref() == Some(&birth.name()) {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, seen).await?)));
@@ -127,22 +125,24 @@ pub(crate) async fn rotate_secret(
             updated_at: now,
             ..seen
         };
-        if let Some(endpoint) = replace(&state, &caller, version, &wanted, news).await? {
+        if let Some(endpoint) = replace(&state, &caller, &stored, &wanted, news).await? {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, endpoint).await?)));
         }
     }
     Err(contended())
 }
 
-/// The endpoint as it is, and a time later than its last change: versions are told apart by that time.
-async fn look(state: &crate::State, caller: &Caller, id: EndpointId) -> Result<(Endpoint, Timestamp), Problem> {
-    let mut seen = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(read::not_found)?;
-    let now = state.clock.now().max(seen.updated_at.plus_millis(1));
+/// The endpoint as it is stored, the same without what its time is over for, and a time later than its last change:
+/// versions are told apart by that time.
+async fn look(state: &crate::State, caller: &Caller, id: EndpointId) -> Result<(Endpoint, Endpoint, Timestamp), Problem> {
+    let stored = state.table.endpoint(caller.tenant, id, Consistency::Strong).await?.ok_or_else(read::not_found)?;
+    let now = state.clock.now().max(stored.updated_at.plus_millis(1));
+    let mut seen = stored.clone();
     if seen.previous_secret(now).is_none() {
-        // Its time is over: it makes the item larger and nothing else.
+        // It makes the item larger and nothing else.
         (seen.previous_secret, seen.previous_until) = (None, None);
     }
-    Ok((seen, now))
+    Ok((stored, seen, now))
 }
 
 fn contended() -> Problem {
@@ -190,7 +190,8 @@ impl Change {
         }
         let url = self.url.as_ref().map_or(seen.given_url.as_deref(), Option::as_deref);
         let config = self.config.as_ref().unwrap_or_else(|| seen.provider_config.as_map());
-        let spec = settings::checked(fields, EndpointSpec::read_as(seen.provider, url, Some(config)), loopback);
+        let spec = EndpointSpec::read_as(seen.provider, url, Some(config));
+        let spec = settings::checked(fields, seen.provider == Provider::Webhook, url, spec, loopback);
         fields.finish()?;
         spec.ok_or_else(|| Problem::internal("faulty settings passed as good"))
     }

@@ -67,7 +67,8 @@ impl Order {
         let config = fields.object("provider_config");
         let spec = declared_type.as_deref().and_then(|declared_type| {
             let spec = EndpointSpec::read(declared_type, url.as_deref(), config.as_ref());
-            settings::checked(fields, spec, loopback)
+            let is_webhook = declared_type == Provider::Webhook.as_str();
+            settings::checked(fields, is_webhook, url.as_deref(), spec, loopback)
         });
         let events = settings::events(fields);
         let number = fields.parsed("phone_number_id");

@@ -6,7 +6,7 @@ use domain::{
     endpoint::{Endpoint, PasswordChange},
     secret::{Sealed, SecretKind},
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use store::Tenant;
 use vault::Vault;
 
@@ -24,10 +24,10 @@ impl Secrets<'_> {
     }
 
     /// Opens an endpoint's signing secret, if it has one.
-    pub(crate) async fn signing(&self, endpoint: &Endpoint) -> Result<Option<String>, Problem> {
+    pub(crate) async fn signing(&self, endpoint: &Endpoint) -> Result<Option<SecretString>, Problem> {
         let Some(sealed) = &endpoint.secret else { return Ok(None) };
         let place = self.tenant.place(SecretKind::WebhookSecret, endpoint.id.as_uuid());
-        Ok(Some(self.vault.open(&place, sealed, self.now).await?.expose_secret().to_owned()))
+        Ok(Some(self.vault.open(&place, sealed, self.now).await?))
     }
 
     /// The sealed password after a change.

@@ -3,7 +3,7 @@
 use api::Fields;
 use domain::{
     Invalid,
-    endpoint::{EndpointSpec, GivenUrl, MAX_NAME_CHARS, Provider, SipUri, is_missing},
+    endpoint::{EndpointSpec, GivenUrl, MAX_NAME_CHARS, SipUri, is_missing},
     webhook::EventFilter,
 };
 use webhooks::guard::{Loopback, WebhookUrl};
@@ -25,22 +25,22 @@ pub(crate) fn events(fields: &mut Fields) -> Option<EventFilter> {
     EventFilter::parse(entries).map_err(|faults| note(fields, faults)).ok()
 }
 
-/// Where and how calls are answered, if nothing is wrong with it. A webhook's url must be one that may be called.
-pub(crate) fn checked(fields: &mut Fields, spec: Result<EndpointSpec, Vec<Invalid>>, loopback: Loopback) -> Option<EndpointSpec> {
+/// Where and how calls are answered, if nothing is wrong with it. A webhook's url must be one that may be called, which is
+/// looked at whatever else is wrong.
+pub(crate) fn checked(
+    fields: &mut Fields,
+    is_webhook: bool,
+    url: Option<&str>,
+    spec: Result<EndpointSpec, Vec<Invalid>>,
+    loopback: Loopback,
+) -> Option<EndpointSpec> {
+    let callable = url.filter(|_| is_webhook).map(|url| WebhookUrl::parse(url, loopback));
+    let callable = callable.transpose().map_err(|problem| fields.fault("url", problem));
     let mut spec = spec.map_err(|faults| note(fields, faults)).ok()?;
-    if spec.provider != Provider::Webhook {
-        return Some(spec);
+    if let Some(url) = callable.ok()? {
+        spec.url = Some(url.as_str().to_owned());
     }
-    match WebhookUrl::parse(spec.url.as_deref().unwrap_or_default(), loopback) {
-        Ok(url) => {
-            spec.url = Some(url.as_str().to_owned());
-            Some(spec)
-        }
-        Err(problem) => {
-            fields.fault("url", problem);
-            None
-        }
-    }
+    Some(spec)
 }
 
 /// A sound url whose form tells what it is for; `None` if a look at the endpoint has to say what is wrong with it.

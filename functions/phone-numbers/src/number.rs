@@ -10,7 +10,6 @@ use domain::{
     webhook::LifecycleEvent,
     wire,
 };
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::{Consistency, Release, Updated, tell};
 
@@ -91,9 +90,10 @@ pub(crate) async fn release_number(
         }
     };
     query.finish()?;
+    let id = parse(&id)?;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberReleased).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    let released = state.table.release_number(caller.tenant, parse(&id)?, release, state.clock.now(), tell(telling.as_ref())).await?;
+    let released = state.table.release_number(caller.tenant, id, release, state.clock.now(), tell(telling.as_ref())).await?;
     let number = released.ok_or_else(not_found)?;
     state.lifecycle.hand_on(news).await;
     Ok(Json(Released { success: true, id: number.id, e164: number.e164, status: number.status }))
@@ -123,7 +123,7 @@ async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber
     let mut password = None;
     if caller.may(Scope::NumbersWrite) {
         let place = caller.tenant.place(SecretKind::SipPassword, number.id.as_uuid());
-        password = Some(state.vault.open(&place, &sealed, state.clock.now()).await?.expose_secret().to_owned());
+        password = Some(state.vault.open(&place, &sealed, state.clock.now()).await?.into());
     }
     Ok(Some(wire::SipCredentials { domain: state.sip_domain.to_string(), transport: SIP_TRANSPORT, port: SIP_PORT, username, password }))
 }

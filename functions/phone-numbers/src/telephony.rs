@@ -94,9 +94,9 @@ pub(crate) async fn remove_carrier_number(
     PathId(id): PathId,
 ) -> Result<StatusCode, Problem> {
     caller.require(Scope::TelephonyWrite)?;
+    let (id, now) = (number::parse(&id)?, state.clock.now());
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberReleased).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    let (id, now) = (number::parse(&id)?, state.clock.now());
     if !state.table.remove_carrier_number(caller.tenant, id, now, tell(telling.as_ref())).await? {
         return Err(number::not_found());
     }

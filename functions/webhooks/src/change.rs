@@ -51,18 +51,17 @@ pub(crate) async fn rotate_secret(
         if seen.rotated_by.as_ref() == Some(&birth.name()) {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, seen).await?)));
         }
-        let version = seen.updated_at;
         // Versions are told apart by their time.
-        let now = state.clock.now().max(version.plus_millis(1));
+        let now = state.clock.now().max(seen.updated_at.plus_millis(1));
         let wanted = Subscription {
             secret: secrets::generate(&state, &caller, id).await?,
-            previous_secret: Some(seen.secret),
+            previous_secret: Some(seen.secret.clone()),
             previous_until: Some(now.plus_millis(OVERLAP_MILLIS)),
             rotated_by: Some(birth.name()),
             updated_at: now,
-            ..seen
+            ..seen.clone()
         };
-        if state.table.replace_subscription(caller.tenant, version, &wanted).await? {
+        if state.table.replace_subscription(caller.tenant, &seen, &wanted).await? {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, wanted).await?)));
         }
     }

@@ -7,7 +7,7 @@ use domain::{
     subscription::Subscription,
 };
 use runtime::random;
-use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
 use webhooks::sign::SigningSecret;
 
 /// A new secret, sealed for this subscription.
@@ -17,9 +17,8 @@ pub(crate) async fn generate(state: &crate::State, caller: &Caller, id: Subscrip
 }
 
 /// A subscription's secret, revealed.
-pub(crate) async fn reveal(state: &crate::State, caller: &Caller, subscription: &Subscription) -> Result<String, Problem> {
-    let text = state.vault.open(&place(caller, subscription.id), &subscription.secret, state.clock.now()).await?;
-    Ok(text.expose_secret().to_owned())
+pub(crate) async fn reveal(state: &crate::State, caller: &Caller, subscription: &Subscription) -> Result<SecretString, Problem> {
+    Ok(state.vault.open(&place(caller, subscription.id), &subscription.secret, state.clock.now()).await?)
 }
 
 fn place(caller: &Caller, id: SubscriptionId) -> SecretPlace {

@@ -35,7 +35,7 @@ pub struct Counts {
     pub current: u64,
     /// Gone before they were replaced.
     pub gone: u64,
-    /// Left as they are, because they do not open.
+    /// Left as they are, because they do not open, or because KMS refuses the key they lie under.
     pub unreadable: u64,
 }
 
@@ -71,7 +71,7 @@ impl Rewrap {
                     counts.current += 1;
                     return Ok(());
                 }
-                Err(VaultError::Corrupt(_)) => {
+                Err(VaultError::Corrupt(_) | VaultError::KeyRefused(_)) => {
                     counts.unreadable += 1;
                     return Ok(());
                 }

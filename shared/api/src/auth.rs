@@ -27,13 +27,15 @@ pub struct Gate {
 }
 
 /// An authenticated principal and the tenant it acts for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Caller {
     /// Whose data it reaches.
     pub tenant: Tenant,
     /// The key it came with.
     pub key: KeyId,
     scopes: Scopes,
+    /// What only the holder of the key can know, without being the key.
+    pub(crate) pepper: [u8; 32],
 }
 
 impl Caller {
@@ -56,6 +58,13 @@ impl Caller {
     }
 }
 
+/// Leaves the pepper out.
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("tenant", &self.tenant).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
 impl<S> FromRequestParts<S> for Caller
 where
     Gate: FromRef<S>,
@@ -74,7 +83,8 @@ where
         let span = tracing::Span::current();
         span.record("organization_id", tracing::field::display(organization));
         span.record("mode", key.mode.as_str());
-        Ok(Self { tenant: Tenant { org: organization, mode: key.mode }, key: key.id, scopes: key.scopes })
+        let tenant = Tenant { org: organization, mode: key.mode };
+        Ok(Self { tenant, key: key.id, scopes: key.scopes, pepper: text.pepper() })
     }
 }
 

@@ -61,7 +61,11 @@ impl Fields {
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let object = Object::parse(bytes)
             .map_err(|error| Problem::invalid(vec![Invalid::new("body", format!("must be a JSON object: {}", position(&error)))]))?;
-        let wrong = object.repeated.into_iter().map(|name| Invalid::new(name, "stands twice with different values")).collect();
+        let wrong = object
+            .repeated
+            .into_iter()
+            .map(|name| Invalid::new(name, "stands twice, or has a name in it that does, with different values"))
+            .collect();
         Ok(Self { values: object.values, missing: Vec::new(), wrong })
     }
 

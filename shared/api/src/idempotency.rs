@@ -101,7 +101,7 @@ impl Idempotency {
         let caller = Caller::from_request_parts(&mut parts, &self.gate).await?;
         let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::too_large())?;
         let request = RequestKey::new(caller.key, parts.method.as_str(), canonical(parts.uri.path()), &key);
-        let fingerprint = fingerprint(parts.uri.query().unwrap_or_default(), &body);
+        let fingerprint = fingerprint(&caller.pepper, parts.uri.query().unwrap_or_default(), &body);
         match self.table.claim_request(caller.tenant, request, &fingerprint, self.clock.now()).await? {
             Claimed::Mine { first_at } => parts.extensions.insert(Birth { at: first_at, bytes: request.id_bytes() }),
             Claimed::Answered { answer } => return self.replay(caller.tenant, request, answer).await,

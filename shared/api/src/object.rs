@@ -2,16 +2,21 @@
 //!
 //! The outer names are read in `snake_case`; inside, names are kept as they are.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use domain::names::snake_case;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// An object's fields, and the names that stand in it twice.
+/// An object's fields, and those in which something stands twice: the field itself, or a name somewhere inside it, which is
+/// not repeated here, because it may be a secret that was put in the wrong place.
 pub(crate) struct Object {
     pub(crate) values: BTreeMap<String, Value>,
-    pub(crate) repeated: Vec<String>,
+    pub(crate) repeated: BTreeSet<String>,
 }
 
 impl Object {
@@ -25,7 +30,7 @@ impl Object {
     }
 }
 
-type Repeated = RefCell<Vec<String>>;
+type Repeated = RefCell<BTreeSet<String>>;
 
 struct Outer<'a>(&'a Repeated);
 
@@ -43,9 +48,9 @@ impl<'de> Visitor<'de> for Outer<'_> {
             if name.contains('\0') {
                 return Err(A::Error::custom("a name contains NUL"));
             }
-            let value = map.next_value_seed(Inner { path: &name, repeated: self.0 })?;
+            let value = map.next_value_seed(Inner { field: &name, repeated: self.0 })?;
             match values.get(&name) {
-                Some(before) if *before != value => self.0.borrow_mut().push(name),
+                Some(before) if *before != value => _ = self.0.borrow_mut().insert(name),
                 _ => _ = values.insert(name, value),
             }
         }
@@ -53,10 +58,10 @@ impl<'de> Visitor<'de> for Outer<'_> {
     }
 }
 
-/// A value below the field `path`.
+/// A value of an outer field, or one inside it.
 #[derive(Clone, Copy)]
 struct Inner<'a> {
-    path: &'a str,
+    field: &'a str,
     repeated: &'a Repeated,
 }
 
@@ -114,10 +119,9 @@ impl<'de> Visitor<'de> for Inner<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            let path = format!("{}.{name}", self.path);
-            let value = map.next_value_seed(Inner { path: &path, repeated: self.repeated })?;
+            let value = map.next_value_seed(self)?;
             if values.get(&name).is_some_and(|before| *before != value) {
-                self.repeated.borrow_mut().push(path);
+                self.repeated.borrow_mut().insert(self.field.to_owned());
             }
             values.insert(name, value);
         }

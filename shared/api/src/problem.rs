@@ -82,6 +82,10 @@ codes! {
 /// Seconds after which a caller who met an outage may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
+/// The most faults that an answer names, and the most characters of a field's name: a request may have thousands.
+const MAX_FAULTS: usize = 100;
+const MAX_FIELD_CHARS: usize = 200;
+
 /// What a caller reads who met an outage of the table or a queue.
 const BUSY: &str = "The service is busy or unreachable, try again";
 
@@ -108,7 +112,13 @@ impl Problem {
         Self::faulty(Code::ValidationError, faults)
     }
 
-    pub(crate) fn faulty(code: Code, faults: Vec<Invalid>) -> Self {
+    pub(crate) fn faulty(code: Code, mut faults: Vec<Invalid>) -> Self {
+        faults.truncate(MAX_FAULTS);
+        for fault in &mut faults {
+            if let Some((end, _)) = fault.field.char_indices().nth(MAX_FIELD_CHARS) {
+                fault.field.truncate(end);
+            }
+        }
         let message = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let faults = faults.into_iter().map(|fault| (fault.field, fault.problem)).collect();
         Self { faults, ..Self::new(code, message) }
@@ -242,7 +252,9 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         let cause = Some(chain(&error));
         match error {
-            VaultError::Unavailable { .. } => Self { cause, ..Self::new(Code::EncryptionUnavailable, "Encryption service unavailable") },
+            VaultError::Unavailable(_) | VaultError::KeyRefused(_) => {
+                Self { cause, ..Self::new(Code::EncryptionUnavailable, "Encryption service unavailable") }
+            }
             VaultError::Corrupt { .. } => Self { cause, ..Self::new(Code::InternalError, "Internal error") },
         }
     }

@@ -70,6 +70,18 @@ impl ApiKeyText {
         KeyHash(hash)
     }
 
+    /// A value that follows from the key and from nothing that is stored: it keeps digests of what the holder sends from
+    /// being guessed.
+    #[must_use]
+    pub fn pepper(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"trunkline pepper ");
+        context.update(self.0.as_bytes());
+        let mut pepper = [0; 32];
+        pepper.copy_from_slice(context.finish().as_ref());
+        pepper
+    }
+
     /// The key itself, for the one answer that shows it.
     #[must_use]
     pub fn reveal(&self) -> &str {

@@ -32,6 +32,12 @@ pub struct CarrierCredential {
     /// Until when it keeps verifying beside the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_until: Option<Timestamp>,
+    /// The sealed token before that one, if it was changed twice within the overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_token: Option<Sealed>,
+    /// Until when that one keeps verifying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_until: Option<Timestamp>,
     /// The request that changed the token last: the same request again changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated_by: Option<String>,
@@ -57,10 +63,10 @@ impl CarrierCredential {
         format!("{begin}…{end}")
     }
 
-    /// The token before the last change, while it keeps verifying.
-    #[must_use]
-    pub fn previous_token(&self, now: Timestamp) -> Option<&Sealed> {
-        self.previous_token.as_ref().filter(|_| self.previous_until.is_some_and(|until| now < until))
+    /// The tokens before the last two changes, while they keep verifying, the newer first.
+    pub fn previous_tokens(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
+        let kept = [(&self.previous_token, self.previous_until), (&self.older_token, self.older_until)];
+        kept.into_iter().filter_map(move |(token, until)| token.as_ref().filter(|_| until.is_some_and(|until| now < until)))
     }
 }
 
@@ -78,6 +84,8 @@ mod tests {
             token: Sealed::from_encoded("sealed".to_owned()),
             previous_token: Some(Sealed::from_encoded("before".to_owned())),
             previous_until: Some(now.plus_millis(OVERLAP_MILLIS)),
+            older_token: Some(Sealed::from_encoded("older".to_owned())),
+            older_until: Some(now.plus_millis(OVERLAP_MILLIS / 2)),
             rotated_by: None,
             callback: String::new(),
             numbers_count: 0,
@@ -95,9 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn the_token_before_verifies_for_a_day() {
+    fn the_tokens_before_verify_for_a_day_each() {
         let credential = credential(Carrier::Vobiz, "account-77");
-        let at = |millis| credential.previous_token(credential.created_at.plus_millis(millis)).is_some();
-        assert_eq!((at(0), at(OVERLAP_MILLIS - 1), at(OVERLAP_MILLIS)), (true, true, false));
+        let at = |millis| credential.previous_tokens(credential.created_at.plus_millis(millis)).count();
+        assert_eq!((at(0), at(OVERLAP_MILLIS / 2), at(OVERLAP_MILLIS - 1), at(OVERLAP_MILLIS)), (2, 1, 1, 0));
     }
 }

@@ -68,9 +68,12 @@ impl fmt::Display for RequestKey {
 }
 
 /// What a request asks for beyond its route: query and body, as one digest in hexadecimal.
+///
+/// `pepper` is known to the caller and not to the table: a body may hold a weak secret that could be guessed from a bare
+/// digest.
 #[must_use]
-pub fn fingerprint(query: &str, body: &[u8]) -> String {
-    hex::encode(digest_of(&[query.as_bytes(), body]))
+pub fn fingerprint(pepper: &[u8], query: &str, body: &[u8]) -> String {
+    hex::encode(digest_of(&[pepper, query.as_bytes(), body]))
 }
 
 /// The time and the random part of the id of what a request creates. For a request with an idempotency key both come
@@ -123,6 +126,7 @@ mod tests {
         ] {
             assert_ne!(key, different);
         }
-        assert_ne!(fingerprint("a", b"b"), fingerprint("ab", b""));
+        assert_ne!(fingerprint(b"p", "a", b"b"), fingerprint(b"p", "ab", b""));
+        assert_ne!(fingerprint(b"p", "a", b"b"), fingerprint(b"q", "a", b"b"));
     }
 }

@@ -227,6 +227,12 @@ impl PhoneNumber {
         }
     }
 
+    /// Whether its callers are put through: an active number that takes them. Calls that it places are not asked.
+    #[must_use]
+    pub fn takes_callers(&self) -> bool {
+        self.status == NumberStatus::Active && self.allow_inbound && self.released_at.is_none()
+    }
+
     /// The inventory slot that the number came from and goes back to.
     #[must_use]
     pub fn slot(&self) -> Slot {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{Mode, OrgId};
@@ -55,6 +56,51 @@ pub struct SecretPlace {
     pub kind: SecretKind,
     /// The id of the resource that carries it.
     pub id: uuid::Uuid,
+}
+
+/// A secret that an answer shows: the one type of a secret that can be serialised. It prints nothing.
+#[derive(Clone)]
+pub struct Revealed(SecretString);
+
+impl Revealed {
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<SecretString> for Revealed {
+    fn from(secret: SecretString) -> Self {
+        Self(secret)
+    }
+}
+
+impl From<String> for Revealed {
+    fn from(secret: String) -> Self {
+        Self(secret.into())
+    }
+}
+
+impl PartialEq for Revealed {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Revealed {}
+
+impl Serialize for Revealed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+/// Says that it is a secret and nothing else.
+impl fmt::Debug for Revealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Revealed(…)")
+    }
 }
 
 /// A sealed secret, ready to be stored: printable text that says nothing and opens only in its [`SecretPlace`].

@@ -108,7 +108,8 @@ impl Table {
         Ok(credentials)
     }
 
-    /// Changes a credential by one write. With a new token the one before is kept beside it.
+    /// Changes a credential by one write. With a new token the one before is kept beside it, and if that was changed within
+    /// the overlap too, also the one before that, which takes a second write.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
@@ -119,25 +120,34 @@ impl Table {
         change: &CredentialChange,
         now: Timestamp,
     ) -> Result<ChangedCredential, StoreError> {
-        let mut set = SetExpression::default();
-        set.set("updated_at", AttributeValue::S(now.to_string()));
-        if let Some(label) = &change.label {
-            set.set("label", AttributeValue::S(label.clone()));
+        let mut live = None;
+        for _ in 0..TRIES {
+            let mut set = SetExpression::default();
+            set.set("updated_at", AttributeValue::S(now.to_string()));
+            if let Some(label) = &change.label {
+                set.set("label", AttributeValue::S(label.clone()));
+            }
+            let condition = match &change.renewal {
+                Some(renewal) => renew(&mut set, renewal, live, now),
+                None => "attribute_exists(pk)".to_owned(),
+            };
+            let key = access_patterns::credential(tenant.org, tenant.mode, id);
+            let existing = match self.update(key, &set, Some(&condition)).await? {
+                Changed::Done(credential) => return Ok(ChangedCredential::Done(Box::new(credential))),
+                Changed::Refused(None) => return Ok(ChangedCredential::NotFound),
+                Changed::Refused(Some(existing)) => existing,
+            };
+            let Some(renewal) = &change.renewal else { break };
+            if existing.rotated_by.as_ref() == Some(&renewal.request) {
+                return Ok(ChangedCredential::Done(Box::new(existing)));
+            }
+            if existing.account != renewal.account || existing.carrier.account_key() != renewal.key {
+                return Ok(ChangedCredential::OtherAccount(Box::new(existing)));
+            }
+            // The token before is still in use: it is kept beside the one that goes now.
+            live = existing.previous_until.filter(|until| now < *until);
         }
-        let condition = match &change.renewal {
-            Some(renewal) => renew(&mut set, renewal),
-            None => "attribute_exists(pk)".to_owned(),
-        };
-        let key = access_patterns::credential(tenant.org, tenant.mode, id);
-        let asked_before = |existing: &CarrierCredential| {
-            change.renewal.as_ref().is_some_and(|renewal| existing.rotated_by.as_ref() == Some(&renewal.request))
-        };
-        Ok(match self.update(key, &set, Some(&condition)).await? {
-            Changed::Done(credential) => ChangedCredential::Done(Box::new(credential)),
-            Changed::Refused(Some(existing)) if asked_before(&existing) => ChangedCredential::Done(Box::new(existing)),
-            Changed::Refused(Some(existing)) => ChangedCredential::OtherAccount(Box::new(existing)),
-            Changed::Refused(None) => ChangedCredential::NotFound,
-        })
+        Err(StoreError::Unavailable("the credential keeps being changed by others".to_owned()))
     }
 
     /// Replaces the hash of a credential's callback token: the addresses with the one before end at once. The
@@ -202,8 +212,23 @@ impl Table {
     }
 }
 
-/// What a new token sets; the answer is the condition under which it may.
-fn renew(set: &mut SetExpression, renewal: &TokenRenewal) -> String {
+/// What a new token sets; the answer is the condition under which it may. `live` tells until when the token before the one
+/// that goes now keeps verifying, if it does.
+fn renew(set: &mut SetExpression, renewal: &TokenRenewal, live: Option<Timestamp>, now: Timestamp) -> String {
+    let seen = match live {
+        Some(until) => {
+            set.copy("older_token", "previous_token");
+            set.copy("older_until", "previous_until");
+            set.value(":seen", AttributeValue::S(until.to_string()));
+            "previous_until = :seen"
+        }
+        None => {
+            set.remove("older_token");
+            set.remove("older_until");
+            set.value(":now", AttributeValue::S(now.to_string()));
+            "(attribute_not_exists(previous_until) OR previous_until <= :now)"
+        }
+    };
     set.copy("previous_token", "token");
     set.set("token", AttributeValue::S(renewal.token.encoded().to_owned()));
     set.set("previous_until", AttributeValue::S(renewal.previous_until.to_string()));
@@ -216,5 +241,5 @@ fn renew(set: &mut SetExpression, renewal: &TokenRenewal) -> String {
         AccountKey::AccountSid => "carrier = :twilio",
         AccountKey::AuthId => "carrier <> :twilio",
     };
-    format!("#account = :account AND {carrier} AND (attribute_not_exists(rotated_by) OR rotated_by <> :request)")
+    format!("#account = :account AND {carrier} AND (attribute_not_exists(rotated_by) OR rotated_by <> :request) AND {seen}")
 }

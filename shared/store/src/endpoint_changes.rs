@@ -33,8 +33,8 @@ pub enum ChangedEndpoint {
 }
 
 impl Table {
-    /// Writes an endpoint's new settings if nobody changed it since it was read: `seen` tells when it last changed. The
-    /// event that `tell` makes of it is written with it.
+    /// Writes an endpoint's new settings if nobody changed it since it was seen. The event that `tell` makes of it is written
+    /// with it.
     ///
     /// The endpoint as it is then; `None` if it was changed or deleted meanwhile.
     ///
@@ -43,7 +43,7 @@ impl Table {
     pub async fn replace_endpoint(
         &self,
         tenant: Tenant,
-        seen: Timestamp,
+        seen: &Endpoint,
         endpoint: &Endpoint,
         tell: Tell<'_, Endpoint>,
     ) -> Result<Option<Endpoint>, StoreError> {
@@ -51,10 +51,13 @@ impl Table {
         let attributes = endpoint.to_attributes()?;
         OPTIONAL.iter().filter(|name| !attributes.contains_key(**name)).for_each(|name| set.remove(name));
         attributes.into_iter().filter(|(name, _)| name != COUNT).for_each(|(name, value)| set.set(&name, value));
-        set.value(":seen", AttributeValue::S(seen.to_string()));
-        let (key, condition) = (access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id), "updated_at = :seen");
-        let Some(event) = self.told(tell, endpoint)? else { return Ok(self.update(key, &set, Some(condition)).await?.done()) };
-        let writes = vec![self.update_write(&key, &set, condition)?, event];
+        let mut condition = as_seen(&mut set, seen);
+        let key = access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id);
+        let Some(event) = self.told(tell, endpoint)? else { return Ok(self.update(key, &set, Some(&condition)).await?.done()) };
+        // What is told names the count too.
+        set.value(":count", AttributeValue::N(seen.phone_numbers_count.to_string()));
+        condition += &format!(" AND {COUNT} = :count");
+        let writes = vec![self.update_write(&key, &set, &condition)?, event];
         Ok(matches!(self.transact(writes).await?, Outcome::Done).then(|| endpoint.clone()))
     }
 
@@ -115,4 +118,22 @@ impl Table {
         set.name("#status", "status");
         self.update(access_patterns::endpoint(tenant.org, tenant.mode, id), &set, Some("#status = :active")).await.map(drop)
     }
+}
+
+/// The condition that an endpoint is as it was seen: its settings, and its sealed values, which may be sealed anew without
+/// any other change.
+fn as_seen(set: &mut SetExpression, seen: &Endpoint) -> String {
+    set.value(":seen", AttributeValue::S(seen.updated_at.to_string()));
+    let sealed = [("secret", &seen.secret), ("previous_secret", &seen.previous_secret), ("password", &seen.password)];
+    let mut condition = "updated_at = :seen".to_owned();
+    for (name, value) in sealed {
+        match value {
+            Some(value) => {
+                set.value(&format!(":seen_{name}"), AttributeValue::S(value.encoded().to_owned()));
+                condition += &format!(" AND {name} = :seen_{name}");
+            }
+            None => condition += &format!(" AND attribute_not_exists({name})"),
+        }
+    }
+    condition
 }

@@ -4,7 +4,7 @@
 //! lists the numbers reads the mark with them and knows that what it names is gone. The mark goes when the rows are swept;
 //! an index lists the marks of sweeps that were cut off.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use aws_sdk_dynamodb::{
     operation::delete_item::DeleteItemError,
@@ -23,7 +23,7 @@ use crate::{
     keys::{Keys, Tenant},
     outbox::Tell,
     table::{Consistency, Table, key_attributes},
-    transaction::Outcome,
+    transaction::{Outcome, TRIES as CONFLICTS, pause},
 };
 
 /// A deleted endpoint whose numbers' rows may still name it.
@@ -45,6 +45,9 @@ serde_item!(Sweep, "sweep", (), |sweep, _none| Keys::primary(access_patterns::sw
 /// How often a deletion is tried anew when the endpoint changed in between.
 const TRIES: usize = 5;
 
+/// How long whoever deletes waits for the sweep.
+const SWEEP_LIMIT: Duration = Duration::from_secs(4);
+
 /// How many rows are swept at the same time.
 const SWEPT_AT_ONCE: usize = 16;
 
@@ -55,7 +58,7 @@ impl Table {
     /// From that write on nothing is routed to it and nothing can be attached to it, and lists show no number at it.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be written. A sweep that was cut off is taken up by [`Table::sweep`].
+    /// [`StoreError`] if the endpoint cannot be deleted. A sweep that fails or takes long is left to [`Table::sweep`].
     pub async fn delete_endpoint(
         &self,
         tenant: Tenant,
@@ -72,38 +75,50 @@ impl Table {
         }
         let Some(endpoint) = self.delete_as_seen(tenant, id, now, tell).await? else { return Ok(false) };
         if endpoint.phone_numbers_count > 0 {
-            self.sweep(sweep(tenant, id, now), now).await?;
+            // It is gone whatever becomes of the sweep: what is left is taken up on schedule.
+            match tokio::time::timeout(SWEEP_LIMIT, self.sweep(sweep(tenant, id, now), now)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a sweep waits for the schedule"),
+                Err(_) => tracing::warn!("a sweep waits for the schedule: it takes long"),
+            }
         }
         Ok(true)
     }
 
     /// Deletes an endpoint that no number rings: one write.
     async fn delete_unrung(&self, tenant: Tenant, id: EndpointId) -> Result<Deleted, StoreError> {
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .delete_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, id))))
-            .condition_expression("phone_numbers_count = :none")
-            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                return Ok(Deleted::Done);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let waiting = self.meter.send();
+            let sent = self
+                .client
+                .delete_item()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, id))))
+                .condition_expression("phone_numbers_count = :none")
+                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            drop(waiting);
+            let error = match sent {
+                Ok(output) => {
+                    self.meter.written(output.consumed_capacity.as_slice());
+                    return Ok(Deleted::Done);
+                }
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+                    self.meter.refused();
+                    return Ok(if failed.item.is_some() { Deleted::Rung } else { Deleted::NotFound });
+                }
+                // Somebody attaches a number at this moment.
+                Some(DeleteItemError::TransactionConflictException(_)) if tries < CONFLICTS => tokio::time::sleep(pause(tries)).await,
+                _ => return Err(StoreError::from_sdk(&error)),
             }
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
-                self.meter.refused();
-                Ok(if failed.item.is_some() { Deleted::Rung } else { Deleted::NotFound })
-            }
-            _ => Err(StoreError::from_sdk(&error)),
         }
     }
 

@@ -62,6 +62,7 @@ pub const SEALED_ATTRIBUTES: &[SealedAttribute] = &[
     lies(KeptRequest::KIND, "answer.sealed_body", SecretKind::IdempotentAnswer, Owner::Request),
     lies(CarrierCredential::KIND, "token", SecretKind::CarrierToken, Owner::Key),
     lies(CarrierCredential::KIND, "previous_token", SecretKind::CarrierToken, Owner::Key),
+    lies(CarrierCredential::KIND, "older_token", SecretKind::CarrierToken, Owner::Key),
     lies(SecretSetting::KIND, "secret", SecretKind::Configuration, Owner::Setting(SettingName::CursorKey)),
 ];
 

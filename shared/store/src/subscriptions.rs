@@ -128,14 +128,16 @@ impl Table {
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn replace_subscription(&self, tenant: Tenant, seen: Timestamp, subscription: &Subscription) -> Result<bool, StoreError> {
+    pub async fn replace_subscription(&self, tenant: Tenant, seen: &Subscription, subscription: &Subscription) -> Result<bool, StoreError> {
         let mut set = SetExpression::default();
         let attributes = subscription.to_attributes()?;
         OPTIONAL.iter().filter(|name| !attributes.contains_key(**name)).for_each(|name| set.remove(name));
         attributes.into_iter().for_each(|(name, value)| set.set(&name, value));
-        set.value(":seen", AttributeValue::S(seen.to_string()));
+        set.value(":seen", AttributeValue::S(seen.updated_at.to_string()));
+        set.value(":secret", AttributeValue::S(seen.secret.encoded().to_owned()));
         let key = access_patterns::subscription(tenant.org, tenant.mode, subscription.id);
-        Ok(self.update(key, &set, Some("updated_at = :seen")).await?.done().is_some())
+        // The secret may have been sealed anew without any other change.
+        Ok(self.update(key, &set, Some("updated_at = :seen AND secret = :secret")).await?.done().is_some())
     }
 
     /// Deletes a subscription; nothing is sent to it from then on. False if there was none.

@@ -12,6 +12,7 @@ use crate::{
     item::{Item, read},
     keys::Get,
     table::{Table, key_attributes},
+    transaction::{TRIES, pause},
 };
 
 /// How an update ended.
@@ -33,7 +34,7 @@ impl<I> Changed<I> {
 }
 
 impl Table {
-    /// Updates one item if the condition holds, if there is one. An item that is not there is made, unless the condition
+    /// Updates one item if the condition holds, if there is one; waits while a transaction holds it. An item that is not there is made, unless the condition
     /// asks for one.
     pub(crate) async fn update<I: Item>(
         &self,
@@ -41,34 +42,41 @@ impl Table {
         set: &SetExpression,
         condition: Option<&str>,
     ) -> Result<Changed<I>, StoreError> {
-        let _waiting = self.meter.send();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&key)))
-            .update_expression(set.expression())
-            .set_condition_expression(condition.map(str::to_owned))
-            .set_expression_attribute_names(set.names())
-            .set_expression_attribute_values(set.values())
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match sent {
-            Ok(output) => {
-                self.meter.written(output.consumed_capacity.as_slice());
-                return Ok(Changed::Done(read(output.attributes.unwrap_or_default())?));
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let waiting = self.meter.send();
+            let sent = self
+                .client
+                .update_item()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&key)))
+                .update_expression(set.expression())
+                .set_condition_expression(condition.map(str::to_owned))
+                .set_expression_attribute_names(set.names())
+                .set_expression_attribute_values(set.values())
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            drop(waiting);
+            let error = match sent {
+                Ok(output) => {
+                    self.meter.written(output.consumed_capacity.as_slice());
+                    return Ok(Changed::Done(read(output.attributes.unwrap_or_default())?));
+                }
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    self.meter.refused();
+                    return Ok(Changed::Refused(failed.item.clone().map(read).transpose()?));
+                }
+                // A transaction holds the item for a moment.
+                Some(UpdateItemError::TransactionConflictException(_)) if tries < TRIES => tokio::time::sleep(pause(tries)).await,
+                _ => return Err(StoreError::from_sdk(&error)),
             }
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                self.meter.refused();
-                Ok(Changed::Refused(failed.item.clone().map(read).transpose()?))
-            }
-            _ => Err(StoreError::from_sdk(&error)),
         }
     }
 

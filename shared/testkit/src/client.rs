@@ -5,6 +5,9 @@ use http::{Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+/// What every secret that a test makes up begins with: no answer may show one, and nothing may keep one in clear.
+pub const CANARY: &str = "canary-";
+
 /// Sends requests with one key.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -51,6 +54,7 @@ impl Client {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
+        assert!(!text.contains(CANARY), "an answer shows a secret");
         Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 

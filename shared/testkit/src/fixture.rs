@@ -95,6 +95,8 @@ pub fn credential(carrier: Carrier, n: u32) -> CarrierCredential {
         token: Sealed::from_encoded("x".repeat(430)),
         previous_token: None,
         previous_until: None,
+        older_token: None,
+        older_until: None,
         rotated_by: None,
         callback: "0".repeat(64),
         numbers_count: 0,

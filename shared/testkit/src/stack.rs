@@ -107,11 +107,19 @@ impl Stack {
         aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, &self.aws))
     }
 
-    /// What lies in the dead-letter queues now, as text to be searched. It stays there, for others
-    /// unseen for a moment. The other queues are emptied as they fill.
+    /// What lies in the dead-letter queues now, as text to be searched. It stays there, for others unseen for a moment.
     pub async fn dump_dead_letters(&self) -> String {
+        self.dump(|name| name.ends_with("-dead-letters")).await
+    }
+
+    /// What lies in all queues now. Looking counts as receiving: not while anything else works.
+    pub async fn dump_queues(&self) -> String {
+        self.dump(|_| true).await
+    }
+
+    async fn dump(&self, wanted: impl Fn(&str) -> bool) -> String {
         let mut text = String::new();
-        for (_, url) in self.queues.iter().filter(|(name, _)| name.ends_with("-dead-letters")) {
+        for (_, url) in self.queues.iter().filter(|(name, _)| wanted(name)) {
             loop {
                 let request = self.sqs().receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(2);
                 let answer = request.message_attribute_names("All").send().await.unwrap();

@@ -1,7 +1,6 @@
 //! A data key in memory: seals and opens, and cannot be read, printed or copied.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_sdk_kms::primitives::Blob;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -24,8 +23,8 @@ pub(crate) struct DataKey {
 
 impl DataKey {
     /// Takes the plaintext of a data key from an answer of KMS; the answer's bytes are wiped.
-    pub(crate) fn new(plaintext: Option<Blob>, wrapped: WrappedKey) -> Result<Self, KmsFault> {
-        let plaintext = Zeroizing::new(plaintext.ok_or(KmsFault::Unreadable)?.into_inner());
+    pub(crate) fn new(plaintext: Option<Zeroizing<Vec<u8>>>, wrapped: WrappedKey) -> Result<Self, KmsFault> {
+        let plaintext = plaintext.ok_or(KmsFault::Unreadable)?;
         let cipher = RandomizedNonceKey::new(&AES_256_GCM, &plaintext).map_err(|_| KmsFault::Unreadable)?;
         Ok(Self { cipher, wrapped })
     }
@@ -38,11 +37,11 @@ impl DataKey {
     /// Encrypts under a fresh random nonce; the ciphertext ends with its tag.
     pub(crate) fn encrypt(&self, associated: &[u8], plaintext: &[u8]) -> Result<([u8; NONCE_LEN], Vec<u8>), VaultError> {
         // Room for the tag, so that no plaintext is left behind by a growing buffer.
-        let mut buffer = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
+        let mut buffer = Zeroizing::new(Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len()));
         buffer.extend_from_slice(plaintext);
-        let sealed = self.cipher.seal_in_place_append_tag(Aad::from(associated), &mut buffer);
+        let sealed = self.cipher.seal_in_place_append_tag(Aad::from(associated), &mut *buffer);
         let nonce = sealed.map_err(|error| VaultError::Unavailable(Box::new(error)))?;
-        Ok((*nonce.as_ref(), buffer))
+        Ok((*nonce.as_ref(), std::mem::take(&mut *buffer)))
     }
 
     /// Decrypts and authenticates.

@@ -12,6 +12,10 @@ pub enum VaultError {
     /// KMS is unreachable, late, throttled, denies access, or its key is disabled. It may pass: answer 503.
     #[error("the encryption service is unavailable")]
     Unavailable(#[source] Cause),
+    /// KMS refuses the key under which the value was sealed: it is gone, disabled, or not this caller's to use. Only who
+    /// walks over all values makes a difference to [`VaultError::Unavailable`].
+    #[error("KMS refuses the key under which the value was sealed")]
+    KeyRefused(#[source] Cause),
     /// The value does not open in this place: it was sealed for another one, was changed, or is malformed. It will
     /// never open: a fault of the data, not of the caller.
     #[error("the sealed value does not open here")]
@@ -33,6 +37,16 @@ pub(crate) enum KmsFault {
     Late,
     #[error("the answer of KMS is not a data key")]
     Unreadable,
+}
+
+impl VaultError {
+    /// The same, told apart where KMS refuses a key for good.
+    pub(crate) fn of_old_key(self) -> Self {
+        match self {
+            Self::Unavailable(cause) if cause.downcast_ref::<KmsFault>().is_some_and(KmsFault::is_refused_key) => Self::KeyRefused(cause),
+            other => other,
+        }
+    }
 }
 
 impl From<KmsFault> for VaultError {
@@ -65,6 +79,14 @@ impl KmsFault {
     pub(crate) fn is_foreign_key(&self) -> bool {
         let foreign = ["InvalidCiphertextException", "IncorrectKeyException", "ValidationException"];
         matches!(self, Self::Answered { code, .. } if foreign.contains(&code.as_str()))
+    }
+}
+
+impl KmsFault {
+    /// Whether KMS will not use the key, whoever asks when.
+    pub(crate) fn is_refused_key(&self) -> bool {
+        let refused = ["NotFoundException", "DisabledException", "KMSInvalidStateException", "AccessDeniedException"];
+        matches!(self, Self::Answered { code, .. } if refused.contains(&code.as_str()))
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use domain::{Timestamp, secret::SecretKind};
 use tokio::{sync::OnceCell, time::timeout};
+use zeroize::Zeroizing;
 
 use crate::{
     data_key::{DataKey, WrappedKey},
@@ -112,6 +113,7 @@ impl Keyring {
     async fn generate(&self, kind: SecretKind, now: Timestamp) -> Result<Arc<DataKey>, KmsFault> {
         let request = self.kms.generate_data_key().key_id(&self.key_id).key_spec(DataKeySpec::Aes256);
         let answer = request.encryption_context(CONTEXT_KIND, kind.as_str()).send().await.map_err(KmsFault::of)?;
+        let plaintext = wiped(answer.plaintext);
         let (Some(ciphertext), Some(key_id)) = (answer.ciphertext_blob, answer.key_id) else {
             return Err(KmsFault::Unreadable);
         };
@@ -119,7 +121,7 @@ impl Keyring {
         if wrapped.ciphertext.len() > MAX_PART || wrapped.key_id.len() > MAX_PART {
             return Err(KmsFault::Unreadable);
         }
-        let key = Arc::new(DataKey::new(answer.plaintext, wrapped)?);
+        let key = Arc::new(DataKey::new(plaintext, wrapped)?);
         let cell = Arc::new(OnceCell::new_with(Some(Arc::clone(&key))));
         self.opening_slot(kind, key.wrapped(), cell, now);
         Ok(key)
@@ -129,7 +131,7 @@ impl Keyring {
     async fn unwrap(&self, kind: SecretKind, wrapped: &WrappedKey) -> Result<Arc<DataKey>, KmsFault> {
         let request = self.kms.decrypt().key_id(&wrapped.key_id).ciphertext_blob(Blob::new(wrapped.ciphertext.as_slice()));
         let answer = request.encryption_context(CONTEXT_KIND, kind.as_str()).send().await.map_err(KmsFault::of)?;
-        DataKey::new(answer.plaintext, wrapped.clone()).map(Arc::new)
+        DataKey::new(wiped(answer.plaintext), wrapped.clone()).map(Arc::new)
     }
 }
 
@@ -137,6 +139,11 @@ impl SealingKey {
     fn new(now: Timestamp) -> Self {
         Self { cell: Cell::default(), since: now, seals: 0 }
     }
+}
+
+/// The plaintext of a data key, wiped wherever it goes.
+fn wiped(plaintext: Option<Blob>) -> Option<Zeroizing<Vec<u8>>> {
+    plaintext.map(|plaintext| Zeroizing::new(plaintext.into_inner()))
 }
 
 /// Whether a key of then may be used now. Tasks that run at once may tell times a little out of order.

@@ -61,14 +61,15 @@ impl Vault {
     /// The secret is in memory between the two and nowhere else. `now` is the current time.
     ///
     /// # Errors
-    /// As [`open`](Self::open) and [`seal`](Self::seal).
+    /// As [`open`](Self::open) and [`seal`](Self::seal); [`VaultError::KeyRefused`] if KMS refuses the old key.
     pub async fn reseal(&self, place: &SecretPlace, sealed: &Sealed, now: Timestamp) -> Result<Option<Sealed>, VaultError> {
         let old = Envelope::decode(sealed.encoded())?;
         let key = self.keyring.for_sealing(place.kind, now).await?;
         if old.wrapped().key_id == key.wrapped().key_id {
             return Ok(None);
         }
-        let secret = self.open(place, sealed, now).await?;
+        let opening = self.keyring.for_opening(place.kind, old.wrapped(), now).await.map_err(VaultError::of_old_key)?;
+        let secret = old.open(&opening, place)?;
         let envelope = Envelope::seal(&key, place, secret.expose_secret().as_bytes())?;
         Ok(Some(Sealed::from_encoded(envelope.encode())))
     }

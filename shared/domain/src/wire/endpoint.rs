@@ -1,18 +1,20 @@
 //! Endpoints as clients see them.
 
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
     E164, EndpointId, OrgId, Timestamp,
     endpoint::{EndpointStatus, Provider},
+    secret::Revealed,
 };
 
 /// What stands in a secret's place for those who may not see it.
 pub const MASKED_SECRET: &str = "whsec_********";
 
 /// An endpoint. Every field but `secret` is always present, null when unset.
-#[derive(Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
@@ -39,7 +41,7 @@ pub struct Endpoint {
     pub events: Vec<String>,
     /// The signing secret, whole or masked; webhooks only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
+    pub secret: Option<Revealed>,
     /// Whose endpoint it is.
     pub organization_id: OrgId,
     /// When it was created.
@@ -66,7 +68,7 @@ impl Endpoint {
             status_reason: endpoint.status_reason,
             phone_numbers_count: endpoint.phone_numbers_count,
             events: endpoint.events.entries().to_vec(),
-            secret: endpoint.secret.map(|_| MASKED_SECRET.to_owned()),
+            secret: endpoint.secret.map(|_| MASKED_SECRET.to_owned().into()),
             organization_id,
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
@@ -81,16 +83,9 @@ impl Endpoint {
 
     /// The same endpoint with its secret shown: for the answers of which the contract says so.
     #[must_use]
-    pub fn with_secret(mut self, secret: String) -> Self {
-        self.secret = Some(secret);
+    pub fn with_secret(mut self, secret: SecretString) -> Self {
+        self.secret = Some(secret.into());
         self
-    }
-}
-
-/// Leaves the secret out: an answer may be logged by accident, a secret must not be.
-impl std::fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     carrier::Carrier,
     inventory::{Capabilities, NumberType, Slot},
     number::{NumberSource, NumberStatus, PhoneNumber},
+    secret::Revealed,
 };
 
 /// A number of the organization. Every field is always present, null when unset.
@@ -114,7 +115,7 @@ pub struct NumberDetail {
 }
 
 /// How to register or call over SIP. The password is null for callers who may only read.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SipCredentials {
     /// The SIP domain.
     pub domain: String,
@@ -125,14 +126,7 @@ pub struct SipCredentials {
     /// The user name.
     pub username: String,
     /// The password, revealed.
-    pub password: Option<String>,
-}
-
-/// Leaves the password out: an answer may be logged by accident, a secret must not be.
-impl std::fmt::Debug for SipCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SipCredentials").field("domain", &self.domain).field("username", &self.username).finish_non_exhaustive()
-    }
+    pub password: Option<Revealed>,
 }
 
 /// A number that can be bought.

@@ -1,12 +1,13 @@
 //! Webhook subscriptions as clients see them.
 
+use secrecy::SecretString;
 use serde::Serialize;
 
 use super::MASKED_SECRET;
-use crate::{OrgId, SubscriptionId, Timestamp};
+use crate::{OrgId, SubscriptionId, Timestamp, secret::Revealed};
 
 /// A webhook subscription. Every field is always present, null when unset.
-#[derive(Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Subscription {
     /// Its id.
     pub id: SubscriptionId,
@@ -21,7 +22,7 @@ pub struct Subscription {
     /// Why the system switched it off.
     pub status_reason: Option<String>,
     /// The signing secret, whole or masked.
-    pub secret: String,
+    pub secret: Revealed,
     /// Whose subscription it is.
     pub organization_id: OrgId,
     /// When it was created.
@@ -46,7 +47,7 @@ impl Subscription {
             active: subscription.active,
             status,
             status_reason: subscription.status_reason,
-            secret: MASKED_SECRET.to_owned(),
+            secret: MASKED_SECRET.to_owned().into(),
             organization_id,
             created_at: subscription.created_at,
             updated_at: subscription.updated_at,
@@ -55,14 +56,7 @@ impl Subscription {
 
     /// The same subscription with its secret shown: for the answers of which the contract says so.
     #[must_use]
-    pub fn with_secret(self, secret: String) -> Self {
-        Self { secret, ..self }
-    }
-}
-
-/// Leaves the secret out: an answer may be logged by accident, a secret must not be.
-impl std::fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Subscription").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+    pub fn with_secret(self, secret: SecretString) -> Self {
+        Self { secret: secret.into(), ..self }
     }
 }

@@ -4,7 +4,9 @@
 
 use serde::Serialize;
 
-use crate::{CredentialId, E164, NumberId, Timestamp, callback::CallbackToken, carrier::Carrier, credential, number::PhoneNumber};
+use crate::{
+    CredentialId, E164, NumberId, Timestamp, callback::CallbackToken, carrier::Carrier, credential, number::PhoneNumber, secret::Revealed,
+};
 
 /// A carrier credential in a list: nothing of its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,12 +42,12 @@ impl From<credential::CarrierCredential> for CarrierCredential {
 }
 
 /// Where a carrier calls back. Whoever knows these addresses may knock at the carrier's door.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CallbackUrls {
     /// For incoming calls.
-    pub voice_url: String,
+    pub voice_url: Revealed,
     /// For changes of a call's status.
-    pub status_url: String,
+    pub status_url: Revealed,
 }
 
 impl CallbackUrls {
@@ -53,14 +55,7 @@ impl CallbackUrls {
     #[must_use]
     pub fn new(base_url: &str, carrier: Carrier, token: &CallbackToken) -> Self {
         let door = format!("{base_url}/carriers/{carrier}/{}", token.reveal());
-        Self { voice_url: format!("{door}/voice"), status_url: format!("{door}/status") }
-    }
-}
-
-/// Leaves the addresses out: an answer may be logged by accident, a token must not be.
-impl std::fmt::Debug for CallbackUrls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("CallbackUrls(…)")
+        Self { voice_url: format!("{door}/voice").into(), status_url: format!("{door}/status").into() }
     }
 }
 
@@ -178,7 +173,7 @@ mod tests {
         let id = CredentialId::new(now, [1; 10]);
         let token = CallbackToken::new(OrgId::new(now, [2; 10]), Mode::Live, id, [3; 16]);
         let callbacks = CallbackUrls::new("https://api.example.com", Carrier::Plivo, &token);
-        assert_eq!(callbacks.voice_url, format!("https://api.example.com/carriers/plivo/{}/voice", token.reveal()));
+        assert_eq!(callbacks.voice_url.expose(), format!("https://api.example.com/carriers/plivo/{}/voice", token.reveal()));
         assert!(!format!("{callbacks:?}").contains(&token.reveal()));
         let created = CreatedCredential { id, provider: Carrier::Plivo, label: "Main".to_owned(), created_at: now, callbacks };
         let registration = Registration {
