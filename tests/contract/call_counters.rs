@@ -235,3 +235,40 @@ async fn what_was_broken_by_hand_is_found_and_mended() {
     bench.is_exact().await;
     assert_eq!((bench.total().await, bench.sums().await.calls()), (13, 13));
 }
+
+#[tokio::test]
+async fn a_marker_that_a_crash_left_behind_goes_with_the_call_or_with_the_message() {
+    let bench = Bench::start().await;
+    let (table, tenant) = (bench.table(), bench.tenant);
+    let record = some_calls(1, 23).remove(0);
+    bench.drain(&bench.function(), bench.messages(&record)).await;
+    // Counted, and then its function died.
+    table.mark_live(tenant, record.id).await.unwrap();
+    assert_eq!(table.delete_call(tenant, record.id, fixture::now()).await.unwrap(), DeletedCall::Done);
+    assert_eq!(bench.total().await, 0, "the marker goes with the call");
+    table.mark_live(tenant, record.id).await.unwrap();
+    bench.drain(&bench.function(), bench.messages(&record)).await;
+    assert_eq!(bench.total().await, 0, "a message of a deleted call takes its marker away");
+    bench.is_exact().await;
+}
+
+#[tokio::test]
+async fn an_entry_that_shows_something_else_than_its_record_is_mended_whatever_its_version() {
+    let bench = Bench::start().await;
+    let (table, tenant) = (bench.table(), bench.tenant);
+    let mut record = some_calls(1, 29).remove(0);
+    table.load_calls(tenant, std::slice::from_ref(&record)).await.unwrap();
+    // An entry that was made from as many events, but from others.
+    let end = record.events.values_mut().find(|event| event.kind.is_terminal()).unwrap();
+    end.facts.cost_micro_cents = Some(7_000_000);
+    let id = record.id;
+    let sums = bench.sums().await;
+    let other = LocalTable::start().await;
+    other.table.load_calls(tenant, std::slice::from_ref(&record)).await.unwrap();
+    let wrong = other.dump().await.into_iter().find(|item| item["kind"].as_s().is_ok_and(|kind| kind == "listed")).unwrap();
+    bench.local.client.put_item().table_name("trunkline").set_item(Some(wrong)).send().await.unwrap();
+    let words = table.verify_calls(tenant, true, |_| {}).await.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(words.contains(&format!("entry of call {id} is not what its record says")), "{words}");
+    bench.is_exact().await;
+    assert_eq!(bench.sums().await, sums);
+}

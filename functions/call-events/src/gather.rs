@@ -82,10 +82,15 @@ async fn count_all(table: &Table, mut all: Vec<Waiting>) {
         let (own, rest): (Vec<Waiting>, Vec<Waiting>) = all.into_iter().partition(|(whose, ..)| *whose == tenant);
         all = rest;
         let (works, tells): (Vec<CountWork>, Vec<oneshot::Sender<Counted>>) = own.into_iter().map(|(_, work, tell)| (work, tell)).unzip();
-        let counted = table.count_calls(tenant, works).await.map_err(|error| error.to_string());
-        for tell in tells {
+        let together = table.count_calls(tenant, works.clone()).await;
+        for (work, tell) in works.into_iter().zip(tells) {
+            // One that cannot be counted keeps nobody else from it; those that were counted are not counted again.
+            let counted = match &together {
+                Ok(()) => Ok(()),
+                Err(_) => table.count_calls(tenant, vec![work]).await.map_err(|error| error.to_string()),
+            };
             // Who does not wait any more was given up with its invocation.
-            let _ = tell.send(counted.clone());
+            let _ = tell.send(counted);
         }
     }
 }

@@ -87,18 +87,23 @@ impl CallEvents {
         let writing = gathering.begin();
         let message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
-        let Some(written) = self.record(tenant, &message).await? else { return Ok(()) };
+        let retried = record.receive_count > 1;
+        let Some(written) = self.record(tenant, &message, retried).await? else {
+            // Deleted: a try before this one may have left its marker.
+            return self.table.unmark_live(tenant, message.call_id).await.map_err(failure);
+        };
         self.settle(tenant, &written, &message.event, writing, &gathering).await?;
         self.announce(tenant, &written.call, &message.event).await
     }
 
     /// Adds the event to its call; `None` if the call was deleted, which absorbs it.
     ///
-    /// Most events find a call that has its route: one write. The first one looks the route up before.
-    async fn record(&self, tenant: Tenant, message: &CallEventMessage) -> Result<Option<Written>, Failure> {
+    /// Most events find a call that has its route: one write. The first one looks the route up before. Of a message that
+    /// comes again nobody knows what an earlier try has done: it may have marked the call as live.
+    async fn record(&self, tenant: Tenant, message: &CallEventMessage, retried: bool) -> Result<Option<Written>, Failure> {
         if message.event.kind != EventKind::Initiated {
             match self.write_if_routed(tenant, message).await? {
-                RecordedEvent::Stored(call) => return Ok(Some(Written { call, marked: false })),
+                RecordedEvent::Stored(call) => return Ok(Some(Written { call, marked: retried })),
                 RecordedEvent::Deleted => return Ok(None),
                 RecordedEvent::NotRouted => {}
             }
@@ -109,9 +114,12 @@ impl CallEvents {
             // The number may have been given up since: a call that has its route keeps it.
             Found::Nothing(reason) => {
                 return match self.write_if_routed(tenant, message).await? {
-                    RecordedEvent::Stored(call) => Ok(Some(Written { call, marked: false })),
+                    RecordedEvent::Stored(call) => Ok(Some(Written { call, marked: retried })),
                     RecordedEvent::Deleted => Ok(None),
-                    RecordedEvent::NotRouted => Err(Failure::never(reason)),
+                    RecordedEvent::NotRouted => {
+                        self.unmark_unknown(tenant, message.call_id, retried).await?;
+                        Err(Failure::never(reason))
+                    }
                 };
             }
         };
@@ -123,12 +131,17 @@ impl CallEvents {
         let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
         match written.map_err(failure)? {
             RecordedEvent::Stored(call) => Ok(Some(Written { call, marked })),
-            RecordedEvent::Deleted => {
-                self.table.unmark_live(tenant, message.call_id).await.map_err(failure)?;
-                Ok(None)
-            }
+            RecordedEvent::Deleted => Ok(None),
             RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
         }
+    }
+
+    /// Takes back the marker of a call that an earlier try of a message marked and of which nothing is known.
+    async fn unmark_unknown(&self, tenant: Tenant, call: CallId, retried: bool) -> Result<(), Failure> {
+        if retried && self.table.call(tenant, call).await.map_err(failure)?.is_none() {
+            self.table.unmark_live(tenant, call).await.map_err(failure)?;
+        }
+        Ok(())
     }
 
     /// Adds the event to a call that has its route.
@@ -140,7 +153,7 @@ impl CallEvents {
 /// A call to which an event was added.
 struct Written {
     call: CallRecord,
-    /// Whether it was marked as live on the way.
+    /// Whether it was, or may have been, marked as live on the way.
     marked: bool,
 }
 

@@ -64,22 +64,15 @@ async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result
     let start = position.map_or(Start::Offset(page.offset as u64), |position| Start::After(position.after));
     let found = state.table.call_list(caller.tenant, &filter, start, page.limit).await?;
     let number = position.map_or(page.number() as u64, |position| position.page);
-    let next_cursor = match next(&found, start, page.limit, number) {
-        Some(next) => cursor::sign(&state.cursors, caller, &filter, next).await,
+    let next_cursor = match found.next {
+        Some(after) => cursor::sign(&state.cursors, caller, &filter, Position { page: number + 1, after }).await,
         None => None,
     };
     Ok(Json(answer(found, caller, page.limit, number, next_cursor)))
 }
 
-/// Where the list goes on after a page, if it may.
-fn next(found: &CallPage, start: Start, limit: usize, page: u64) -> Option<Position> {
-    let after = found.calls.last().filter(|_| found.calls.len() == limit)?.id;
-    let ended = matches!(start, Start::Offset(offset) if offset + limit as u64 >= found.total);
-    (!ended).then_some(Position { page: page + 1, after })
-}
-
 fn answer(found: CallPage, caller: &Caller, limit: usize, page: u64, next_cursor: Option<String>) -> CallList {
-    let CallPage { calls, total } = found;
+    let CallPage { calls, total, .. } = found;
     let data = calls.into_iter().map(|call| wire::Call::of(call, caller.tenant.org).listed()).collect();
     CallList { data, total, page, limit, total_pages: total.div_ceil(limit as u64), next_cursor }
 }

@@ -1,15 +1,17 @@
 //! Calls deleted: record and entry become tombstones and the counters follow, all at once; transcripts are swept after.
 
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 use domain::{CallId, Timestamp, call::CallRecord};
 
 use crate::{
-    access_patterns,
+    access_patterns::{self, live_call},
     counts::{CountWork, Deltas, Settled, Spread},
     error::StoreError,
+    inventory::built,
     keys::{Shard, Tenant},
     lists::ListedCall,
-    table::{Consistency, Table},
-    transaction::{Outcome, dice},
+    table::{Consistency, Table, key_attributes},
+    transaction::{Attempt, Outcome, dice, pause},
 };
 
 /// How long a tombstone absorbs late events: 90 days, in seconds.
@@ -36,6 +38,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written, or if the call keeps changing.
     pub async fn delete_call(&self, tenant: Tenant, id: CallId, now: Timestamp) -> Result<DeletedCall, StoreError> {
+        let mut spread = Spread::FIRST;
         for tries in 1..=TRIES {
             let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id);
             let Some(record) = self.get(key, Consistency::Strong).await? else { return Ok(DeletedCall::NotFound) };
@@ -47,24 +50,31 @@ impl Table {
             if !record.is_over() {
                 return Ok(DeletedCall::Live);
             }
-            let spread = if tries == 1 { Spread::FIRST } else { Spread::any(dice()) };
-            if self.bury(tenant, &record, now, spread).await? {
-                self.remove_transcripts(tenant, id).await?;
-                return Ok(DeletedCall::Done);
+            match self.bury(tenant, &record, now, spread).await? {
+                Attempt::Over(Outcome::Done) => {
+                    self.remove_transcripts(tenant, id).await?;
+                    return Ok(DeletedCall::Done);
+                }
+                Attempt::Over(Outcome::Refused(_)) => {}
+                Attempt::Met => {
+                    // Rows of their own part those who meet.
+                    spread = Spread::any(dice());
+                    tokio::time::sleep(pause(tries.min(4))).await;
+                }
             }
         }
         Err(StoreError::Unavailable("the call keeps being changed by others".to_owned()))
     }
 
-    /// Tries once; false if the call was not as it was seen.
-    async fn bury(&self, tenant: Tenant, record: &CallRecord, now: Timestamp, spread: Spread) -> Result<bool, StoreError> {
+    /// Tries once.
+    async fn bury(&self, tenant: Tenant, record: &CallRecord, now: Timestamp, spread: Spread) -> Result<Attempt, StoreError> {
         let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
         let Some(seen) = self.get(key, Consistency::Strong).await? else {
             // Its last event is still being handled: it is counted first, so that one thing is to be taken back.
             self.count_calls(tenant, vec![CountWork::new(record)]).await?;
-            return Ok(false);
+            return Ok(Attempt::Over(Outcome::Refused(Vec::new())));
         };
-        let Some(counted) = seen.counted() else { return Ok(false) };
+        let Some(counted) = seen.counted() else { return Ok(Attempt::Over(Outcome::Refused(Vec::new()))) };
         let expires_at = now.as_seconds() + TOMBSTONE_SECONDS;
         let mut deltas = Deltas::default();
         deltas.uncount(record.id, &counted);
@@ -73,7 +83,11 @@ impl Table {
             self.put_entry(tenant, &ListedCall::tombstone(record.id, expires_at), Some(&seen))?,
         ];
         writes.extend(self.row_writes(tenant, deltas, spread)?);
-        Ok(matches!(self.transact(writes).await?, Outcome::Done))
+        // Whoever counted it may have died before its marker went.
+        let marker =
+            Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&live_call(tenant.org, tenant.mode, record.id))));
+        writes.push(TransactWriteItem::builder().delete(built(marker.build())?).build());
+        self.try_transact(writes).await
     }
 
     /// Brings a call's entry and its counters to what its record says.
@@ -85,5 +99,13 @@ impl Table {
             self.count_calls(tenant, vec![*work]).await?;
         }
         Ok(())
+    }
+
+    /// The same where the entry was seen to be something else, whatever its version says.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub(crate) async fn mend_call(&self, tenant: Tenant, record: &CallRecord, seen: Option<ListedCall>) -> Result<(), StoreError> {
+        self.count_calls(tenant, vec![CountWork::corrected(record, seen)]).await
     }
 }

@@ -107,7 +107,8 @@ impl Table {
         if record.events.values().all(|event| event.facts.stored_transcript.is_none()) {
             return Ok(record);
         }
-        let parts = self.list(access_patterns::transcript_parts(tenant.org, tenant.mode, record.id)).await?;
+        // As fresh as the record, which names them.
+        let parts = self.list_now(access_patterns::transcript_parts(tenant.org, tenant.mode, record.id)).await?;
         for event in record.events.values_mut() {
             if let Some(stored) = &event.facts.stored_transcript
                 && let Some(text) = whole(stored, &parts)?

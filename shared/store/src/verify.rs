@@ -148,7 +148,7 @@ impl Verifier<'_> {
             let found = if entry.is_none() { Difference::NotListed(record.id) } else { Difference::Outdated(record.id) };
             self.differences.push(found);
             if self.repair {
-                self.table.recount_call(self.tenant, record).await?;
+                self.table.mend_call(self.tenant, record, entry).await?;
             }
         }
         if marked {
@@ -182,7 +182,8 @@ impl Verifier<'_> {
             last = entries.last().filter(|_| entries.len() == PAGE).map(|entry| entry.id);
             for entry in entries.into_iter().filter(|entry| entry.call.is_some() && !self.ended.contains(&entry.id)).collect::<Vec<_>>() {
                 self.differences.push(Difference::Unknown(entry.id));
-                if self.repair {
+                // A call that came since its shard was read is none of these.
+                if self.repair && self.table.call(self.tenant, entry.id).await?.is_none() {
                     self.table.delete(access_patterns::listed_call(self.tenant.org, self.tenant.mode, entry.id)).await?;
                 }
             }

@@ -78,7 +78,7 @@ impl Bench {
         let before = self.local.table.usage();
         self.ask(Method::DELETE, &path, 204).await;
         let cost = self.local.table.usage() - before;
-        let budget = Budget { round_trips: 4, read_units: 3.0, write_units: 20.0 };
+        let budget = Budget { round_trips: 4, read_units: 3.0, write_units: 22.0 };
         self.rows.push(Row { operation: format!("delete a call, {}", self.size), cost, budget });
     }
 

@@ -31,7 +31,8 @@ impl Call {
             direction: self.direction,
             number_id: self.phone_number_id,
             endpoint_id: self.endpoint_id,
-            answered: self.answered_at.is_some(),
+            // Who spoke was answered, whether or not the source said so.
+            answered: self.answered_at.is_some() || self.duration > 0,
             duration: self.duration,
             cost_micro_cents: self.cost_micro_cents,
         }

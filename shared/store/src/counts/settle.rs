@@ -48,6 +48,11 @@ impl CountWork {
         Self { entry: ListedCall::of(record), seen: None }
     }
 
+    /// Counts a call anew whose entry was seen to be something else, whatever versions say.
+    pub(crate) fn corrected(record: &CallRecord, seen: Option<ListedCall>) -> Self {
+        Self { entry: ListedCall::of(record), seen }
+    }
+
     /// The call.
     #[must_use]
     pub const fn call(&self) -> CallId {
@@ -79,7 +84,7 @@ impl Table {
             set.set(BODY, body);
         }
         set.value(":version", AttributeValue::N(entry.version.to_string()));
-        set.value(":counted", AttributeValue::S(entry.counted_name()));
+        set.value(":counted", AttributeValue::S(entry.counted_name().to_owned()));
         set.name("#version", MADE_FROM);
         set.name("#counted", COUNTED);
         let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
@@ -161,7 +166,7 @@ impl Table {
                 .expression_attribute_names("#version", MADE_FROM)
                 .expression_attribute_names("#counted", COUNTED)
                 .expression_attribute_values(":version", AttributeValue::N(seen.version.to_string()))
-                .expression_attribute_values(":counted", AttributeValue::S(seen.counted_name())),
+                .expression_attribute_values(":counted", AttributeValue::S(seen.counted_name().to_owned())),
         };
         Ok(TransactWriteItem::builder().put(built(put.build())?).build())
     }

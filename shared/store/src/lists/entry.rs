@@ -35,18 +35,21 @@ pub struct ListedCall {
     pub(crate) version: usize,
     /// When the table forgets a deleted call's entry: seconds since 1970.
     pub(crate) expires_at: Option<i64>,
+    /// A short name of what it was counted as, as it is stored: conditions compare it with itself.
+    counted_name: String,
 }
 
 impl ListedCall {
     /// The entry that a record tells.
     pub(crate) fn of(record: &CallRecord) -> Self {
         let call = Call { transcript: None, ..record.call() };
-        Self { id: record.id, call: Some(call), version: record.version(), expires_at: None }
+        let counted_name = name_of(Some(&call.counted()));
+        Self { id: record.id, call: Some(call), version: record.version(), expires_at: None, counted_name }
     }
 
     /// The entry of a deleted call.
-    pub(crate) const fn tombstone(id: CallId, expires_at: i64) -> Self {
-        Self { id, call: None, version: usize::MAX, expires_at: Some(expires_at) }
+    pub(crate) fn tombstone(id: CallId, expires_at: i64) -> Self {
+        Self { id, call: None, version: usize::MAX, expires_at: Some(expires_at), counted_name: name_of(None) }
     }
 
     /// What it was counted as.
@@ -54,11 +57,9 @@ impl ListedCall {
         self.call.as_ref().map(Call::counted)
     }
 
-    /// A short name of what it was counted as, which only equal facts share: 48 bits of a SHA-256, among the few
-    /// corrections of one call.
-    pub(crate) fn counted_name(&self) -> String {
-        let text = format!("{:?}", self.counted());
-        hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..6])
+    /// A short name of what it was counted as.
+    pub(crate) fn counted_name(&self) -> &str {
+        &self.counted_name
     }
 
     /// The packed body.
@@ -80,7 +81,7 @@ impl Item for ListedCall {
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
         let mut attributes = Attributes::new();
         attributes.insert(MADE_FROM.to_owned(), AttributeValue::N(self.version.to_string()));
-        attributes.insert(COUNTED.to_owned(), AttributeValue::S(self.counted_name()));
+        attributes.insert(COUNTED.to_owned(), AttributeValue::S(self.counted_name.clone()));
         attributes.extend(self.body()?.map(|body| (BODY.to_owned(), body)));
         attributes.extend(self.expires_at.map(|at| (EXPIRES_AT.to_owned(), AttributeValue::N(at.to_string()))));
         Ok(attributes)
@@ -93,8 +94,21 @@ impl Item for ListedCall {
         let version = number(MADE_FROM).and_then(|version| version.parse().ok()).ok_or_else(|| corrupt("it has no version"))?;
         let call = attributes.get(BODY).map(|body| read_body(id, body)).transpose()?;
         let expires_at = number(EXPIRES_AT).and_then(|at| at.parse().ok());
-        Ok(Self { id, call, version, expires_at })
+        let counted_name = attributes.get(COUNTED).and_then(|name| name.as_s().ok()).ok_or_else(|| corrupt("it has no name"))?.clone();
+        Ok(Self { id, call, version, expires_at, counted_name })
     }
+}
+
+/// A name that only equal facts share: 48 bits of a SHA-256, among the few corrections of one call.
+fn name_of(counted: Option<&Counted>) -> String {
+    let text = counted.map_or_else(String::new, |counted| {
+        let Counted { status, direction, number_id, endpoint_id, answered, duration, cost_micro_cents } = counted;
+        let id = |uuid: Option<uuid::Uuid>| uuid.map_or_else(String::new, |uuid| uuid.to_string());
+        let (number, endpoint) = (id(number_id.map(NumberId::as_uuid)), id(endpoint_id.map(EndpointId::as_uuid)));
+        let (status, direction) = (status.as_str(), direction.as_str());
+        format!("{status} {direction} {number} {endpoint} {answered} {duration} {cost_micro_cents}")
+    });
+    hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..6])
 }
 
 fn read_body(id: CallId, body: &AttributeValue) -> Result<Call, StoreError> {

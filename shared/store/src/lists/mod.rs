@@ -30,6 +30,9 @@ pub use entry::ListedCall;
 pub(crate) use entry::{BODY, COUNTED, MADE_FROM};
 use reach::Reach;
 
+/// The most entries that one query asks for.
+const LONGEST_STEP: usize = 1_000;
+
 /// Where a page of a list begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -46,6 +49,9 @@ pub struct CallPage {
     pub calls: Vec<Call>,
     /// How many calls the filter takes in all.
     pub total: u64,
+    /// After which call the next page begins; `None` if the list ends with this one. A call that is only just coming or
+    /// going may be missing among the calls, and the list goes on all the same.
+    pub next: Option<CallId>,
 }
 
 /// A call that goes on, as far as it had to be read.
@@ -170,7 +176,7 @@ impl Table {
         filter: &CallFilter,
         (from, mut until): (Option<Bound>, Option<Bound>),
         need: usize,
-        step: usize,
+        mut step: usize,
     ) -> Result<Vec<Call>, StoreError> {
         let mut calls = Vec::new();
         loop {
@@ -184,6 +190,8 @@ impl Table {
                 Some(last) if calls.len() < need => until = Some(Bound::before(last)),
                 _ => break,
             }
+            // Many deleted ones, or many that the filter does not take: the next step is longer.
+            step = (step * 2).min(LONGEST_STEP);
         }
         calls.truncate(need);
         Ok(calls)

@@ -41,7 +41,9 @@ impl Table {
     pub async fn call_list(&self, tenant: Tenant, filter: &CallFilter, start: Start, limit: usize) -> Result<CallPage, StoreError> {
         let walk = Walk { table: self, tenant, filter, start, limit };
         let (elements, total) = if walk.begins_at_the_top() { Box::pin(walk.top()).await? } else { Box::pin(walk.deep()).await? };
-        Ok(CallPage { calls: walk.filled(elements).await?, total })
+        let is_last = matches!(start, Start::Offset(offset) if offset + limit as u64 >= total);
+        let next = elements.last().map(|(id, _)| *id).filter(|_| elements.len() == limit && !is_last);
+        Ok(CallPage { calls: walk.filled(elements).await?, total, next })
     }
 }
 
