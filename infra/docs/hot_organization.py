@@ -1,4 +1,4 @@
-"""Simulates the counter rows of one organization with 1,000 call events a second; its output stands in ADR 0017.
+"""Simulates the counter rows of one organization with 1,000 call events a second; its output stands in ADR 0015.
 
 Batches of ten events arrive at random; one event in six ends a call, and a batch with at least one makes one
 transaction on the organization's rows. Who meets another transaction on a row waits as `store::transaction::pause`

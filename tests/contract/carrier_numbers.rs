@@ -4,7 +4,7 @@ use domain::{Mode, carrier::Carrier, credential::CarrierCredential, inventory::S
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use store::{Bought, Consistency, CredentialFault, DeletedCredential, Registered, Table, Tenant};
-use testkit::{Fixture, LocalTable, fixture};
+use testkit::{Fixture, LocalTable, Stack, fixture};
 
 use crate::{
     carrier_credentials::{Bench, NUMBERS, PROVIDERS},
@@ -82,6 +82,33 @@ async fn a_number_is_pinned_unpinned_and_deleted() {
     assert_eq!(bench.delete(&path).await.said(), (404, "Phone number not found"));
     assert_eq!(bench.delete(&format!("{NUMBERS}/x")).await.said(), (404, "Phone number not found"));
     assert_eq!(bench.delete(&format!("{PROVIDERS}/{credential}")).await.said(), (204, ""));
+}
+
+#[tokio::test]
+async fn both_lists_are_walked_by_link() {
+    let bench = Bench::start(Stack::load().unwrap().vault().await).await;
+    let credential = bench.credential().await;
+    for _ in 0..2 {
+        bench.credential().await;
+    }
+    for n in 1..=3 {
+        assert_eq!(bench.post(NUMBERS, order(&credential, &format!("+234805000000{n}"))).await.status, 201);
+    }
+    for (path, name) in [(PROVIDERS, "providers"), (NUMBERS, "numbers")] {
+        let whole = bench.get(path).await.json();
+        assert_eq!(whole["total"], 3);
+        let first = bench.get(&format!("{path}?limit=2")).await;
+        let link = first.headers["link"].to_str().unwrap();
+        let (next, _) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
+        let second = bench.get(next).await;
+        assert_eq!(second.headers.get("link"), None, "{path}");
+        let (first, second) = (first.json(), second.json());
+        assert_eq!((&first["total"], &second["total"]), (&json!(3), &json!(3)));
+        let walked: Vec<&Value> = [&first, &second].into_iter().flat_map(|page| page[name].as_array().unwrap()).collect();
+        assert_eq!(walked, whole[name].as_array().unwrap().iter().collect::<Vec<_>>());
+        let middle = bench.get(&format!("{path}?limit=1&offset=1")).await.json();
+        assert_eq!(middle[name], json!([whole[name][1]]));
+    }
 }
 
 #[tokio::test]

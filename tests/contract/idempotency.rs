@@ -59,6 +59,9 @@ async fn a_try_that_died_holds_the_key_no_longer_than_its_lease_and_leaves_its_t
     let again = |after| local.table.claim_request(tenant, request, "print", now.plus_millis(after));
     assert_eq!(again(LEASE_MILLIS - 1).await.unwrap(), Claimed::InProgress);
     assert_eq!(again(LEASE_MILLIS).await.unwrap(), Claimed::Mine { first_at: now });
-    local.table.abandon_request(tenant, request).await.unwrap();
+    local.table.abandon_request(tenant, request, now).await.unwrap();
+    let another = again(LEASE_MILLIS + 1).await.unwrap();
+    assert_eq!(another, Claimed::InProgress, "who lost a claim does not give up that of the next");
+    local.table.abandon_request(tenant, request, now.plus_millis(LEASE_MILLIS)).await.unwrap();
     assert_eq!(again(LEASE_MILLIS + 1).await.unwrap(), Claimed::Mine { first_at: now });
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::AtomicI64};
 
 use axum::Router;
-use domain::{Mode, webhook::LifecycleEvent};
+use domain::{Mode, carrier::Carrier, webhook::LifecycleEvent};
 use http::Method;
 use queue::{Sender, WebhookWork};
 use runtime::{Clock, random};
@@ -200,6 +200,27 @@ async fn what_becomes_of_numbers_and_endpoints_reaches_those_who_subscribed_to_i
     assert_eq!(data("phone_number.released")["status"], "inactive");
     assert_ne!(data("phone_number.released")["released_at"], Value::Null);
     assert!(told.iter().any(|body| body["event"] == "phone_number.updated" && body["data"]["endpoint_id"] != Value::Null));
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_carriers_number_is_told_like_that_of_any_other() {
+    let (bench, receiver) = (Bench::start(true).await, Receiver::start().await);
+    bench.subscribe(&receiver, &["phone_number.*"]).await;
+    let credential = fixture::credential(Carrier::Twilio, 1);
+    bench.local.table.create_credential(bench.fixture.tenant, &credential).await.unwrap();
+    let order = json!({"e164": "+2348050000001", "provider": "twilio", "credentials_id": credential.id});
+    let number = bench.ask(&bench.numbers, Method::POST, "/v1/telephony/numbers", Some(order)).await.expect(201);
+    let path = format!("/v1/telephony/numbers/{}", number["id"].as_str().unwrap());
+    let pinned = bench.ask(&bench.numbers, Method::PATCH, &path, Some(json!({"agent_id": "agent-1"}))).await;
+    let removed = bench.ask(&bench.numbers, Method::DELETE, &path, None).await;
+    assert_eq!((pinned.status.as_u16(), removed.status.as_u16()), (204, 204));
+    bench.drain().await;
+    let mut told = bodies(&receiver);
+    told.sort_by_key(|body| body["timestamp"].as_str().unwrap().to_owned());
+    let events: Vec<&str> = told.iter().map(|body| body["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["phone_number.purchased", "phone_number.updated", "phone_number.released"]);
+    assert!(told.iter().all(|body| body["data"]["id"] == number["id"] && body["data"]["source"] == "byo"), "{told:?}");
+    assert_eq!(told[1]["data"]["agent_id"], "agent-1");
 }
 
 #[tokio::test]

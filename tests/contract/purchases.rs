@@ -1,6 +1,6 @@
 //! Numbers change hands: conditions and transactions on a real table, alone and in races.
 
-use domain::{Mode, Timestamp, endpoint::Endpoint, inventory::Slot, number::NumberChange};
+use domain::{Mode, Timestamp, endpoint::Endpoint, inventory::{NumberType, Slot}, number::NumberChange};
 use futures_util::future::join_all;
 use store::{Bought, Consistency, CreateEndpoint, Imported, Table, Tenant, Updated};
 use testkit::{Fixture, LocalTable, fixture};
@@ -58,6 +58,15 @@ async fn a_price_that_changed_since_the_buyer_looked_is_not_bought_at() {
     local.table.import_slot(Mode::Live, &Slot { monthly_cost_cents: 900, ..slot.clone() }).await.unwrap();
     assert_eq!(buy(&local.table, owner.tenant, &slot, None).await.1, Bought::NotAvailable);
     assert!(local.table.numbers(owner.tenant).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_number_imported_as_another_type_is_on_offer_once() {
+    let (local, _, slot) = table_with_slot().await;
+    let corrected = Slot { number_type: NumberType::TollFree, ..slot.clone() };
+    assert_ne!(corrected.number_type, slot.number_type);
+    assert_eq!(local.table.import_slot(Mode::Live, &corrected).await.unwrap(), Imported::Offered);
+    assert_eq!(local.table.available(Mode::Live, slot.country, None).await.unwrap(), [corrected]);
 }
 
 #[tokio::test]

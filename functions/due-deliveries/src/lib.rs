@@ -61,31 +61,30 @@ impl DueDeliveries {
     /// [`RunError`] if the table or the queue fails.
     pub async fn run(&self) -> Result<usize, RunError> {
         // Boxed: the two together are deeper than the compiler looks.
-        let queued = Box::pin(self.outbox()).await?;
-        let swept = Box::pin(self.sweeps()).await?;
-        tracing::info!(queued, swept, "due");
-        Ok(queued)
+        let (queued, swept) = (Box::pin(self.outbox()).await, Box::pin(self.sweeps()).await);
+        tracing::info!(?queued, ?swept, "due");
+        swept.and(queued)
     }
 
-    /// Finishes deletions of endpoints that were cut off.
+    /// Finishes deletions of endpoints that were cut off: all that can be, also if some cannot.
     async fn sweeps(&self) -> Result<usize, RunError> {
-        let (now, mut swept) = (self.clock.now(), 0);
+        let (now, mut swept) = (self.clock.now(), Ok(0));
         for sweep in self.table.sweeps().await? {
             if now.millis_since(sweep.deleted_at) >= PATIENCE_MILLIS {
-                self.table.sweep(sweep, now).await?;
-                swept += 1;
+                swept = and(swept, self.table.sweep(sweep, now).await.map(|()| 1).map_err(RunError::from));
             }
         }
-        Ok(swept)
+        swept
     }
 
+    /// Queues what waits in every shard that can be read.
     async fn outbox(&self) -> Result<usize, RunError> {
         let waiting_since = self.clock.now().plus_millis(-PATIENCE_MILLIS);
-        let mut queued = 0;
+        let mut queued = Ok(0);
         for shard in OutboxShard::all() {
-            queued += self.queue_late(shard, waiting_since).await?;
+            queued = and(queued, self.queue_late(shard, waiting_since).await);
         }
-        Ok(queued)
+        queued
     }
 
     async fn queue_late(&self, shard: OutboxShard, waiting_since: Timestamp) -> Result<usize, RunError> {
@@ -97,4 +96,10 @@ impl DueDeliveries {
         self.queue.send_all(&messages).await?;
         Ok(messages.len())
     }
+}
+
+/// How many were done so far, or the first error.
+fn and(done: Result<usize, RunError>, next: Result<usize, RunError>) -> Result<usize, RunError> {
+    let done = done?;
+    next.map(|next| done + next)
 }

@@ -11,6 +11,7 @@ use axum::{
 };
 use bytes::Bytes;
 use domain::{
+    Timestamp,
     idempotency::{Birth, MAX_KEY_CHARS, RequestKey, fingerprint},
     secret::{SecretKind, SecretPlace},
 };
@@ -102,7 +103,8 @@ impl Idempotency {
         let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::too_large())?;
         let request = RequestKey::new(caller.key, parts.method.as_str(), canonical(parts.uri.path()), &key);
         let fingerprint = fingerprint(&caller.pepper, parts.uri.query().unwrap_or_default(), &body);
-        match self.table.claim_request(caller.tenant, request, &fingerprint, self.clock.now()).await? {
+        let claimed_at = self.clock.now();
+        match self.table.claim_request(caller.tenant, request, &fingerprint, claimed_at).await? {
             Claimed::Mine { first_at } => parts.extensions.insert(Birth { at: first_at, bytes: request.id_bytes() }),
             Claimed::Answered { answer } => return self.replay(caller.tenant, request, answer).await,
             Claimed::InProgress => return Ok(in_progress(&id, style)),
@@ -120,7 +122,7 @@ impl Idempotency {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             response = problem.render(&id, style);
         }
-        self.finish(caller.tenant, request, response).await
+        self.finish(caller.tenant, request, claimed_at, response).await
     }
 
     /// Whether the answer could be kept.
@@ -132,11 +134,17 @@ impl Idempotency {
     }
 
     /// Keeps the answer, or gives the claim up if the answer is none that may be replayed.
-    async fn finish(&self, tenant: Tenant, request: RequestKey, response: Response) -> Result<Response, Problem> {
+    async fn finish(
+        &self,
+        tenant: Tenant,
+        request: RequestKey,
+        claimed_at: Timestamp,
+        response: Response,
+    ) -> Result<Response, Problem> {
         let status = response.status();
         if status.is_server_error() || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) {
             // The lease ends by itself if this fails; the answer matters more.
-            if let Err(error) = self.table.abandon_request(tenant, request).await {
+            if let Err(error) = self.table.abandon_request(tenant, request, claimed_at).await {
                 tracing::warn!(%error, "a claimed request was not given up");
             }
             return Ok(response);

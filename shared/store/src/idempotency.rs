@@ -137,22 +137,30 @@ impl Table {
         let mut set = SetExpression::default();
         let value = serde_dynamo::to_attribute_value(answer).map_err(|error| StoreError::corrupt(KeptRequest::KIND, error))?;
         set.set_once("answer", value);
-        self.change_request(tenant, request, &set).await
+        self.change_request(tenant, request, &set, "attribute_exists(pk)").await
     }
 
-    /// Gives up a claim whose request came to nothing that may be kept, so that the next try goes on at once.
+    /// Gives up the claim made at this time, whose request came to nothing that may be kept, so that the next try goes on
+    /// at once. A claim that another try has made since stays.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written: the lease ends by itself.
-    pub async fn abandon_request(&self, tenant: Tenant, request: RequestKey) -> Result<(), StoreError> {
+    pub async fn abandon_request(&self, tenant: Tenant, request: RequestKey, claimed_at: Timestamp) -> Result<(), StoreError> {
         let mut set = SetExpression::default();
         set.set("lease_until", AttributeValue::N("0".to_owned()));
-        self.change_request(tenant, request, &set).await
+        set.value(":own", AttributeValue::N(lease_until(claimed_at).to_string()));
+        self.change_request(tenant, request, &set, "lease_until = :own").await
     }
 
-    async fn change_request(&self, tenant: Tenant, request: RequestKey, set: &SetExpression) -> Result<(), StoreError> {
+    async fn change_request(
+        &self,
+        tenant: Tenant,
+        request: RequestKey,
+        set: &SetExpression,
+        condition: &str,
+    ) -> Result<(), StoreError> {
         let key = access_patterns::request(tenant.org, tenant.mode, request);
-        self.update(key, set, Some("attribute_exists(pk)")).await.map(drop)
+        self.update(key, set, Some(condition)).await.map(drop)
     }
 }
 
@@ -163,6 +171,11 @@ enum FirstTry {
     Kept,
     /// Now.
     Now,
+}
+
+/// When a claim made at this time ends, in milliseconds since the epoch.
+const fn lease_until(claimed_at: Timestamp) -> i64 {
+    claimed_at.as_millis() + LEASE_MILLIS
 }
 
 /// What a claim writes, and the values that its conditions use.
@@ -177,7 +190,7 @@ fn claim(request: RequestKey, fingerprint: &str, now: Timestamp, first_try: Firs
         FirstTry::Kept => set.set_once("first_at", number(now.as_millis())),
         FirstTry::Now => set.set("first_at", number(now.as_millis())),
     }
-    set.set("lease_until", number(now.as_millis() + LEASE_MILLIS));
+    set.set("lease_until", number(lease_until(now)));
     set.set(EXPIRES_AT, number(now.as_seconds() + KEPT_SECONDS));
     set.remove("answer");
     match first_try {

@@ -1,7 +1,7 @@
 //! Numbers that can be bought. A slot exists exactly while its number is free: buying takes it away, releasing
 //! brings it back.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 use domain::{
     Country, E164, Mode,
     inventory::{NumberType, Slot, SlotAddress},
@@ -59,7 +59,7 @@ impl Table {
         self.get(access_patterns::claim(mode, e164), consistency).await
     }
 
-    /// Puts a number on offer or changes its price, unless someone owns it.
+    /// Puts a number on offer or changes its price or its type, unless someone owns it.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
@@ -70,10 +70,15 @@ impl Table {
             .condition_expression("attribute_not_exists(pk)")
             .build();
         let offer = Put::builder().table_name(&*self.name).set_item(Some(whole(slot, &mode)?)).build();
-        let writes = vec![
+        let mut writes = vec![
             TransactWriteItem::builder().condition_check(built(unowned)?).build(),
             TransactWriteItem::builder().put(built(offer)?).build(),
         ];
+        for other in NumberType::ALL.into_iter().filter(|&other| other != slot.number_type) {
+            let key = key_attributes(&access_patterns::slot(mode, slot.country, other, &slot.e164));
+            let gone = Delete::builder().table_name(&*self.name).set_key(Some(key)).build();
+            writes.push(TransactWriteItem::builder().delete(built(gone)?).build());
+        }
         Ok(match self.transact(writes).await? {
             Outcome::Done => Imported::Offered,
             Outcome::Refused(_) => Imported::Owned,
