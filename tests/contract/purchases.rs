@@ -1,6 +1,11 @@
 //! Numbers change hands: conditions and transactions on a real table, alone and in races.
 
-use domain::{Mode, Timestamp, endpoint::Endpoint, inventory::{NumberType, Slot}, number::NumberChange};
+use domain::{
+    Mode, Timestamp,
+    endpoint::Endpoint,
+    inventory::{NumberType, Slot},
+    number::NumberChange,
+};
 use futures_util::future::join_all;
 use store::{Bought, Consistency, CreateEndpoint, Imported, Table, Tenant, Updated};
 use testkit::{Fixture, LocalTable, fixture};

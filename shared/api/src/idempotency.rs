@@ -134,13 +134,7 @@ impl Idempotency {
     }
 
     /// Keeps the answer, or gives the claim up if the answer is none that may be replayed.
-    async fn finish(
-        &self,
-        tenant: Tenant,
-        request: RequestKey,
-        claimed_at: Timestamp,
-        response: Response,
-    ) -> Result<Response, Problem> {
+    async fn finish(&self, tenant: Tenant, request: RequestKey, claimed_at: Timestamp, response: Response) -> Result<Response, Problem> {
         let status = response.status();
         if status.is_server_error() || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) {
             // The lease ends by itself if this fails; the answer matters more.

@@ -152,13 +152,7 @@ impl Table {
         self.change_request(tenant, request, &set, "lease_until = :own").await
     }
 
-    async fn change_request(
-        &self,
-        tenant: Tenant,
-        request: RequestKey,
-        set: &SetExpression,
-        condition: &str,
-    ) -> Result<(), StoreError> {
+    async fn change_request(&self, tenant: Tenant, request: RequestKey, set: &SetExpression, condition: &str) -> Result<(), StoreError> {
         let key = access_patterns::request(tenant.org, tenant.mode, request);
         self.update(key, set, Some(condition)).await.map(drop)
     }
