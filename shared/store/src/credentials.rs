@@ -3,10 +3,7 @@
 //! A credential counts the numbers that hang on it, so that deleting it asks nobody else. The count is never written
 //! here: transactions that register and give back numbers keep it.
 
-use aws_sdk_dynamodb::{
-    operation::delete_item::DeleteItemError,
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     CredentialId, Timestamp,
     carrier::{AccountKey, Carrier},
@@ -20,9 +17,9 @@ use crate::{
     expression::SetExpression,
     item::serde_item,
     keys::{Keys, Tenant},
-    table::{Created, Table, key_attributes},
-    transaction::{TRIES, pause},
-    update::Changed,
+    table::{Created, Table},
+    transaction::TRIES,
+    update::{Changed, Deleted},
 };
 
 serde_item!(CarrierCredential, "credential", Tenant, |credential, tenant| Keys::primary(access_patterns::credential(
@@ -175,40 +172,11 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn delete_credential(&self, tenant: Tenant, id: CredentialId) -> Result<DeletedCredential, StoreError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let waiting = self.meter.send();
-            let sent = self
-                .client
-                .delete_item()
-                .table_name(&*self.name)
-                .set_key(Some(key_attributes(&access_patterns::credential(tenant.org, tenant.mode, id))))
-                .condition_expression("numbers_count = :none")
-                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            drop(waiting);
-            let error = match sent {
-                Ok(output) => {
-                    self.meter.written(output.consumed_capacity.as_slice());
-                    return Ok(DeletedCredential::Done);
-                }
-                Err(error) => error,
-            };
-            if let Some(DeleteItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() {
-                self.meter.refused();
-                let is_there = failed.item.as_ref().is_some_and(|item| !item.is_empty());
-                return Ok(if is_there { DeletedCredential::InUse } else { DeletedCredential::NotFound });
-            }
-            let is_held = matches!(error.as_service_error(), Some(DeleteItemError::TransactionConflictException(_)));
-            if !is_held || tries == TRIES {
-                return Err(StoreError::from_sdk(&error));
-            }
-            tokio::time::sleep(pause(tries)).await;
-        }
+        Ok(match self.delete_unused(access_patterns::credential(tenant.org, tenant.mode, id), "numbers_count").await? {
+            Deleted::Done => DeletedCredential::Done,
+            Deleted::NotFound => DeletedCredential::NotFound,
+            Deleted::Used => DeletedCredential::InUse,
+        })
     }
 }
 

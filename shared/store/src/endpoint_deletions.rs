@@ -6,10 +6,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use aws_sdk_dynamodb::{
-    operation::delete_item::DeleteItemError,
-    types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use domain::{EndpointId, Mode, NumberId, OrgId, Timestamp, endpoint::Endpoint, number::PhoneNumber};
 use futures_util::{TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -23,7 +20,8 @@ use crate::{
     keys::{Keys, Tenant},
     outbox::Tell,
     table::{Consistency, Table, key_attributes},
-    transaction::{Outcome, TRIES as CONFLICTS, pause},
+    transaction::Outcome,
+    update::Deleted,
 };
 
 /// A deleted endpoint whose numbers' rows may still name it.
@@ -67,10 +65,11 @@ impl Table {
         tell: Tell<'_, Endpoint>,
     ) -> Result<bool, StoreError> {
         if tell.is_none() {
-            match self.delete_unrung(tenant, id).await? {
+            match self.delete_unused(access_patterns::endpoint(tenant.org, tenant.mode, id), "phone_numbers_count").await? {
                 Deleted::Done => return Ok(true),
                 Deleted::NotFound => return Ok(false),
-                Deleted::Rung => {}
+                // Numbers ring it, which takes more than one write.
+                Deleted::Used => {}
             }
         }
         let Some(endpoint) = self.delete_as_seen(tenant, id, now, tell).await? else { return Ok(false) };
@@ -83,43 +82,6 @@ impl Table {
             }
         }
         Ok(true)
-    }
-
-    /// Deletes an endpoint that no number rings: one write.
-    async fn delete_unrung(&self, tenant: Tenant, id: EndpointId) -> Result<Deleted, StoreError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let waiting = self.meter.send();
-            let sent = self
-                .client
-                .delete_item()
-                .table_name(&*self.name)
-                .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, id))))
-                .condition_expression("phone_numbers_count = :none")
-                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            drop(waiting);
-            let error = match sent {
-                Ok(output) => {
-                    self.meter.written(output.consumed_capacity.as_slice());
-                    return Ok(Deleted::Done);
-                }
-                Err(error) => error,
-            };
-            match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
-                    self.meter.refused();
-                    return Ok(if failed.item.is_some() { Deleted::Rung } else { Deleted::NotFound });
-                }
-                // Somebody attaches a number at this moment.
-                Some(DeleteItemError::TransactionConflictException(_)) if tries < CONFLICTS => tokio::time::sleep(pause(tries)).await,
-                _ => return Err(StoreError::from_sdk(&error)),
-            }
-        }
     }
 
     /// Deletes an endpoint as it was seen, so that the event tells of it as it was at its end, and marks it if numbers rang
@@ -184,14 +146,6 @@ impl Table {
         set.value(":endpoint", AttributeValue::S(endpoint.to_string()));
         self.update(access_patterns::number(tenant.org, tenant.mode, number), &set, Some("endpoint_id = :endpoint")).await.map(drop)
     }
-}
-
-/// What became of a deletion by one write.
-enum Deleted {
-    Done,
-    NotFound,
-    /// Numbers ring it, which takes more than one write.
-    Rung,
 }
 
 const fn sweep(tenant: Tenant, endpoint_id: EndpointId, deleted_at: Timestamp) -> Sweep {

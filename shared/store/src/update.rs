@@ -1,8 +1,8 @@
-//! One item changed by one write, under a condition.
+//! One item changed or deleted by one write, under a condition.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
-    types::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
 use crate::{
@@ -33,9 +33,17 @@ impl<I> Changed<I> {
     }
 }
 
+/// How the deletion of an item ended that counts what hangs on it.
+pub(crate) enum Deleted {
+    Done,
+    NotFound,
+    /// Something hangs on it: nothing was changed.
+    Used,
+}
+
 impl Table {
-    /// Updates one item if the condition holds, if there is one; waits while a transaction holds it. An item that is not there is made, unless the condition
-    /// asks for one.
+    /// Updates one item if the condition holds, if there is one; waits while a transaction holds it. An item that is not
+    /// there is made, unless the condition asks for one.
     pub(crate) async fn update<I: Item>(
         &self,
         key: Get<I>,
@@ -80,7 +88,45 @@ impl Table {
         }
     }
 
-    /// The same as a part of a transaction.
+    /// Deletes one item on which nothing hangs, as its attribute `count` tells; waits while a transaction holds it.
+    pub(crate) async fn delete_unused<I>(&self, key: Get<I>, count: &str) -> Result<Deleted, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let waiting = self.meter.send();
+            let sent = self
+                .client
+                .delete_item()
+                .table_name(&*self.name)
+                .set_key(Some(key_attributes(&key)))
+                .condition_expression(format!("{count} = :none"))
+                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            drop(waiting);
+            let error = match sent {
+                Ok(output) => {
+                    self.meter.written(output.consumed_capacity.as_slice());
+                    return Ok(Deleted::Done);
+                }
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+                    self.meter.refused();
+                    let is_there = failed.item.as_ref().is_some_and(|item| !item.is_empty());
+                    return Ok(if is_there { Deleted::Used } else { Deleted::NotFound });
+                }
+                // What comes or goes is being counted at this moment: how that ends decides.
+                Some(DeleteItemError::TransactionConflictException(_)) if tries < TRIES => tokio::time::sleep(pause(tries)).await,
+                _ => return Err(StoreError::from_sdk(&error)),
+            }
+        }
+    }
+
+    /// An update as a part of a transaction.
     pub(crate) fn update_write<I>(&self, key: &Get<I>, set: &SetExpression, condition: &str) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&*self.name)
