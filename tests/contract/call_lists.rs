@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Day, Mode, Timestamp,
-    call::{Call, CallRecord, CallStatus, Direction},
+    call::{Call, CallEvent, CallRecord, CallStatus, Direction},
     stats::{Breakdown, CallFilter},
 };
-use futures_util::{StreamExt as _, stream};
-use store::{CallPage, DeletedCall, Start, Table, Tenant};
+use futures_util::{StreamExt as _, future::join_all, stream};
+use store::{CallPage, DeletedCall, EventWrite, RecordedEvent, Start, Table, Tenant};
 use testkit::{
-    Fixture, LocalTable, fixture,
+    Fixture, LocalTable,
+    call::shuffled,
+    fixture,
     load::{Dice, Plan},
 };
 
@@ -120,6 +122,25 @@ impl World {
         stream::iter(0..filters).map(check).buffer_unordered(8).collect::<Vec<()>>().await;
     }
 
+    /// Eight writers tell new calls at the same time, each event once or twice, in any order; some calls go on.
+    async fn write(&mut self, count: usize, seed: u64) {
+        let plan = Plan { count, seed, ..self.plan.clone() };
+        let mut records: Vec<CallRecord> = plan.calls().collect();
+        for record in records.iter_mut().step_by(20) {
+            record.events.retain(|_, event| !event.kind.is_terminal());
+        }
+        let mut events: Vec<(&CallRecord, &CallEvent)> = Vec::new();
+        for (at, record) in records.iter().enumerate() {
+            for event in record.events.values() {
+                events.extend(std::iter::repeat_n((record, event), 1 + at % 2));
+            }
+        }
+        let events = shuffled(events);
+        join_all(events.chunks(events.len().div_ceil(8)).map(|part| tell(self.table(), self.tenant, part))).await;
+        self.raw.extend(records.iter().map(|record| Call { transcript: None, ..record.call() }));
+        self.raw.sort_by_key(|call| std::cmp::Reverse(call.id));
+    }
+
     /// Deletes some calls, and forgets them.
     async fn delete(&mut self, count: usize, seed: u64) {
         let mut dice = Dice::new(seed);
@@ -137,18 +158,34 @@ impl World {
     }
 }
 
+/// Adds events to calls one after the other, as the queue's consumer does: marked, written, counted, unmarked.
+async fn tell(table: &Table, tenant: Tenant, events: &[(&CallRecord, &CallEvent)]) {
+    for (record, event) in events {
+        table.mark_live(tenant, record.id).await.unwrap();
+        let written = table.record_event(tenant, record.id, event, record.route.as_ref(), EventWrite::Always).await.unwrap();
+        let RecordedEvent::Stored(now) = written else { panic!("{written:?}") };
+        if now.is_over() {
+            table.recount_call(tenant, &now).await.unwrap();
+            table.unmark_live(tenant, record.id).await.unwrap();
+        }
+    }
+}
+
 fn ids(calls: &[Call]) -> Vec<String> {
     calls.iter().map(|call| call.id.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_filters_over_twenty_thousand_calls_and_again_after_five_hundred_deletions() {
+async fn two_hundred_filters_over_twenty_thousand_calls_and_again_after_deletions_and_with_eight_writers() {
     let mut world = World::start(CALLS, LIVE).await;
     world.check(&CallFilter::default(), &mut Dice::new(1)).await;
     world.check_many(2, 200).await;
     world.delete(500, 3).await;
     world.check(&CallFilter::default(), &mut Dice::new(4)).await;
-    world.check_many(5, 60).await;
+    world.check_many(5, 200).await;
+    world.write(800, 6).await;
+    world.check(&CallFilter::default(), &mut Dice::new(7)).await;
+    world.check_many(8, 200).await;
     let differences = world.table().verify_calls(world.tenant, false, |_| {}).await.unwrap();
     assert!(differences.is_empty(), "{differences:?}");
 }

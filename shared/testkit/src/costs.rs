@@ -14,44 +14,15 @@ use domain::Mode;
 use http::{Method, Request};
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::Usage;
 use tower::ServiceExt as _;
 use vault::Vault;
 use webhooks::guard::Loopback;
 
-use crate::{Fixture, LocalTable, Receiver, fixture};
-
-/// What an operation may cost at most.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
-    /// Sequential round trips to the table.
-    pub round_trips: u64,
-    /// Read units.
-    pub read_units: f64,
-    /// Write units.
-    pub write_units: f64,
-}
-
-/// An operation, what it cost and what it may cost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// The operation.
-    pub operation: String,
-    /// What it cost.
-    pub cost: Usage,
-    /// What it may cost.
-    pub budget: Budget,
-}
-
-impl Row {
-    /// Whether the cost is within the budget.
-    #[must_use]
-    pub fn fits(&self) -> bool {
-        self.cost.round_trips <= self.budget.round_trips
-            && self.cost.read_units <= self.budget.read_units
-            && self.cost.write_units <= self.budget.write_units
-    }
-}
+use crate::{
+    Fixture, LocalTable, Receiver,
+    budget::{Budget, Reading, Row},
+    fixture,
+};
 
 /// An organization with twenty numbers, an endpoint and everything that works on them.
 struct Bench {
@@ -78,33 +49,6 @@ pub async fn measure() -> Vec<Row> {
     bench.calls().await;
     bench.deliveries().await;
     bench.rows
-}
-
-/// The rows as a table for people.
-#[must_use]
-pub fn render(rows: &[Row]) -> String {
-    let mut text = format!("{:<70} {:>12} {:>12} {:>12}\n", "operation (measured / budget)", "round trips", "read units", "write units");
-    for Row { operation, cost, budget } in rows {
-        let trips = format!("{} / {}", cost.round_trips, budget.round_trips);
-        let reads = format!("{} / {}", cost.read_units, budget.read_units);
-        let writes = format!("{} / {}", cost.write_units, budget.write_units);
-        text += &format!("{operation:<70} {trips:>12} {reads:>12} {writes:>12}\n");
-    }
-    text
-}
-
-/// Rows as JSON, for programs.
-#[must_use]
-pub fn as_json(rows: &[Row]) -> Value {
-    let row = |row: &Row| {
-        json!({
-            "operation": row.operation,
-            "round_trips": row.cost.round_trips,
-            "read_units": row.cost.read_units,
-            "write_units": row.cost.write_units,
-        })
-    };
-    rows.iter().map(row).collect()
 }
 
 const SLOTS: u32 = 40;
@@ -147,10 +91,9 @@ impl Bench {
         (round_trips, read_units, write_units): (u64, f64, f64),
         run: impl Future<Output = T>,
     ) -> T {
-        let before = self.local.table.usage();
+        let reading = Reading::begin(&self.local);
         let result = run.await;
-        let cost = self.local.table.usage() - before;
-        self.rows.push(Row { operation: operation.to_owned(), cost, budget: Budget { round_trips, read_units, write_units } });
+        self.rows.push(reading.row(operation, Budget { round_trips, read_units, write_units }));
         result
     }
 

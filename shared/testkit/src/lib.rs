@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "raw items are looked at here, and the environment names the stack")]
 
+pub mod budget;
 pub mod call;
 pub mod call_costs;
 pub mod client;

@@ -1,8 +1,17 @@
 //! A table of one's own: DynamoDB's semantics and exact capacity figures, in process, reached over loopback.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{
+        BehaviorVersion, Builder, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::BeforeDeserializationInterceptorContextRef,
+    },
+    error::BoxError,
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
     },
@@ -20,6 +29,7 @@ pub struct LocalTable {
     pub table: Table,
     /// The client behind it, to look at raw items.
     pub client: Client,
+    bytes: Answers,
     _stop: oneshot::Sender<()>,
 }
 
@@ -31,9 +41,16 @@ impl LocalTable {
         let (stop, stopped) = oneshot::channel::<()>();
         let database = Database::memory().unwrap();
         tokio::spawn(server::serve_with_shutdown(listener, database, async { drop(stopped.await) }));
-        let client = client(&endpoint);
+        let bytes = Answers::default();
+        let client = Client::from_conf(config(&endpoint).interceptor(bytes.clone()).build());
         create(&client).await;
-        Self { table: Table::new(client.clone(), NAME), client, _stop: stop }
+        Self { table: Table::new(client.clone(), NAME), client, bytes, _stop: stop }
+    }
+
+    /// How many bytes the table has answered so far.
+    #[must_use]
+    pub fn bytes_answered(&self) -> u64 {
+        self.bytes.0.load(Ordering::Relaxed)
     }
 
     /// Every item of the table, as the SDK carries it.
@@ -45,13 +62,36 @@ impl LocalTable {
 /// A client of a local DynamoDB.
 #[must_use]
 pub fn client(endpoint: &str) -> Client {
-    let config = aws_sdk_dynamodb::config::Builder::new()
+    Client::from_conf(config(endpoint).build())
+}
+
+fn config(endpoint: &str) -> Builder {
+    Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .endpoint_url(endpoint)
-        .build();
-    Client::from_conf(config)
+}
+
+/// Counts the bytes of answers' bodies.
+#[derive(Debug, Clone, Default)]
+struct Answers(Arc<AtomicU64>);
+
+impl Intercept for Answers {
+    fn name(&self) -> &'static str {
+        "Answers"
+    }
+
+    fn read_after_transmit(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let length = context.response().headers().get("content-length").and_then(|length| length.parse().ok());
+        self.0.fetch_add(length.unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 async fn create(client: &Client) {

@@ -16,6 +16,9 @@ use super::{LiveEntry, reach::Days};
 /// A day with at most so many calls is read as it is; of a larger one it is looked up where in it they lie.
 const SMALL_DAY: i64 = 16;
 
+/// So many days are read together: fewer would cost as much.
+const FEW_ROWS: i32 = 8;
+
 /// A range of at most so many days is told by the rows of its days alone.
 const FEW_DAYS: i32 = 62;
 
@@ -34,7 +37,7 @@ pub(super) struct Block {
 /// How finely a block can still be divided.
 #[derive(Debug, Clone)]
 pub(super) enum Grain {
-    /// A month: into days.
+    /// A month, or what is left of one: into days.
     Month,
     /// A day whose watches lie in other rows.
     Day,
@@ -94,10 +97,10 @@ impl Outline<'_> {
         Ok(months.into_iter().chain(ends.into_iter().flatten()).collect())
     }
 
-    /// A coarse block in its parts.
-    pub(super) async fn divide(self, block: &Block) -> Result<Vec<Block>, StoreError> {
+    /// A coarse block in its parts, fine enough where so many of its calls are passed over.
+    pub(super) async fn divide(self, block: &Block, skip: usize) -> Result<Vec<Block>, StoreError> {
         match &block.grain {
-            Grain::Month => self.days(Day::of(block.from), Day::of(block.until)).await,
+            Grain::Month => self.halved(block, skip).await,
             Grain::Day => {
                 let rows = self.counters.watches(self.table, Day::of(block.from)).await?;
                 Ok(if self.filter.is_of_time_alone() { slots(Day::of(block.from), &rows) } else { self.hours(Day::of(block.from), &rows) })
@@ -105,6 +108,21 @@ impl Outline<'_> {
             Grain::Hours(hours) => Ok(hours.clone()),
             Grain::Leaf | Grain::Read(_) => Ok(vec![block.clone()]),
         }
+    }
+
+    /// The days of that half of a month in which a place is likely to lie, and the other half as it is: its rows need not
+    /// be read to know how many calls it holds.
+    async fn halved(self, month: &Block, skip: usize) -> Result<Vec<Block>, StoreError> {
+        let (first, end) = (Day::of(month.from), Day::of(month.until));
+        let middle = if end.days_since(first) > FEW_ROWS { first.plus(end.days_since(first) / 2) } else { first };
+        let is_newer = middle == first || i64::try_from(skip).is_ok_and(|skip| skip < month.taken / 2);
+        let (read, other) = if is_newer { ((middle, end), (first, middle)) } else { ((first, middle), (middle, end)) };
+        let mut parts = self.days(read.0, read.1).await?;
+        let rest = month.taken - parts.iter().map(|day| day.taken).sum::<i64>();
+        if rest > 0 && other.0 < other.1 {
+            parts.push(Block { from: other.0.start(), until: other.1.start(), taken: rest, all: None, grain: Grain::Month });
+        }
+        Ok(parts)
     }
 
     /// The months of some years, from one day to before another.

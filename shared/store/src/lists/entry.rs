@@ -65,7 +65,7 @@ impl ListedCall {
     /// The packed body.
     pub(crate) fn body(&self) -> Result<Option<AttributeValue>, StoreError> {
         let Some(call) = &self.call else { return Ok(None) };
-        let json = serde_json::to_vec(&Shown::from(call)).map_err(corrupt)?;
+        let json = serde_json::to_vec(&Shown::of(call)?).map_err(corrupt)?;
         Ok(Some(AttributeValue::B(Blob::new(packed::pack(&json)))))
     }
 }
@@ -122,15 +122,41 @@ fn corrupt(cause: impl ToString) -> StoreError {
     StoreError::corrupt(ListedCall::KIND, cause)
 }
 
+/// Words that nearly every call has are told by their places in these lists, which are fixed for ever; what is added goes
+/// to the end.
+const STATUSES: [CallStatus; 4] = [CallStatus::Completed, CallStatus::Failed, CallStatus::Busy, CallStatus::NoAnswer];
+const DIRECTIONS: [Direction; 2] = [Direction::Inbound, Direction::Outbound];
+const REASONS: [HangupReason; 8] = [
+    HangupReason::NormalClearing,
+    HangupReason::UserHangup,
+    HangupReason::AgentHangup,
+    HangupReason::NoAnswer,
+    HangupReason::Busy,
+    HangupReason::Rejected,
+    HangupReason::NetworkError,
+    HangupReason::Timeout,
+];
+
+/// A word's place in its list.
+fn place<T: PartialEq + std::fmt::Debug>(words: &[T], word: &T) -> Result<usize, StoreError> {
+    words.iter().position(|known| known == word).ok_or_else(|| corrupt(format!("{word:?} has no place")))
+}
+
+/// The word at a place.
+fn word<T: Copy>(words: &[T], place: usize) -> Result<T, StoreError> {
+    words.get(place).copied().ok_or_else(|| corrupt(format!("place {place} has no word")))
+}
+
 /// A call as a list of values without names, which would be half of it. The order is fixed for ever; what is added goes
 /// to the end and has a default. Times are milliseconds: since 1970, or since the call began.
 #[derive(Debug, Deserialize)]
 struct Shown {
-    begun: i64,
+    /// `None` if the id tells it.
+    begun: Option<i64>,
     answered: Option<i64>,
     completed: Option<i64>,
-    status: CallStatus,
-    direction: Direction,
+    status: usize,
+    direction: usize,
     from_number: Option<String>,
     to_number: Option<String>,
     duration: u32,
@@ -140,7 +166,7 @@ struct Shown {
     endpoint_id: Option<EndpointId>,
     recording_url: Option<String>,
     hangup_cause: Option<String>,
-    hangup_reason: Option<HangupReason>,
+    hangup_reason: Option<usize>,
     carrier: Option<String>,
     carrier_call_id: Option<String>,
     metadata: serde_json::Map<String, serde_json::Value>,
@@ -173,15 +199,15 @@ impl Serialize for Shown {
     }
 }
 
-impl From<&Call> for Shown {
-    fn from(call: &Call) -> Self {
+impl Shown {
+    fn of(call: &Call) -> Result<Self, StoreError> {
         let after = |time: Option<Timestamp>| time.map(|time| time.millis_since(call.created_at));
-        Self {
-            begun: call.created_at.as_millis(),
+        Ok(Self {
+            begun: (call.id.time() != Some(call.created_at)).then(|| call.created_at.as_millis()),
             answered: after(call.answered_at),
             completed: after(call.completed_at),
-            status: call.status,
-            direction: call.direction,
+            status: place(&STATUSES, &call.status)?,
+            direction: place(&DIRECTIONS, &call.direction)?,
             from_number: call.from_number.clone(),
             to_number: call.to_number.clone(),
             duration: call.duration,
@@ -191,25 +217,26 @@ impl From<&Call> for Shown {
             endpoint_id: call.endpoint_id,
             recording_url: call.recording_url.clone(),
             hangup_cause: call.hangup_cause.clone(),
-            hangup_reason: call.hangup_reason,
+            hangup_reason: call.hangup_reason.map(|reason| place(&REASONS, &reason)).transpose()?,
             carrier: call.carrier.clone(),
             carrier_call_id: call.carrier_call_id.clone(),
             metadata: call.metadata.clone(),
             has_transcript: call.has_transcript,
-        }
+        })
     }
-}
 
-impl Shown {
     fn into_call(self, id: CallId) -> Result<Call, StoreError> {
-        let begun = Timestamp::from_millis(self.begun).map_err(corrupt)?;
+        let begun = match self.begun {
+            Some(millis) => Timestamp::from_millis(millis).map_err(corrupt)?,
+            None => id.time().ok_or_else(|| corrupt("it tells no time"))?,
+        };
         let after = |millis: Option<i64>| millis.map(|millis| begun.plus_millis(millis));
         Ok(Call {
             id,
             from_number: self.from_number,
             to_number: self.to_number,
-            direction: self.direction,
-            status: self.status,
+            direction: word(&DIRECTIONS, self.direction)?,
+            status: word(&STATUSES, self.status)?,
             duration: self.duration,
             cost_micro_cents: self.cost_micro_cents,
             latency_ms: self.latency_ms,
@@ -217,7 +244,7 @@ impl Shown {
             endpoint_id: self.endpoint_id,
             recording_url: self.recording_url,
             hangup_cause: self.hangup_cause,
-            hangup_reason: self.hangup_reason,
+            hangup_reason: self.hangup_reason.map(|place| word(&REASONS, place)).transpose()?,
             carrier: self.carrier,
             carrier_call_id: self.carrier_call_id,
             metadata: self.metadata,

@@ -117,13 +117,14 @@ impl Walk<'_> {
         let mut blocks = in_order(blocks, live);
         loop {
             let pieces = self.pieces(&blocks, live);
-            let is_coarse = |at: usize| blocks.get(at).is_some_and(Block::is_coarse);
-            let coarse: Vec<usize> = pieces.iter().map(|piece| piece.block).filter(|at| is_coarse(*at)).collect();
+            let found = |piece: &Piece| blocks.get(piece.block).filter(|block| block.is_coarse()).map(|block| (*piece, block));
+            let coarse: Vec<(Piece, &Block)> = pieces.iter().filter_map(found).collect();
             if coarse.is_empty() {
                 return Ok((blocks, pieces));
             }
             let outline = self.blocks();
-            let parts = try_join_all(coarse.iter().filter_map(|at| blocks.get(*at)).map(|block| outline.divide(block))).await?;
+            let parts = try_join_all(coarse.iter().map(|(piece, block)| outline.divide(block, piece.skip))).await?;
+            let coarse: Vec<usize> = coarse.iter().map(|(piece, _)| piece.block).collect();
             let rest = blocks.into_iter().enumerate().filter(|(at, _)| !coarse.contains(at)).map(|(_, block)| block);
             blocks = in_order(rest.chain(parts.into_iter().flatten()).collect(), live);
         }
