@@ -228,7 +228,7 @@ async fn what_was_broken_by_hand_is_found_and_mended() {
     apply(&mut lost, event("end", EventKind::Completed, 0));
     bench.record(lost.id, &lost.events.values().next().unwrap().clone()).await;
     bench.table().load_calls(bench.tenant, &records[..1]).await.unwrap();
-    bench.table().mark_live(bench.tenant, records[3].id).await.unwrap();
+    bench.table().mark_live(bench.tenant, records[3].id, fixture::now()).await.unwrap();
     let differences = bench.table().verify_calls(bench.tenant, true, |_| {}).await.unwrap();
     let words = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(words.contains("is over and not listed") && words.contains("marked as live") && words.contains("counter ALL"), "{words}");
@@ -243,10 +243,10 @@ async fn a_marker_that_a_crash_left_behind_goes_with_the_call_or_with_the_messag
     let record = some_calls(1, 23).remove(0);
     bench.drain(&bench.function(), bench.messages(&record)).await;
     // Counted, and then its function died.
-    table.mark_live(tenant, record.id).await.unwrap();
+    table.mark_live(tenant, record.id, fixture::now()).await.unwrap();
     assert_eq!(table.delete_call(tenant, record.id, fixture::now()).await.unwrap(), DeletedCall::Done);
     assert_eq!(bench.total().await, 0, "the marker goes with the call");
-    table.mark_live(tenant, record.id).await.unwrap();
+    table.mark_live(tenant, record.id, fixture::now()).await.unwrap();
     bench.drain(&bench.function(), bench.messages(&record)).await;
     assert_eq!(bench.total().await, 0, "a message of a deleted call takes its marker away");
     bench.is_exact().await;

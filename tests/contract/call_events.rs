@@ -10,18 +10,18 @@ use std::collections::BTreeSet;
 use store::{Release, Tenant};
 use testkit::{Fixture, LocalTable, Stack, call, costs::batch, fixture};
 
-struct Bench {
-    local: LocalTable,
-    tenant: Tenant,
+pub(crate) struct Bench {
+    pub(crate) local: LocalTable,
+    pub(crate) tenant: Tenant,
     number: PhoneNumber,
-    sqs: aws_sdk_sqs::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
     work: String,
     dead: String,
 }
 
 impl Bench {
     /// An organization whose number rings a webhook endpoint.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let sqs = Stack::load().unwrap().sqs();
         let local = LocalTable::start().await;
         let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
@@ -34,19 +34,19 @@ impl Bench {
         Self { local, tenant, number, sqs, work, dead }
     }
 
-    fn function(&self, work: &str) -> CallEvents {
+    pub(crate) fn function(&self, work: &str) -> CallEvents {
         let sender = |url: &str| Sender::new(self.sqs.clone(), url.to_owned());
         CallEvents::new(self.local.table.clone(), sender(work), sender(&self.dead), Clock::System)
     }
 
     /// The events of a call to the number.
-    fn events(&self, file: &str) -> Vec<Value> {
+    pub(crate) fn events(&self, file: &str) -> Vec<Value> {
         let file = call::events_folder().join("call-events").join(file);
         let org = self.tenant.org.to_string();
         call::messages(&file, &org, "live", self.number.e164.as_str(), fixture::now(), 300).unwrap().1
     }
 
-    async fn handle(&self, events: &[Value]) -> SqsBatchResponse {
+    pub(crate) async fn handle(&self, events: &[Value]) -> SqsBatchResponse {
         let bodies: Vec<String> = events.iter().map(ToString::to_string).collect();
         self.function(&self.work).handle(batch(&bodies)).await
     }
@@ -63,19 +63,23 @@ impl Bench {
         self.local.client.delete_item().table_name("trunkline").set_key(Some(key.into())).send().await.unwrap();
     }
 
-    /// The deliveries that are queued, by their ids.
+    /// The deliveries that are queued.
+    pub(crate) async fn webhooks(&self) -> Vec<DeliveryMessage> {
+        drain(&self.sqs, &self.work).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
+    /// Their ids.
     async fn deliveries(&self) -> BTreeSet<DeliveryId> {
-        let messages = drain(&self.sqs, &self.work).await;
-        messages.iter().map(|body| serde_json::from_str::<DeliveryMessage>(body).unwrap().delivery_id).collect()
+        self.webhooks().await.iter().map(|message| message.delivery_id).collect()
     }
 }
 
-async fn queue(sqs: &aws_sdk_sqs::Client) -> String {
+pub(crate) async fn queue(sqs: &aws_sdk_sqs::Client) -> String {
     let name = format!("call-events-{}", DeliveryId::new(fixture::now(), random::bytes()));
     sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap()
 }
 
-async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
+pub(crate) async fn drain(sqs: &aws_sdk_sqs::Client, url: &str) -> Vec<String> {
     let mut bodies = Vec::new();
     loop {
         let answer = sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap();

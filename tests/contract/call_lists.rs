@@ -161,7 +161,7 @@ impl World {
 /// Adds events to calls one after the other, as the queue's consumer does: marked, written, counted, unmarked.
 async fn tell(table: &Table, tenant: Tenant, events: &[(&CallRecord, &CallEvent)]) {
     for (record, event) in events {
-        table.mark_live(tenant, record.id).await.unwrap();
+        table.mark_live(tenant, record.id, fixture::now()).await.unwrap();
         let written = table.record_event(tenant, record.id, event, record.route.as_ref(), EventWrite::Always).await.unwrap();
         let RecordedEvent::Stored(now) = written else { panic!("{written:?}") };
         if now.is_over() {
@@ -247,7 +247,7 @@ async fn a_call_that_is_just_coming_ends_no_walk() {
     let world = World::start(30, 0).await;
     // Its first event is being written: it is marked and not there yet.
     let coming = domain::CallId::new(fixture::now(), [0xFF; 10]);
-    world.table().mark_live(world.tenant, coming).await.unwrap();
+    world.table().mark_live(world.tenant, coming, fixture::now()).await.unwrap();
     let filter = CallFilter::default();
     let first = world.page(&filter, Start::Offset(0), 10).await;
     assert_eq!((first.calls.len(), first.total), (9, 31));

@@ -62,7 +62,7 @@ async fn c4_the_ended_calls_of_an_organization_oldest_first() {
 async fn c5_whether_a_call_goes_on() {
     let (local, mine, other) = start().await;
     let call = CallId::new(begin(), random::bytes());
-    local.table.mark_live(mine, call).await.unwrap();
+    local.table.mark_live(mine, call, begin()).await.unwrap();
     let live = |tenant: Tenant| local.table.get(patterns::live_call(tenant.org, tenant.mode, call), Consistency::Strong);
     assert_eq!(live(mine).await.unwrap().map(|live| live.id), Some(call));
     assert_eq!(live(other).await.unwrap(), None);
@@ -75,12 +75,41 @@ async fn c6_the_calls_of_an_organization_that_go_on_oldest_first() {
     let (local, mine, other) = start().await;
     let mut expected: Vec<CallId> = (0..5).map(|_| CallId::new(begin(), random::bytes())).collect();
     for call in &expected {
-        local.table.mark_live(mine, *call).await.unwrap();
-        local.table.mark_live(other, CallId::new(begin(), random::bytes())).await.unwrap();
+        local.table.mark_live(mine, *call, begin()).await.unwrap();
+        local.table.mark_live(other, CallId::new(begin(), random::bytes()), begin()).await.unwrap();
     }
     expected.sort();
     let found = local.table.list(patterns::live_calls(mine.org, mine.mode)).await.unwrap();
     assert_eq!(found.into_iter().map(|live| live.id).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn c7_whether_an_organization_may_have_calls_that_go_on() {
+    let (local, mine, other) = start().await;
+    local.table.note_busy(mine, begin()).await.unwrap();
+    let busy = |tenant: Tenant| local.table.get(patterns::busy_tenant(tenant.org, tenant.mode), Consistency::Strong);
+    let noted = busy(mine).await.unwrap().unwrap();
+    assert_eq!((noted.tenant(), noted.noted_at), (mine, begin()));
+    assert_eq!(busy(other).await.unwrap(), None);
+    // Noted again since: what was seen before takes nothing away.
+    local.table.note_busy(mine, begin().plus_millis(1)).await.unwrap();
+    local.table.note_quiet(&noted).await.unwrap();
+    let noted = busy(mine).await.unwrap().unwrap();
+    local.table.note_quiet(&noted).await.unwrap();
+    assert_eq!(busy(mine).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn c8_the_organizations_that_may_have_calls_that_go_on() {
+    let (local, mine, other) = start().await;
+    for tenant in [mine, other, mine] {
+        local.table.note_busy(tenant, begin()).await.unwrap();
+    }
+    let mut found: Vec<_> = local.table.busy_tenants().await.unwrap().iter().map(|busy| (busy.organization_id, busy.mode)).collect();
+    let mut expected = vec![(mine.org, mine.mode), (other.org, other.mode)];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]

@@ -148,10 +148,29 @@ async fn due_deliveries_answers_its_events() {
     }
 }
 
+#[tokio::test]
+async fn call_reaper_answers_its_events() {
+    let limits = call_reaper::Limits { ringing_millis: 120_000, call_millis: 14_400_000 };
+    let function = call_reaper::CallReaper::new(table().await.table.clone(), fixture::nowhere(), Clock::System, limits);
+    for case in cases("call-reaper") {
+        serde_json::from_str::<Value>(&case.event).unwrap();
+        assert_eq!(Some(function.run().await.unwrap() as u64), case.answer.as_u64(), "{}", case.name);
+    }
+}
+
 #[test]
 fn every_event_belongs_to_a_function_and_has_its_answer() {
-    let functions =
-        ["phone-numbers", "endpoints", "calls", "carrier-credentials", "webhooks", "call-events", "webhook-delivery", "due-deliveries"];
+    let functions = [
+        "phone-numbers",
+        "endpoints",
+        "calls",
+        "carrier-credentials",
+        "webhooks",
+        "call-events",
+        "webhook-delivery",
+        "due-deliveries",
+        "call-reaper",
+    ];
     for folder in fs::read_dir(events_folder()).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir()) {
         assert!(functions.contains(&folder.file_name().to_str().unwrap()), "{}", folder.path().display());
     }

@@ -7,6 +7,7 @@ mod call_counters;
 mod call_events;
 mod call_lists;
 mod call_patterns;
+mod call_reaper;
 mod call_records;
 mod carrier_credentials;
 mod carrier_numbers;

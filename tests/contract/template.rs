@@ -46,7 +46,7 @@ fn the_table_has_the_indexes_that_the_store_uses_and_no_other() {
 #[test]
 fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
     let functions = resources("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 8);
+    assert_eq!(functions.len(), 9);
     let roles: BTreeSet<String> = functions.iter().map(|(_, function)| format!("{:?}", untagged(&function["Role"]))).collect();
     assert_eq!(roles.len(), functions.len());
     let declared = resources("AWS::IAM::Role");

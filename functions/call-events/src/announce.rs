@@ -26,11 +26,18 @@ impl CallEvents {
             Some(id) => self.endpoint(tenant, id).await?,
             None => None,
         };
+        // What the system told in a source's place is nothing once the source has spoken.
+        let ended = call.end().is_some_and(|end| !end.is_timeout());
+        let stands = |event: &CallEvent| !(ended && event.is_timeout());
+        if !stands(event) {
+            return Ok(());
+        }
         let mut owed = Vec::new();
         if let Some(endpoint) = &endpoint {
             let found_the_route = call.route.as_ref().is_some_and(|route| route.found_by == event.id);
             let events = if found_the_route { call.in_order() } else { vec![event] };
-            let named = events.into_iter().filter_map(|event| Some((event, endpoint.takes(event.kind.as_str())?)));
+            let named =
+                events.into_iter().filter(|event| stands(event)).filter_map(|event| Some((event, endpoint.takes(event.kind.as_str())?)));
             owed.extend(named.map(|(event, name)| (ReceiverId::Endpoint(endpoint.id), event, name.to_owned())));
         }
         for subscription in self.subscriptions(tenant).await?.iter() {

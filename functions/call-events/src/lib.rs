@@ -40,6 +40,9 @@ const TENANTS: usize = 1_000;
 const SETTLED_AGE_MILLIS: i64 = 900_000;
 const SETTLED: usize = 10_000;
 
+/// How long a process trusts that a tenant is noted as busy: well below the half hour after which a note may go.
+const BUSY_AGE_MILLIS: i64 = 600_000;
+
 /// The function.
 #[derive(Debug, Clone)]
 pub struct CallEvents {
@@ -51,6 +54,7 @@ pub struct CallEvents {
     subscriptions: Recent<Tenant, Arc<[Subscription]>>,
     /// The versions of records from which the entries of ended calls were made.
     settled: Recent<(Tenant, CallId), usize>,
+    busy: Recent<Tenant, ()>,
 }
 
 impl CallEvents {
@@ -59,7 +63,8 @@ impl CallEvents {
     pub fn new(table: Table, deliveries: Sender, dead_letters: Sender, clock: Clock) -> Self {
         let (endpoints, subscriptions) = (Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS), Recent::new(TENANTS, SUBSCRIPTION_AGE_MILLIS));
         let settled = Recent::new(SETTLED, SETTLED_AGE_MILLIS);
-        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions, settled }
+        let busy = Recent::new(TENANTS, BUSY_AGE_MILLIS);
+        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions, settled, busy }
     }
 
     /// Makes the function from the environment.
@@ -126,7 +131,8 @@ impl CallEvents {
         // The marker comes first: a call that goes on is never in no list.
         let marked = !message.event.kind.is_terminal();
         if marked {
-            self.table.mark_live(tenant, message.call_id).await.map_err(failure)?;
+            self.note_busy(tenant).await?;
+            self.table.mark_live(tenant, message.call_id, self.clock.now()).await.map_err(failure)?;
         }
         let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
         match written.map_err(failure)? {
@@ -134,6 +140,16 @@ impl CallEvents {
             RecordedEvent::Deleted => Ok(None),
             RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
         }
+    }
+
+    /// Notes, once in a while, that a tenant has calls that go on: whoever ends those that nobody ends looks there.
+    async fn note_busy(&self, tenant: Tenant) -> Result<(), Failure> {
+        let now = self.clock.now();
+        if self.busy.get(&tenant, now).is_none() {
+            self.table.note_busy(tenant, now).await.map_err(failure)?;
+            self.busy.put(tenant, (), now);
+        }
+        Ok(())
     }
 
     /// Takes back the marker of a call that an earlier try of a message marked and of which nothing is known.

@@ -23,6 +23,15 @@ pub fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Reads a number of seconds, which must be there: 1 or more.
+///
+/// # Errors
+/// [`ConfigError`] for anything else.
+pub fn seconds(name: &'static str) -> Result<i64, ConfigError> {
+    let seconds = required(name)?.parse().ok().filter(|seconds| (1..=u32::MAX.into()).contains(seconds));
+    seconds.ok_or(ConfigError { name, problem: "must be a number of seconds" })
+}
+
 /// Reads a switch; absent means off.
 ///
 /// # Errors

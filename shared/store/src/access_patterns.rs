@@ -83,7 +83,7 @@ use crate::{
     idempotency::KeptRequest,
     keys::{Get, Gsi1, Gsi2, List, Primary, Segment, Shard},
     lists::ListedCall,
-    live::LiveCall,
+    live::{BusyTenant, LiveCall},
     resealing::Resealing,
     transcripts::{PartName, TranscriptPart},
 };
@@ -152,6 +152,8 @@ access_patterns! {
     "C4" "the ended calls of an organization, oldest first" List listed_calls -> ListedCall  in Primary ["LIST#{org}#{mode}" "CALL#"] (org: OrgId, mode: Mode);
     "C5" "whether a call goes on"                       Get  live_call      -> LiveCall      in Primary ["LIVE#{org}#{mode}" "CALL#{call}"] (org: OrgId, mode: Mode, call: CallId);
     "C6" "the calls of an organization that go on, oldest first" List live_calls -> LiveCall in Primary ["LIVE#{org}#{mode}" "CALL#"] (org: OrgId, mode: Mode);
+    "C7" "whether an organization may have calls that go on" Get busy_tenant -> BusyTenant   in Primary ["BUSY" "TENANT#{org}#{mode}"] (org: OrgId, mode: Mode);
+    "C8" "the organizations that may have calls that go on" List busy_tenants -> BusyTenant  in Primary ["BUSY" "TENANT#"] ();
     "T1" "one part of a call's transcript"              Get  transcript_part -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#{part}"] (org: OrgId, mode: Mode, call: CallId, part: PartName);
     "T2" "the parts of a call's transcripts"            List transcript_parts -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#"] (org: OrgId, mode: Mode, call: CallId);
     "A1" "how calls of a year ended, by month"          Get  year_counts    -> CountRow      in Primary ["YEARS#{org}#{mode}#{dimension}" "YEAR#{year}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, year: Year, part: Part, spread: Spread);

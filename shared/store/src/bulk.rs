@@ -29,6 +29,9 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn load_calls(&self, tenant: Tenant, records: &[CallRecord]) -> Result<(), StoreError> {
+        if let Some(record) = records.iter().find(|record| !record.is_over()) {
+            self.note_busy(tenant, live(record).since).await?;
+        }
         let mut deltas = Deltas::default();
         let mut writes = Vec::with_capacity(records.len() * 2);
         for record in records {
@@ -38,7 +41,7 @@ impl Table {
                 deltas.count(record.id, &record.call().counted());
                 writes.push(put(whole(&entry, &tenant)?)?);
             } else {
-                writes.push(put(whole(&LiveCall { id: record.id }, &tenant)?)?);
+                writes.push(put(whole(&live(record), &tenant)?)?);
             }
         }
         let batches: Vec<Vec<WriteRequest>> = writes.chunks(BATCH).map(<[WriteRequest]>::to_vec).collect();
@@ -71,6 +74,11 @@ impl Table {
         }
         Err(StoreError::Unavailable("the table keeps leaving writes undone".to_owned()))
     }
+}
+
+/// The marker of a call that has gone on since it began.
+fn live(record: &CallRecord) -> LiveCall {
+    LiveCall { id: record.id, since: record.call().created_at }
 }
 
 fn put(item: crate::item::Attributes) -> Result<WriteRequest, StoreError> {

@@ -135,7 +135,7 @@ impl Table {
         let named = numbers.into_iter().filter(|number| number.endpoint_id == Some(endpoint));
         let sweeping = stream::iter(named.map(Ok));
         sweeping.try_for_each_concurrent(SWEPT_AT_ONCE, |number| self.detach(tenant, number.id, endpoint, now)).await?;
-        self.remove(&access_patterns::sweep(tenant.org, tenant.mode, endpoint)).await
+        self.delete(access_patterns::sweep(tenant.org, tenant.mode, endpoint)).await
     }
 
     /// Detaches a number from an endpoint if it still names that one.

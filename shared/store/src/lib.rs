@@ -56,7 +56,7 @@ pub use inventory::Imported;
 pub use item::Item;
 pub use keys::{Get, Gsi1, Gsi2, Gsi3, List, Primary, SECONDARY_INDEXES, Segment, Shard, Tenant};
 pub use lists::{CallPage, ListedCall, Start};
-pub use live::LiveCall;
+pub use live::{BusyTenant, LiveCall};
 pub use numbers::{Attach, Bought, Updated};
 pub use organizations::Organization;
 pub use outbox::{OutboxEvent, OutboxShard, Tell, tell};

@@ -1,9 +1,12 @@
 //! Calls that go on: a marker each, from before their first event is written until they are counted.
 //!
 //! A marker is put before the call's record and removed after the call is counted, so a call is found in at least one
-//! of the two places at any moment. It carries the id alone: what the call has come to stands in its record.
+//! of the two places at any moment. It carries no more than the id and since when it stands: what the call has come to
+//! stands in its record. Which tenants may have any is noted aside, so that whoever looks after calls that nobody ends
+//! need not ask all.
 
-use domain::{CallId, call::CallRecord};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{CallId, Mode, OrgId, Timestamp, call::CallRecord};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
@@ -23,17 +26,82 @@ const CONCURRENT: usize = 64;
 pub struct LiveCall {
     /// The call.
     pub id: CallId,
+    /// When its first event was taken in, which may be long after it began.
+    pub since: Timestamp,
 }
 
 serde_item!(LiveCall, "live", Tenant, |live, tenant| Keys::primary(access_patterns::live_call(tenant.org, tenant.mode, live.id)));
 
+/// A tenant that may have calls that go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusyTenant {
+    /// The organization.
+    pub organization_id: OrgId,
+    /// The data set.
+    pub mode: Mode,
+    /// When it was last noted.
+    pub noted_at: Timestamp,
+}
+
+impl BusyTenant {
+    /// Whose calls they are.
+    #[must_use]
+    pub const fn tenant(&self) -> Tenant {
+        Tenant { org: self.organization_id, mode: self.mode }
+    }
+}
+
+serde_item!(BusyTenant, "busy", (), |busy, _none| Keys::primary(access_patterns::busy_tenant(busy.organization_id, busy.mode)));
+
 impl Table {
-    /// Notes that a call goes on. To be done before its event is written.
+    /// Notes that a call goes on. To be done before its event is written, and while its tenant is noted as busy.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn mark_live(&self, tenant: Tenant, id: CallId) -> Result<(), StoreError> {
-        self.put(&LiveCall { id }, &tenant).await
+    pub async fn mark_live(&self, tenant: Tenant, id: CallId, now: Timestamp) -> Result<(), StoreError> {
+        self.put(&LiveCall { id, since: now }, &tenant).await
+    }
+
+    /// Notes that a tenant may have calls that go on.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn note_busy(&self, tenant: Tenant, now: Timestamp) -> Result<(), StoreError> {
+        self.put(&BusyTenant { organization_id: tenant.org, mode: tenant.mode, noted_at: now }, &()).await
+    }
+
+    /// The tenants that may have calls that go on.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn busy_tenants(&self) -> Result<Vec<BusyTenant>, StoreError> {
+        self.list(access_patterns::busy_tenants()).await
+    }
+
+    /// Takes a tenant's note away unless it was noted again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn note_quiet(&self, busy: &BusyTenant) -> Result<(), StoreError> {
+        let key = access_patterns::busy_tenant(busy.organization_id, busy.mode);
+        self.delete_if(key, "noted_at", AttributeValue::S(busy.noted_at.to_string())).await
+    }
+
+    /// The markers of a tenant, oldest call first. Eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn live_calls(&self, tenant: Tenant) -> Result<Vec<LiveCall>, StoreError> {
+        self.list(access_patterns::live_calls(tenant.org, tenant.mode)).await
+    }
+
+    /// Takes a marker away that was seen to be left over, unless the call was marked again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn unmark_left_over(&self, tenant: Tenant, live: &LiveCall) -> Result<(), StoreError> {
+        let key = access_patterns::live_call(tenant.org, tenant.mode, live.id);
+        self.delete_if(key, "since", AttributeValue::S(live.since.to_string())).await
     }
 
     /// Notes that a call does not go on any more. To be done after it was counted.
@@ -46,7 +114,7 @@ impl Table {
 
     /// The calls that go on, newest first. Eventually consistent.
     pub(crate) async fn live_ids(&self, tenant: Tenant) -> Result<Vec<CallId>, StoreError> {
-        let mut live = self.list(access_patterns::live_calls(tenant.org, tenant.mode)).await?;
+        let mut live = self.live_calls(tenant).await?;
         live.reverse();
         Ok(live.into_iter().map(|call| call.id).collect())
     }

@@ -103,7 +103,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn settle_outbox_event(&self, id: OutboxId) -> Result<(), StoreError> {
-        self.remove(&access_patterns::outbox_event(OutboxShard::of(id), id)).await
+        self.delete(access_patterns::outbox_event(OutboxShard::of(id), id)).await
     }
 
     /// The write that puts an event into the outbox, beside what it tells.

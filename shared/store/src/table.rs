@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::{
     Client,
     operation::{
+        delete_item::DeleteItemError,
         put_item::PutItemError,
         query::{QueryOutput, builders::QueryFluentBuilder},
     },
@@ -191,6 +192,22 @@ impl Table {
         Ok(())
     }
 
+    /// Removes an item if one of its attributes says this; what says something else stays.
+    pub(crate) async fn delete_if<I: Item>(&self, key: Get<I, Primary>, name: &str, says: AttributeValue) -> Result<(), StoreError> {
+        let _waiting = self.meter.send();
+        let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key_attributes(&key)));
+        let request = request.condition_expression("#name = :says").expression_attribute_names("#name", name);
+        let request = request.expression_attribute_values(":says", says).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(output) => self.meter.written(output.consumed_capacity.as_slice()),
+            Err(error) if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
+                self.meter.refused();
+            }
+            Err(error) => return Err(StoreError::from_sdk(&error)),
+        }
+        Ok(())
+    }
+
     /// Writes an item that must not be there yet.
     pub(crate) async fn create<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<Created<I>, StoreError> {
         let _waiting = self.meter.send();
@@ -217,15 +234,6 @@ impl Table {
                 _ => Err(StoreError::from_sdk(&error)),
             },
         }
-    }
-
-    /// Removes an item if it is there.
-    pub(crate) async fn remove<I>(&self, key: &Get<I, Primary>) -> Result<(), StoreError> {
-        let _waiting = self.meter.send();
-        let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key_attributes(key)));
-        let output = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        self.meter.written(output.map_err(|error| StoreError::from_sdk(&error))?.consumed_capacity.as_slice());
-        Ok(())
     }
 
     pub(crate) fn query<I, X: Index>(&self, list: List<I, X>) -> QueryFluentBuilder {

@@ -137,7 +137,9 @@ impl Verifier<'_> {
             if !marked {
                 self.differences.push(Difference::NotLive(record.id));
                 if self.repair {
-                    self.table.mark_live(self.tenant, record.id).await?;
+                    let since = record.call().created_at;
+                    self.table.note_busy(self.tenant, since).await?;
+                    self.table.mark_live(self.tenant, record.id, since).await?;
                 }
             }
             return Ok(());

@@ -18,6 +18,9 @@ pub struct EventId(Box<str>);
 pub struct InvalidEventId;
 
 impl EventId {
+    /// The id of the one event in a call that no source told: the system's own, by which it gave the call up.
+    pub const TIMEOUT: &str = "~timeout";
+
     /// The id as the source wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -273,6 +276,22 @@ impl Facts {
 }
 
 impl CallEvent {
+    /// The event by which the system ends a call of which nothing was heard for too long. Nobody answered what still
+    /// rings; anything else failed. There is one at most in a call, and an end that its source tells goes before it.
+    #[must_use]
+    pub fn timeout(status: CallStatus, now: Timestamp) -> Self {
+        let ends = if status == CallStatus::Ringing { CallStatus::NoAnswer } else { CallStatus::Failed };
+        let facts = Facts { status: Some(ends), hangup_reason: Some(HangupReason::Timeout), ..Facts::default() };
+        let id = EventId(EventId::TIMEOUT.into());
+        Self { id, kind: EventKind::Failed, timestamp: now, sequence: None, parties: Parties::default(), facts }
+    }
+
+    /// Whether the system told it, because no source did.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.kind == EventKind::Failed && self.id.as_str() == EventId::TIMEOUT
+    }
+
     /// The event's place in the order that decides everything.
     #[must_use]
     pub const fn order(&self) -> EventOrder<'_> {

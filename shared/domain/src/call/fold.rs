@@ -57,6 +57,8 @@ pub struct Call {
 pub enum IgnoreReason {
     /// An earlier event had ended the call.
     CallWasOver,
+    /// The system had given the call up, and then its end was told after all.
+    EndWasTold,
     /// The type is not known to this version.
     UnknownType,
 }
@@ -67,6 +69,7 @@ impl IgnoreReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CallWasOver => "call_was_over",
+            Self::EndWasTold => "end_was_told",
             Self::UnknownType => "unknown_type",
         }
     }
@@ -94,19 +97,19 @@ impl CallRecord {
     #[must_use]
     pub fn timeline(&self) -> Vec<TimelineEntry<'_>> {
         let events = self.in_order();
-        let end = events.iter().copied().find(|event| event.kind.is_terminal());
+        let end = end(&events);
         events.into_iter().map(|event| TimelineEntry { event, ignored: ignored(event, end) }).collect()
     }
 
     /// Folds the events into the call they tell.
     ///
-    /// The first terminal event in order ends the call. Of the parties the first word stays; of cost, latency, recording,
+    /// The first terminal event in order ends the call, one that a source told before the system's own. Of the parties the first word stays; of cost, latency, recording,
     /// transcript and metadata the last one does, as a later word corrects an earlier. Number and endpoint are the
     /// route's once it is found.
     #[must_use]
     pub fn call(&self) -> Call {
         let events = self.in_order();
-        let end = events.iter().copied().find(|event| event.kind.is_terminal());
+        let end = end(&events);
         let answer = events.iter().copied().find(|event| event.kind == EventKind::Answered && ignored(event, end).is_none());
         let answered_at = answer.map(|event| event.timestamp);
         let hangup_cause = end.and_then(|event| event.facts.hangup_cause.clone());
@@ -138,11 +141,23 @@ impl CallRecord {
         }
     }
 
+    /// The event that ended the call, if one did.
+    #[must_use]
+    pub fn end(&self) -> Option<&CallEvent> {
+        end(&self.in_order())
+    }
+
     /// When the call began: the time in its id, else its earliest event's, else the start of 1970.
     fn created_at(&self) -> Timestamp {
         let earliest = || self.events.values().map(|event| event.timestamp).min();
         self.id.time().or_else(earliest).unwrap_or(Timestamp::EPOCH)
     }
+}
+
+/// The event that ends the call: the first in order that a source told, else the system's own.
+fn end<'a>(events: &[&'a CallEvent]) -> Option<&'a CallEvent> {
+    let mut ends = events.iter().copied().filter(|event| event.kind.is_terminal());
+    ends.clone().find(|event| !event.is_timeout()).or_else(|| ends.next())
 }
 
 fn first<T>(events: &[&CallEvent], field: impl Fn(&Parties) -> Option<T>) -> Option<T> {
@@ -184,6 +199,9 @@ fn ignored(event: &CallEvent, end: Option<&CallEvent>) -> Option<IgnoreReason> {
         EventKind::RecordingReady | EventKind::TranscriptReady => false,
         EventKind::Other(_) => return Some(IgnoreReason::UnknownType),
     };
+    if event.is_timeout() && end.is_some_and(|end| !end.is_timeout()) {
+        return Some(IgnoreReason::EndWasTold);
+    }
     let after_the_end = end.is_some_and(|end| event.order() > end.order());
     (moves_status && after_the_end).then_some(IgnoreReason::CallWasOver)
 }

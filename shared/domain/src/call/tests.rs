@@ -103,6 +103,34 @@ fn events_of_one_instant_go_by_the_sources_count_and_then_by_id() {
 }
 
 #[test]
+fn a_call_that_was_given_up_ends_so_until_its_end_is_told() {
+    let rings = [event("i", EventKind::Initiated, 0), event("r", EventKind::Ringing, 1_000)];
+    let mut record = record(rings);
+    let timeout = CallEvent::timeout(record.call().status, at(130_000));
+    apply(&mut record, timeout);
+    let call = record.call();
+    let reason = Some(HangupReason::Timeout);
+    assert_eq!((call.status, call.hangup_reason, call.completed_at), (CallStatus::NoAnswer, reason, Some(at(130_000))));
+    assert_eq!(ignored(&record).last(), Some(&(EventId::TIMEOUT.to_owned(), None)));
+    // What happened before and after it, told late.
+    apply(&mut record, event("a", EventKind::Answered, 5_000));
+    assert_eq!(record.call().status, CallStatus::NoAnswer, "it is over until another end is told");
+    apply(&mut record, event("c", EventKind::Completed, 200_000));
+    let call = record.call();
+    assert_eq!((call.status, call.answered_at, call.duration), (CallStatus::Completed, Some(at(5_000)), 195));
+    assert_eq!(call.hangup_reason, None);
+    assert!(ignored(&record).contains(&(EventId::TIMEOUT.to_owned(), Some(IgnoreReason::EndWasTold))));
+    assert_eq!(record.end().map(|end| end.id.to_string()).as_deref(), Some("c"));
+}
+
+#[test]
+fn what_was_answered_fails_when_it_is_given_up() {
+    for status in [CallStatus::Initiated, CallStatus::InProgress] {
+        assert_eq!(CallEvent::timeout(status, at(0)).terminal_status(), Some(CallStatus::Failed));
+    }
+}
+
+#[test]
 fn an_answer_after_the_end_is_no_answer() {
     let record = record([failed(1_000, None, Some("NO_ANSWER")), event("a", EventKind::Answered, 2_000)]);
     let call = record.call();

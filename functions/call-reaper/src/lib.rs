@@ -1,0 +1,144 @@
+//! On a schedule: a call of which nothing has been heard for too long is given up. Its end is one more event, told to the
+//! queue like any other, so that record, lists, counters and webhooks follow in the one way there is.
+//!
+//! The event has one id for each call: two runs side by side end a call once. A real end that comes later goes before it.
+//! What a crash left of a call that is over is cleared away. Only calls that go on are looked at.
+
+use domain::{
+    Timestamp,
+    call::{CallEvent, CallRecord, CallStatus},
+};
+use futures_util::{StreamExt as _, stream};
+use queue::{OutMessage, SendError, Sender, call_event::CallEventMessage};
+use runtime::{Clock, Recent, aws::Environment, env};
+use store::{BusyTenant, LiveCall, StoreError, Table, Tenant};
+
+/// How long a tenant stays noted after it was last busy, in milliseconds: longer than a process relies on having noted it.
+const QUIET_MILLIS: i64 = 1_800_000;
+
+/// How long a call that was seen within its limit is not looked at again, in milliseconds, and of how many this is known.
+const SEEN_MILLIS: i64 = 900_000;
+const SEEN: usize = 50_000;
+
+/// How many tenants are looked at at the same time.
+const CONCURRENT: usize = 16;
+
+/// The longest that a call may go on, in milliseconds since its first event was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// While it rings.
+    pub ringing_millis: i64,
+    /// Before it rings, or once it is answered.
+    pub call_millis: i64,
+}
+
+impl Limits {
+    const fn of(self, status: CallStatus) -> i64 {
+        if matches!(status, CallStatus::Ringing) { self.ringing_millis } else { self.call_millis }
+    }
+}
+
+/// The function.
+#[derive(Debug, Clone)]
+pub struct CallReaper {
+    table: Table,
+    queue: Sender,
+    clock: Clock,
+    limits: Limits,
+    /// Calls that were answered within their limit a while ago.
+    seen: Recent<(Tenant, domain::CallId), ()>,
+}
+
+/// A run could not do everything; the next one takes up what is left.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The table cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The queue does not take messages.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// A message cannot be written.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl CallReaper {
+    /// Makes the function from its parts: `queue` is the one that takes call events.
+    #[must_use]
+    pub fn new(table: Table, queue: Sender, clock: Clock, limits: Limits) -> Self {
+        Self { table, queue, clock, limits, seen: Recent::new(SEEN, SEEN_MILLIS) }
+    }
+
+    /// Makes the function from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing or no number.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        let queue = Sender::new(aws.sqs(), env::required("CALL_EVENTS_QUEUE_URL")?);
+        let limits = Limits {
+            ringing_millis: env::seconds("RINGING_LIMIT_SECONDS")? * 1_000,
+            call_millis: env::seconds("CALL_LIMIT_SECONDS")? * 1_000,
+        };
+        Ok(Self::new(table, queue, Clock::System, limits))
+    }
+
+    /// Gives up what has gone on for too long; answers how many calls.
+    ///
+    /// # Errors
+    /// [`RunError`], the first one, after everything that could be done was done.
+    pub async fn run(&self) -> Result<usize, RunError> {
+        let tenants = stream::iter(self.table.busy_tenants().await?);
+        let ended: Vec<Result<usize, RunError>> = tenants.map(|busy| self.tenant(busy)).buffer_unordered(CONCURRENT).collect().await;
+        tracing::info!(?ended, "reaped");
+        ended.into_iter().sum()
+    }
+
+    async fn tenant(&self, busy: BusyTenant) -> Result<usize, RunError> {
+        let (tenant, now) = (busy.tenant(), self.clock.now());
+        let live = self.table.live_calls(tenant).await?;
+        if live.is_empty() && now.millis_since(busy.noted_at) > QUIET_MILLIS {
+            self.table.note_quiet(&busy).await?;
+        }
+        let shortest = self.limits.ringing_millis.min(self.limits.call_millis);
+        let mut messages = Vec::new();
+        for call in live.iter().filter(|call| now.millis_since(call.since) >= shortest) {
+            if self.seen.get(&(tenant, call.id), now).is_none() {
+                messages.extend(self.given_up(tenant, call, now).await?);
+            }
+        }
+        self.queue.send_all(&messages).await?;
+        Ok(messages.len())
+    }
+
+    /// The message that ends a call, if nothing was heard of it for too long.
+    async fn given_up(&self, tenant: Tenant, live: &LiveCall, now: Timestamp) -> Result<Option<OutMessage>, RunError> {
+        let age_millis = now.millis_since(live.since);
+        let Some(record) = self.table.call(tenant, live.id).await? else {
+            // Its first event became a dead letter after the call was marked, or it was deleted.
+            if age_millis >= self.limits.call_millis {
+                self.table.unmark_left_over(tenant, live).await?;
+            }
+            return Ok(None);
+        };
+        if record.is_over() {
+            return self.clear(tenant, live, &record).await.map(|()| None);
+        }
+        let status = record.call().status;
+        if age_millis < self.limits.of(status) {
+            self.seen.put((tenant, live.id), (), now);
+            return Ok(None);
+        }
+        let event = CallEvent::timeout(status, now);
+        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: live.id, event };
+        Ok(Some(OutMessage { body: message.to_json()?, delay_seconds: 0, group: Some(tenant.org.to_string()) }))
+    }
+
+    /// A call is over and still marked: whoever handled its end died before all was done.
+    async fn clear(&self, tenant: Tenant, live: &LiveCall, record: &CallRecord) -> Result<(), RunError> {
+        self.table.recount_call(tenant, record).await?;
+        Ok(self.table.unmark_left_over(tenant, live).await?)
+    }
+}
