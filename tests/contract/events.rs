@@ -151,7 +151,8 @@ async fn due_deliveries_answers_its_events() {
 #[tokio::test]
 async fn call_reaper_answers_its_events() {
     let limits = call_reaper::Limits { ringing_millis: 120_000, call_millis: 14_400_000 };
-    let function = call_reaper::CallReaper::new(table().await.table.clone(), fixture::nowhere(), Clock::System, limits);
+    let local = table().await;
+    let function = call_reaper::CallReaper::new(local.table.clone(), fixture::nowhere(), Clock::System, limits);
     for case in cases("call-reaper") {
         serde_json::from_str::<Value>(&case.event).unwrap();
         assert_eq!(Some(function.run().await.unwrap() as u64), case.answer.as_u64(), "{}", case.name);
