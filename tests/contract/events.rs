@@ -18,27 +18,30 @@ use testkit::{LocalTable, Stack, call::events_folder, fixture};
 use tower::ServiceExt as _;
 use webhooks::guard::Loopback;
 
-/// The organization and the key that stand in the files.
+/// The organization and the keys that stand in the files.
 const ORGANIZATION: &str = "0198c0de-0000-7000-8000-0000000000a1";
-const KEY: &str = "kros_live_EXAMPLEKEYFOREVENTFILESONLY0001bPIwK";
+const KEYS: [(Mode, &str); 2] =
+    [(Mode::Live, "kros_live_EXAMPLEKEYFOREVENTFILESONLY0001bPIwK"), (Mode::Test, "kros_test_EXAMPLEKEYFOREVENTFILESONLY0003Ujo3n")];
 
-/// A table with what the files speak of: the organization, its key, the number on offer.
+/// A table with what the files speak of: the organization, its keys, the number on offer.
 async fn table() -> LocalTable {
     let local = LocalTable::start().await;
     let org: OrgId = ORGANIZATION.parse().unwrap();
     let now = fixture::now();
     local.table.create_organization(&Organization { id: org, name: "Events".to_owned(), created_at: now }).await.unwrap();
-    let key = ApiKey {
-        id: KeyId::new(now, [1; 10]),
-        organization_id: org,
-        mode: Mode::Live,
-        name: "Events".to_owned(),
-        scopes: Scope::ALL.iter().copied().collect(),
-        created_at: now,
-        valid_until: None,
-        revoked_at: None,
-    };
-    local.table.create_api_key(ApiKeyText::parse(KEY).unwrap().hash(), &key).await.unwrap();
+    for (n, (mode, text)) in (1..).zip(KEYS) {
+        let key = ApiKey {
+            id: KeyId::new(now, [n; 10]),
+            organization_id: org,
+            mode,
+            name: "Events".to_owned(),
+            scopes: Scope::ALL.iter().copied().collect(),
+            created_at: now,
+            valid_until: None,
+            revoked_at: None,
+        };
+        local.table.create_api_key(ApiKeyText::parse(text).unwrap().hash(), &key).await.unwrap();
+    }
     local.table.import_slot(Mode::Live, &fixture::slot(1)).await.unwrap();
     local
 }
@@ -82,9 +85,13 @@ async fn endpoints_answers_its_events() {
 
 #[tokio::test]
 async fn calls_answers_its_events() {
-    let (local, vault) = (table().await, Stack::load().unwrap().vault().await);
+    let (local, stack) = (table().await, Stack::load().unwrap());
+    local.table.import_slot(Mode::Test, &fixture::slot(1)).await.unwrap();
+    own_number(&local.table, Mode::Test).await;
+    let (events, _) = queue(&stack.sqs(), "events").await;
+    let state = calls::State::new(local.table.clone(), stack.vault().await, events, Clock::System);
     for case in cases("calls") {
-        check_http(&case, calls::app(calls::State::new(local.table.clone(), vault.clone(), Clock::System))).await;
+        check_http(&case, calls::app(state.clone())).await;
     }
 }
 
@@ -103,7 +110,7 @@ async fn call_events_answers_its_events() {
     let sqs = Stack::load().unwrap().sqs();
     for case in cases("call-events") {
         let local = table().await;
-        own_number(&local.table).await;
+        own_number(&local.table, Mode::Live).await;
         let ((work, work_url), (dead, dead_url)) = (queue(&sqs, "work").await, queue(&sqs, "dead").await);
         let function = call_events::CallEvents::new(local.table.clone(), work, dead, Clock::System);
         let answer = function.handle(sqs_event(&case)).await;
@@ -205,8 +212,8 @@ fn sqs_event(case: &Case) -> SqsEvent {
     serde_json::from_str(&case.event).unwrap()
 }
 
-async fn own_number(table: &Table) {
-    let tenant = store::Tenant { org: ORGANIZATION.parse().unwrap(), mode: Mode::Live };
+async fn own_number(table: &Table, mode: Mode) {
+    let tenant = store::Tenant { org: ORGANIZATION.parse().unwrap(), mode };
     let endpoint = fixture::endpoint();
     table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     let (number, claim) = fixture::purchase(tenant, &fixture::slot(1), Some(endpoint.id));

@@ -1,4 +1,5 @@
-//! Every route of numbers and endpoints, in process on a table of its own, with requests that can be spoilt in one place.
+//! Every route of numbers and endpoints, and that of simulated calls, in process on a table of its own, with requests that
+//! can be spoilt in one place.
 
 use axum::{Router, body::Body};
 use domain::{EndpointId, Mode, NumberId};
@@ -16,6 +17,7 @@ pub(crate) struct EveryRoute {
     pub(crate) fixture: Fixture,
     numbers: Router,
     endpoints: Router,
+    calls: Router,
     pub(crate) number: NumberId,
     pub(crate) endpoint: EndpointId,
 }
@@ -44,13 +46,14 @@ impl EveryRoute {
         ));
         let endpoints = endpoints::app(endpoints::State::new(
             local.table.clone(),
-            vault,
+            vault.clone(),
             fixture::nowhere(),
             Clock::System,
             Loopback::Refused,
             "sip.example.com",
         ));
-        Self { local, fixture, numbers, endpoints, number: number.id, endpoint: endpoint.id }
+        let calls = calls::app(calls::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System));
+        Self { local, fixture, numbers, endpoints, calls, number: number.id, endpoint: endpoint.id }
     }
 
     /// Every route: method and path.
@@ -69,6 +72,7 @@ impl EveryRoute {
             (Method::PATCH, endpoint.clone()),
             (Method::POST, format!("{endpoint}/rotate-secret")),
             (Method::DELETE, endpoint),
+            (Method::POST, "/v1/test/calls".to_owned()),
         ]
     }
 
@@ -85,7 +89,11 @@ impl EveryRoute {
     /// Sends a request and reads the answer.
     pub(crate) async fn send(&self, request: Builder, body: impl Into<Body>) -> (u16, Value) {
         let request = request.body(body.into()).unwrap();
-        let app = if request.uri().path().contains("/phone-numbers") { &self.numbers } else { &self.endpoints };
+        let app = match request.uri().path() {
+            path if path.contains("/phone-numbers") => &self.numbers,
+            path if path.contains("/calls") => &self.calls,
+            _ => &self.endpoints,
+        };
         let response = app.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();

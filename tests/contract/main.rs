@@ -28,6 +28,7 @@ mod purchases;
 mod races;
 mod releases;
 mod sealed_values;
+mod simulation;
 mod subscriptions;
 mod template;
 mod vault;

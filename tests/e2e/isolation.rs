@@ -91,6 +91,7 @@ async fn every_route_needs_a_key_and_its_scope() {
         (Method::GET, format!("/v1/calls/{id}")),
         (Method::GET, format!("/v1/calls/{id}/events")),
         (Method::DELETE, format!("/v1/calls/{id}")),
+        (Method::POST, "/v1/test/calls".to_owned()),
     ];
     for (method, path) in routes {
         let body = (method != Method::GET).then(|| json!({}));

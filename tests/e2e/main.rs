@@ -26,6 +26,7 @@ mod numbers_purchase;
 mod routes;
 mod secrets;
 mod setup;
+mod simulation;
 mod subscriptions;
 mod telephony;
 mod webhook_retries;

@@ -1,4 +1,4 @@
-//! Routes of numbers and endpoints: both prefixes, wrong methods and paths, request ids, the shape of an error, bodies that are none.
+//! Routes of numbers, endpoints and simulated calls: both prefixes, wrong methods and paths, request ids, the shape of an error, bodies that are none.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +24,8 @@ use crate::{
 #[case::put_on_an_endpoint("PUT", "/api/v1/endpoints/{id}", &["GET", "PATCH", "DELETE"])]
 #[case::get_on_a_rotation("GET", "/v1/endpoints/{id}/rotate-secret", &["POST"])]
 #[case::delete_on_a_rotation("DELETE", "/v1/endpoints/{id}/rotate-secret", &["POST"])]
+#[case::get_on_simulated_calls("GET", "/v1/test/calls", &["POST"])]
+#[case::delete_on_simulated_calls("DELETE", "/api/v1/test/calls", &["POST"])]
 #[tokio::test]
 async fn a_wrong_method_is_405_with_allow_for(#[case] method: &str, #[case] path: &str, #[case] allowed: &[&str]) {
     let world = World::new().await;
@@ -39,6 +41,7 @@ async fn a_wrong_method_is_405_with_allow_for(#[case] method: &str, #[case] path
 #[case::below_the_inventory("/v1/phone-numbers/available/x")]
 #[case::below_an_endpoint("/v1/endpoints/0198c0de-0000-7000-8000-000000000001/secret")]
 #[case::below_a_rotation("/v1/endpoints/0198c0de-0000-7000-8000-000000000001/rotate-secret/x")]
+#[case::below_simulated_calls("/v1/test/calls/0198c0de-0000-7000-8000-000000000001")]
 #[case::under_api_v1("/api/v1/endpoints/a/b/c")]
 #[tokio::test]
 async fn an_unknown_path_is_404_for_every_method(#[case] path: &str) {
@@ -109,6 +112,7 @@ async fn a_request_id_is_echoed_by(#[case] method: &str, #[case] path: &str, #[c
 #[case::a_change_of_a_number("PATCH", "/v1/phone-numbers/0198c0de-0000-7000-8000-000000000001")]
 #[case::a_new_endpoint("POST", "/v1/endpoints")]
 #[case::a_change_of_an_endpoint("PATCH", "/v1/endpoints/0198c0de-0000-7000-8000-000000000001")]
+#[case::a_simulated_call("POST", "/v1/test/calls")]
 #[tokio::test]
 async fn a_body_that_is_too_large_or_no_json_is_refused_by(#[case] method: &str, #[case] path: &str) {
     let world = World::new().await;

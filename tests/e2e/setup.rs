@@ -25,8 +25,13 @@ pub(crate) struct Line {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::of(Mode::Live).await
+    }
+
+    /// An organization whose client works in this mode's data.
+    pub(crate) async fn of(mode: Mode) -> Self {
         let stack = Stack::load().unwrap();
-        let fixture = Fixture::create(&stack.table(), Mode::Live).await;
+        let fixture = Fixture::create(&stack.table(), mode).await;
         let client = Client::new(&stack.base_url, fixture.key.reveal());
         Self { stack, fixture, client }
     }
@@ -40,7 +45,7 @@ impl World {
     /// Puts a number on offer that no other test has.
     pub(crate) async fn offer(&self) -> Slot {
         let slot = fixture::slot(u32::from_be_bytes(random::bytes()) % 10_000_000);
-        self.stack.table().import_slot(Mode::Live, &slot).await.unwrap();
+        self.stack.table().import_slot(self.fixture.tenant.mode, &slot).await.unwrap();
         slot
     }
 

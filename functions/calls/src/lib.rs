@@ -1,13 +1,19 @@
-//! Calls: one, the list, statistics and trends.
+//! Calls: one, the list, statistics and trends; and simulated ones.
 
 mod call;
 mod cursor;
 mod filter;
 mod list;
+mod simulate;
 
 use api::{Gate, Idempotency};
-use axum::{Router, extract::FromRef, routing::get};
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
 use cursor::Cursors;
+use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
 use vault::Vault;
@@ -19,15 +25,16 @@ pub struct State {
     table: Table,
     vault: Vault,
     cursors: Cursors,
+    call_events: Sender,
     clock: Clock,
 }
 
 impl State {
-    /// Makes the state from its parts.
+    /// Makes the state from its parts. `call_events` takes the events of simulated calls.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, clock: Clock) -> Self {
+    pub fn new(table: Table, vault: Vault, call_events: Sender, clock: Clock) -> Self {
         let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
-        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, cursors, clock }
+        Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, cursors, call_events, clock }
     }
 
     /// Makes the state from the environment.
@@ -38,7 +45,8 @@ impl State {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
-        Ok(Self::new(table, vault, Clock::System))
+        let call_events = Sender::new(aws.sqs(), env::required("CALL_EVENTS_QUEUE_URL")?);
+        Ok(Self::new(table, vault, call_events, Clock::System))
     }
 }
 
@@ -57,6 +65,7 @@ pub fn app(state: State) -> Router {
         .route("/calls/trends", get(list::get_trends))
         .route("/calls/{id}", get(call::get_call).delete(call::delete_call))
         .route("/calls/{id}/events", get(call::list_call_events))
+        .route("/test/calls", post(simulate::simulate_call))
         .with_state(state);
     api::app(routes, Some(idempotency))
 }

@@ -21,6 +21,7 @@ pub mod names;
 pub mod number;
 pub mod scope;
 pub mod secret;
+pub mod simulation;
 pub mod stats;
 pub mod subscription;
 pub mod time;

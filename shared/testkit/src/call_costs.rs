@@ -30,7 +30,7 @@ pub async fn measure(count: usize, progress: impl FnMut(u64)) -> Vec<Row> {
     let fixture = Fixture::create(&local.table, Mode::Live).await;
     let plan = Plan::of_a_year(count, Day::of(fixture::now()), 7);
     plan.load(&local.table, fixture.tenant, progress).await.unwrap();
-    let calls = calls::app(calls::State::new(local.table.clone(), vault(), Clock::System));
+    let calls = calls::app(calls::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System));
     let mut bench = Bench { local, fixture, calls, size: format!("{count} calls"), rows: Vec::new() };
     bench.lists(&plan).await;
     bench.sums(&plan).await;
