@@ -9,7 +9,7 @@ mod gather;
 mod route;
 mod settle;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
@@ -84,8 +84,13 @@ impl CallEvents {
 
     /// Handles a batch; the answer names the messages that the queue must bring again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        self.handle_within(event, Duration::MAX).await
+    }
+
+    /// Handles a batch in so much time; what is not done by then must be brought again too.
+    pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
         let gathering = Arc::new(Gathering::default());
-        batch::each(event, &self.dead_letters, |record| self.one(record, Arc::clone(&gathering))).await
+        batch::each(event, limit, &self.dead_letters, |record| self.one(record, Arc::clone(&gathering))).await
     }
 
     async fn one(&self, record: Arc<Record>, gathering: Arc<Gathering>) -> Result<(), Failure> {

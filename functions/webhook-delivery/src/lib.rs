@@ -6,7 +6,7 @@
 mod fan_out;
 mod receiver;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{Timestamp, webhook::ReceiverId};
@@ -94,7 +94,7 @@ impl WebhookDelivery {
 
     /// Handles a batch; the answer names the messages that the queue must bring again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        batch::each(event, &self.dead_letters, |record| self.one(record)).await
+        batch::each(event, Duration::MAX, &self.dead_letters, |record| self.one(record)).await
     }
 
     async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {

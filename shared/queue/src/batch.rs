@@ -2,7 +2,13 @@
 //!
 //! Knows nothing of what the messages mean, and logs no body: bodies carry phone numbers and transcripts.
 
-use std::{borrow::Cow, error::Error, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    borrow::Cow,
+    error::Error,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -51,18 +57,20 @@ impl Failure {
 ///
 /// Records are handled at the same time, each as if it were alone: an error or a panic of one changes nothing for
 /// the others. What can never succeed is sent to `dead_letters` and acknowledged; if that fails, it is brought
-/// again. A record without a body is brought again until the queue's own redrive moves it. A failed record without
+/// again. What is not done within `limit` is given up where it stands, as a crash would do, and brought again: an answer
+/// that comes too late would bring all of them. A record without a body is brought again until the queue's own redrive moves it. A failed record without
 /// a message id can only be brought again with its whole batch, which an empty id in the answer asks for.
 ///
 /// The event source mapping needs `ReportBatchItemFailures`. One log line is written for each record.
-pub async fn each<F, Fut>(event: SqsEvent, dead_letters: &Sender, handle: F) -> SqsBatchResponse
+pub async fn each<F, Fut>(event: SqsEvent, limit: Duration, dead_letters: &Sender, handle: F) -> SqsBatchResponse
 where
     F: Fn(Arc<Record>) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
 {
-    let handle = &handle;
+    let (handle, begun) = (&handle, Instant::now());
+    let left = || limit.saturating_sub(begun.elapsed());
     let failed: Vec<String> = stream::iter(event.records)
-        .map(|message| async move { one(message, dead_letters, handle).await })
+        .map(|message| async move { one(message, left(), dead_letters, handle).await })
         .buffer_unordered(CONCURRENT)
         .filter_map(|failed| async move { failed })
         .collect()
@@ -75,7 +83,7 @@ where
 }
 
 /// Handles one record; its id if the queue must bring it again.
-async fn one<F, Fut>(message: SqsMessage, dead_letters: &Sender, handle: &F) -> Option<String>
+async fn one<F, Fut>(message: SqsMessage, limit: Duration, dead_letters: &Sender, handle: &F) -> Option<String>
 where
     F: Fn(Arc<Record>) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
@@ -83,7 +91,9 @@ where
     let start = Instant::now();
     let message_id = message.message_id.clone().unwrap_or_default();
     let (outcome, reason) = match Record::read(message) {
-        Some(record) => settle(Arc::new(record), dead_letters, handle).await,
+        Some(record) => tokio::time::timeout(limit, settle(Arc::new(record), dead_letters, handle))
+            .await
+            .unwrap_or((Settled::Again, Cow::Borrowed("the function's time ran out"))),
         None => (Settled::Again, Cow::Borrowed("the record has no body")),
     };
     let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -187,7 +197,7 @@ mod tests {
     async fn each_record_stands_and_falls_alone() {
         let (takes, letters) = takes_dead_letters();
         let records = json!([record("a", "ok"), record("b", "retry"), record("c", "never"), record("d", "panic"), record("e", "ok")]);
-        let answer = each(event(&records), &sender(&[&takes]), obey).await;
+        let answer = each(event(&records), Duration::MAX, &sender(&[&takes]), obey).await;
         assert_eq!(failed(&answer), ["b", "d"]);
         assert_eq!(*letters.lock().unwrap(), ["never: no such thing"]);
     }
@@ -196,7 +206,7 @@ mod tests {
     async fn what_cannot_be_buried_is_not_acknowledged() {
         let full = mock!(Client::send_message)
             .then_error(|| SendMessageError::generic(aws_sdk_sqs::error::ErrorMetadata::builder().code("AccessDenied").build()));
-        let answer = each(event(&json!([record("a", "never"), record("b", "ok")])), &sender(&[&full]), obey).await;
+        let answer = each(event(&json!([record("a", "never"), record("b", "ok")])), Duration::MAX, &sender(&[&full]), obey).await;
         assert_eq!(failed(&answer), ["a"]);
     }
 
@@ -204,21 +214,37 @@ mod tests {
     async fn a_record_without_a_body_is_left_to_the_queues_redrive() {
         let records =
             json!([{ "messageId": "a" }, { "messageId": "b", "body": "" }, { "messageId": "c", "body": null }, record("d", "ok")]);
-        let answer = each(event(&records), &sender(&[]), obey).await;
+        let answer = each(event(&records), Duration::MAX, &sender(&[]), obey).await;
         assert_eq!(failed(&answer), ["a", "b", "c"]);
     }
 
     #[tokio::test]
     async fn a_record_without_an_id_is_handled_and_brings_the_batch_back_if_it_fails() {
-        let done = each(event(&json!([{ "body": "ok" }])), &sender(&[]), obey).await;
+        let done = each(event(&json!([{ "body": "ok" }])), Duration::MAX, &sender(&[]), obey).await;
         assert!(failed(&done).is_empty());
-        let answer = each(event(&json!([{ "body": "retry" }, record("b", "ok")])), &sender(&[]), obey).await;
+        let answer = each(event(&json!([{ "body": "retry" }, record("b", "ok")])), Duration::MAX, &sender(&[]), obey).await;
         assert_eq!(failed(&answer), [""], "Lambda takes an empty id as the failure of the whole batch");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_done_in_time_is_brought_again_and_the_rest_is_not() {
+        let records = json!([record("a", "ok"), record("b", "hang"), record("c", "slow"), record("d", "ok")]);
+        let handle = async |record: Arc<Record>| {
+            let wait_seconds = match record.body.as_str() {
+                "hang" => 3_600,
+                "slow" => 9,
+                _ => 0,
+            };
+            tokio::time::sleep(Duration::from_secs(wait_seconds)).await;
+            Ok(())
+        };
+        let answer = each(event(&records), Duration::from_secs(10), &sender(&[]), handle).await;
+        assert_eq!(failed(&answer), ["b"]);
     }
 
     #[tokio::test]
     async fn an_empty_batch_is_done() {
-        assert!(failed(&each(event(&json!([])), &sender(&[]), obey).await).is_empty());
+        assert!(failed(&each(event(&json!([])), Duration::MAX, &sender(&[]), obey).await).is_empty());
     }
 
     #[tokio::test]
@@ -229,7 +255,7 @@ mod tests {
             seen.lock().unwrap().push((record.message_id.clone(), record.receive_count));
             async { Ok(()) }
         };
-        each(event(&records), &sender(&[]), note).await;
+        each(event(&records), Duration::MAX, &sender(&[]), note).await;
         assert_eq!(*seen.lock().unwrap(), [("a".to_owned(), 3), ("b".to_owned(), 0)]);
     }
 
@@ -241,19 +267,19 @@ mod tests {
             all_here.wait().await;
             Ok(())
         };
-        let answer = each(event(&json!(records)), &sender(&[]), meet).await;
+        let answer = each(event(&json!(records)), Duration::MAX, &sender(&[]), meet).await;
         assert!(failed(&answer).is_empty());
     }
 
     #[test]
     fn a_batch_can_be_handled_on_any_thread() {
         fn is_send(_: impl Send) {}
-        is_send(each(SqsEvent::default(), &sender(&[]), obey));
+        is_send(each(SqsEvent::default(), Duration::MAX, &sender(&[]), obey));
     }
 
     #[tokio::test]
     async fn the_answer_has_the_shape_that_lambda_reads() {
-        let answer = each(event(&json!([record("a", "retry")])), &sender(&[]), obey).await;
+        let answer = each(event(&json!([record("a", "retry")])), Duration::MAX, &sender(&[]), obey).await;
         assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "a" }] }));
     }
 }
