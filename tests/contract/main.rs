@@ -13,6 +13,7 @@ mod carrier_credentials;
 mod carrier_numbers;
 mod costs;
 mod cursors;
+mod dead_letters;
 mod deliveries;
 mod encryption_outages;
 mod endpoint_deletions;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::secret::SecretKind;
+use queue::WorkQueue;
 use serde_yaml_ng::Value;
 use store::SECONDARY_INDEXES;
 
@@ -176,6 +177,44 @@ fn every_queue_consumer_reports_partial_batches_and_has_time_for_six_tries_in_on
         }
     }
     assert_eq!(consumers, 2);
+}
+
+#[test]
+fn every_queue_has_its_dead_letters_beside_it_under_the_name_that_the_operators_command_knows() {
+    let queues = resources("AWS::SQS::Queue");
+    let called = |name: &str| {
+        let found = queues.iter().find(|(_, queue)| untagged(&queue["QueueName"]).as_str() == Some(name));
+        found.unwrap_or_else(|| panic!("no queue is called {name}"))
+    };
+    assert_eq!(queues.len(), 2 * WorkQueue::ALL.len());
+    for queue in WorkQueue::ALL {
+        let (_, properties) = called(&queue.name("${AWS::StackName}"));
+        let (dead_letters, _) = called(&queue.dead_letters_name("${AWS::StackName}"));
+        assert_eq!(texts(&properties["RedrivePolicy"]["deadLetterTargetArn"]), [format!("{dead_letters}.Arn")]);
+    }
+}
+
+#[test]
+fn one_dead_letter_in_any_queue_for_them_raises_an_alarm_that_an_operator_is_told_of() {
+    let queues = resources("AWS::SQS::Queue");
+    let targets: BTreeSet<&str> = queues.iter().flat_map(|(_, queue)| texts(&queue["RedrivePolicy"]["deadLetterTargetArn"])).collect();
+    let mut watched = BTreeSet::new();
+    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+        let text = |field: &str| alarm[field].as_str().unwrap().to_owned();
+        let dimensions = alarm["Dimensions"].as_sequence().unwrap();
+        assert_eq!((dimensions.len(), dimensions[0]["Name"].as_str()), (1, Some("QueueName")), "{name}");
+        let queue = texts(&dimensions[0]["Value"])[0].replace(".QueueName", ".Arn");
+        assert_eq!((text("Namespace"), text("MetricName")), ("AWS/SQS".into(), "ApproximateNumberOfMessagesVisible".into()), "{name}");
+        // The greatest number within a minute is one or more; a queue that nobody uses reports nothing.
+        assert_eq!((text("Statistic"), text("ComparisonOperator")), ("Maximum".into(), "GreaterThanOrEqualToThreshold".into()), "{name}");
+        let number = |field: &str| alarm[field].as_u64();
+        let numbers = (number("Threshold"), number("Period"), number("EvaluationPeriods"));
+        assert_eq!(numbers, (Some(1), Some(60), Some(1)), "{name}");
+        assert_eq!(text("TreatMissingData"), "notBreaching", "{name}");
+        assert!(format!("{:?}", alarm["AlarmActions"]).contains("AlarmTopicArn"), "{name}: nobody is told");
+        watched.insert(queue);
+    }
+    assert_eq!(watched.iter().map(String::as_str).collect::<BTreeSet<_>>(), targets);
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! `trunkline`, the operator's command: organizations, API keys, the inventory, statistics, sealed secrets. It works with the AWS
+//! `trunkline`, the operator's command: organizations, API keys, the inventory, statistics, sealed secrets,
+//! dead letters. It works with the AWS
 //! credentials of whoever calls it and decides nothing that the functions do not decide too.
-#![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks")]
 
+mod dlq;
 mod inventory;
 mod key;
 mod organization;
@@ -41,22 +43,26 @@ enum Command {
     /// Lists and statistics of calls.
     #[command(subcommand)]
     Stats(stats::Command),
+    /// Messages that no function could work on.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
-    let Some(name) = arguments.table else {
-        anyhow::bail!("name the table with --table or TRUNKLINE_TABLE (the stack's output TableName)")
-    };
+    let Arguments { table, command } = Arguments::parse();
     let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let table = Table::new(aws_sdk_dynamodb::Client::new(&config), name);
-    match arguments.command {
-        Command::Org(command) => organization::run(&table, command).await,
-        Command::Key(command) => key::run(&table, command).await,
-        Command::Inventory(command) => inventory::run(&table, command).await,
-        Command::Vault(command) => secrets::run(table, aws_sdk_kms::Client::new(&config), command).await,
-        Command::Stats(command) => stats::run(&table, command).await,
+    let table = || match table {
+        Some(name) => Ok(Table::new(aws_sdk_dynamodb::Client::new(&config), name)),
+        None => Err(anyhow::anyhow!("name the table with --table or TRUNKLINE_TABLE (the stack's output TableName)")),
+    };
+    match command {
+        Command::Org(command) => organization::run(&table()?, command).await,
+        Command::Key(command) => key::run(&table()?, command).await,
+        Command::Inventory(command) => inventory::run(&table()?, command).await,
+        Command::Vault(command) => secrets::run(table()?, aws_sdk_kms::Client::new(&config), command).await,
+        Command::Stats(command) => stats::run(&table()?, command).await,
+        Command::Dlq(command) => dlq::run(aws_sdk_sqs::Client::new(&config), command).await,
     }
 }
 
@@ -68,5 +74,33 @@ fn show(as_json: bool, values: &[(&str, String)]) {
         println!("{}", serde_json::Value::Object(object));
     } else {
         values.iter().for_each(|(name, value)| println!("{name}: {value}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(["trunkline", "dlq"].into_iter().chain(line.split(' ')))
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn dead_letters_are_dropped_only_by_choice_or_all_at_once() {
+        for good in ["drop --stack s --all", "drop --stack s --id a --id b", "drop --stack s --reason x --dry-run", "replay --stack s"] {
+            assert!(parsed(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["drop --stack s", "drop --stack s --dry-run", "drop --stack s --all --id a", "list --stack s --queue x", "show --stack s"]
+        {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
     }
 }

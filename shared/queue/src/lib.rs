@@ -5,14 +5,18 @@
 
 pub mod batch;
 pub mod call_event;
+pub mod dead_letters;
 pub mod delivery;
+pub mod name;
 pub mod send;
 #[cfg(test)]
 mod testing;
 
 pub use batch::{Failure, Record, each};
 pub use call_event::{CallEventMessage, InvalidMessage};
+pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 pub use delivery::{DeliveryMessage, OutboxMessage, WebhookWork};
+pub use name::WorkQueue;
 pub use send::{OutMessage, SendError, Sender};
 
 /// The longest body that is read or sent, in bytes: 256 KiB.

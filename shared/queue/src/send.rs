@@ -81,22 +81,24 @@ impl Sender {
         if let Some(message) = messages.iter().find(|message| !(1..=MAX_BODY_BYTES).contains(&message.body.len())) {
             return Err(SendError::Size { bytes: message.body.len() });
         }
-        for batch in batches(messages) {
-            self.send_batch(batch).await?;
+        for batch in batches(messages, |message| message.body.len()) {
+            let lost = self.send_each(batch).await?;
+            if let Some(first) = lost.first() {
+                return Err(SendError::Refused { count: lost.len(), code: first.code.clone() });
+            }
         }
         Ok(())
     }
 
-    async fn send_batch(&self, batch: &[OutMessage]) -> Result<(), SendError> {
+    /// Sends messages that fit one request, those that SQS could not take once more, and answers which it did not take:
+    /// an entry's id is its place in `batch`.
+    pub(crate) async fn send_each(&self, batch: &[OutMessage]) -> Result<Vec<BatchResultErrorEntry>, SendError> {
         let failed = self.send_entries(batch, |_| true).await?;
         let (mut lost, retriable): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failed| failed.sender_fault);
         if !retriable.is_empty() {
             lost.extend(self.send_entries(batch, |id| retriable.iter().any(|failed| failed.id == id)).await?);
         }
-        match lost.first() {
-            Some(first) => Err(SendError::Refused { count: lost.len(), code: first.code.clone() }),
-            None => Ok(()),
-        }
+        Ok(lost)
     }
 
     /// Sends the messages of a batch whose entry ids are wanted and answers which of them failed.
@@ -128,13 +130,13 @@ impl Sender {
     }
 }
 
-/// Cuts `messages` into runs that fit one request by number and by size.
-fn batches(messages: &[OutMessage]) -> impl Iterator<Item = &[OutMessage]> {
+/// Cuts messages into runs that fit one request by number and by size; `length` is that of a message's body.
+pub(crate) fn batches<T>(messages: &[T], length: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
     let mut rest = messages;
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = rest.iter().take(MAX_BATCH).take_while(|message| {
-            bytes += message.body.len();
+            bytes += length(message);
             bytes <= MAX_BODY_BYTES
         });
         let (batch, after) = rest.split_at(fits.count());
@@ -278,7 +280,7 @@ mod tests {
         #[test]
         fn batches_keep_the_order_and_stay_within_both_limits(lengths in proptest::collection::vec(1_usize..=MAX_BODY_BYTES, 0..30)) {
             let messages: Vec<OutMessage> = lengths.iter().map(|length| message(&"x".repeat(*length))).collect();
-            let cut: Vec<&[OutMessage]> = batches(&messages).collect();
+            let cut: Vec<&[OutMessage]> = batches(&messages, |message| message.body.len()).collect();
             prop_assert!(cut.iter().all(|batch| (1..=MAX_BATCH).contains(&batch.len())));
             prop_assert!(cut.iter().all(|batch| batch.iter().map(|message| message.body.len()).sum::<usize>() <= MAX_BODY_BYTES));
             prop_assert_eq!(cut.concat(), messages);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use anyhow::Context as _;
 use aws_sdk_sqs::{
     config::{BehaviorVersion, Credentials, Region},
-    types::MessageSystemAttributeName,
+    types::Message,
 };
 use serde::Deserialize;
 use store::Table;
@@ -159,16 +159,18 @@ impl Stack {
         queue::Sender::new(self.sqs(), self.queue(queue).to_owned()).send_all(&messages).await.unwrap();
     }
 
-    /// What lies in a dead-letter queue now, up to ten messages. They stay there, for others unseen for a moment.
+    /// What lies in a dead-letter queue now, as far as nobody else holds it. It stays there, for others unseen for a moment.
     pub async fn dead_letters(&self, queue: &str) -> Vec<DeadLetter> {
-        let request = self.sqs().receive_message().queue_url(self.queue(queue)).max_number_of_messages(10).visibility_timeout(1);
-        let answer =
-            request.message_attribute_names("All").message_system_attribute_names(MessageSystemAttributeName::All).send().await.unwrap();
-        let reason = |message: &aws_sdk_sqs::types::Message| message.message_attributes()?.get("reason")?.string_value().map(str::to_owned);
-        answer
-            .messages()
-            .iter()
-            .map(|message| DeadLetter { body: message.body().unwrap_or_default().to_owned(), reason: reason(message) })
-            .collect()
+        let reason = |message: &Message| message.message_attributes()?.get("reason")?.string_value().map(str::to_owned);
+        let read = |message: &Message| DeadLetter { body: message.body().unwrap_or_default().to_owned(), reason: reason(message) };
+        let mut letters = Vec::new();
+        loop {
+            let request = self.sqs().receive_message().queue_url(self.queue(queue)).max_number_of_messages(10).visibility_timeout(2);
+            let answer = request.message_attribute_names("All").send().await.unwrap();
+            if answer.messages().is_empty() {
+                return letters;
+            }
+            letters.extend(answer.messages().iter().map(read));
+        }
     }
 }
