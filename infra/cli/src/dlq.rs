@@ -55,7 +55,7 @@ pub(crate) enum Command {
         place: Place,
         #[command(flatten)]
         choice: Choice,
-        /// Every message.
+        /// Every message; has to be said where `--id`, `--reason` and `--organization` choose none.
         #[arg(long, conflicts_with_all = ["ids", "reason", "organization"], required_unless_present_any = ["ids", "reason", "organization"])]
         all: bool,
         /// Only count them.
