@@ -13,7 +13,7 @@ use http::StatusCode;
 use runtime::random;
 use serde_json::{Map, Value};
 use store::{ChangedEndpoint, Consistency, tell};
-use webhooks::{guard::Loopback, sign::SigningSecret};
+use webhooks::{guard::Policy, sign::SigningSecret};
 
 use crate::{read, settings};
 
@@ -35,7 +35,7 @@ pub(crate) async fn update_endpoint(
     let change = Change::read(&mut fields);
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     // What is told to somebody has to be looked at as a whole.
-    if let Some(simple) = change.simple(state.loopback).filter(|_| news.is_none()) {
+    if let Some(simple) = change.simple(state.policy).filter(|_| news.is_none()) {
         fields.finish()?;
         match state.table.change_endpoint(caller.tenant, id, &simple, state.clock.now()).await? {
             ChangedEndpoint::Done(endpoint) => return Ok(Json(read::shown(&state, caller.tenant, *endpoint).await?)),
@@ -45,7 +45,7 @@ pub(crate) async fn update_endpoint(
     }
     for _ in 0..TRIES {
         let (stored, seen, now) = look(&state, &caller, id).await?;
-        let spec = change.spec(&mut fields, &seen, state.loopback)?;
+        let spec = change.spec(&mut fields, &seen, state.policy)?;
         let wanted = change.apply(&state, &caller, seen, spec, now).await?;
         if let Some(endpoint) = replace(&state, &caller, &stored, &wanted, news).await? {
             return Ok(Json(read::shown(&state, caller.tenant, endpoint).await?));
@@ -172,26 +172,26 @@ impl Change {
     }
 
     /// The change as one that needs no look at the other settings; `None` if it needs one.
-    fn simple(&self, loopback: Loopback) -> Option<SimpleChange> {
+    fn simple(&self, policy: Policy) -> Option<SimpleChange> {
         if self.declared_type.is_some() || self.config.is_some() {
             return None;
         }
         let url = match &self.url {
             None => None,
-            Some(text) => Some(settings::given_url(text.as_deref()?, loopback)?),
+            Some(text) => Some(settings::given_url(text.as_deref()?, policy)?),
         };
         Some(SimpleChange { url, ..self.simple.clone() })
     }
 
     /// The settings as they will be, checked as a whole together with everything else that was sent.
-    fn spec(&self, fields: &mut Fields, seen: &Endpoint, loopback: Loopback) -> Result<EndpointSpec, Problem> {
+    fn spec(&self, fields: &mut Fields, seen: &Endpoint, policy: Policy) -> Result<EndpointSpec, Problem> {
         if self.declared_type.is_some_and(|declared| !declared.matches(seen.provider)) {
             fields.fault("type", format!("cannot be changed: it is {}", seen.declared_type));
         }
         let url = self.url.as_ref().map_or(seen.given_url.as_deref(), Option::as_deref);
         let config = self.config.as_ref().unwrap_or_else(|| seen.provider_config.as_map());
         let spec = EndpointSpec::read_as(seen.provider, url, Some(config));
-        let spec = settings::checked(fields, seen.provider == Provider::Webhook, url, spec, loopback);
+        let spec = settings::checked(fields, seen.provider == Provider::Webhook, url, spec, policy);
         fields.finish()?;
         spec.ok_or_else(|| Problem::internal("faulty settings passed as good"))
     }

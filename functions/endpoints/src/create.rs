@@ -12,7 +12,7 @@ use domain::{
 use http::StatusCode;
 use runtime::random;
 use store::{CreateEndpoint, TellOfEndpoint, tell};
-use webhooks::{guard::Loopback, sign::SigningSecret};
+use webhooks::{guard::Policy, sign::SigningSecret};
 
 use crate::{read, settings};
 
@@ -24,7 +24,7 @@ pub(crate) async fn create_endpoint(
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
     caller.require(Scope::EndpointsWrite)?;
-    let order = Order::read(&mut fields, state.loopback)?;
+    let order = Order::read(&mut fields, state.policy)?;
     let number = order.number;
     let endpoint = order.endpoint(&state, &caller, EndpointId::new(birth.at, birth.bytes)).await?;
     let about = |event| state.lifecycle.about(caller.tenant, event);
@@ -54,7 +54,7 @@ struct Order {
 }
 
 impl Order {
-    fn read(fields: &mut Fields, loopback: Loopback) -> Result<Self, Problem> {
+    fn read(fields: &mut Fields, policy: Policy) -> Result<Self, Problem> {
         ["name", "type"]
             .into_iter()
             .filter(|field| !fields.has(field))
@@ -68,7 +68,7 @@ impl Order {
         let spec = declared_type.as_deref().and_then(|declared_type| {
             let spec = EndpointSpec::read(declared_type, url.as_deref(), config.as_ref());
             let is_webhook = declared_type == Provider::Webhook.as_str();
-            settings::checked(fields, is_webhook, url.as_deref(), spec, loopback)
+            settings::checked(fields, is_webhook, url.as_deref(), spec, policy)
         });
         let events = settings::events(fields);
         let number = fields.parsed("phone_number_id");

@@ -19,7 +19,7 @@ use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::{OutboxEvent, Table};
 use vault::Vault;
-use webhooks::guard::Loopback;
+use webhooks::guard::{Loopback, Policy};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -30,19 +30,19 @@ pub struct State {
     table: Table,
     vault: Vault,
     clock: Clock,
-    loopback: Loopback,
+    policy: Policy,
     sip_domain: Arc<str>,
 }
 
 impl State {
-    /// Makes the state from its parts. `events` takes lifecycle events; `loopback` says whether receivers may be on this
-    /// machine: never in production; `sip_domain` is where the calls of numbers enter over SIP.
+    /// Makes the state from its parts. `events` takes lifecycle events; `policy` says which receivers may be
+    /// called; `sip_domain` is where the calls of numbers enter over SIP.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, events: Sender, clock: Clock, loopback: Loopback, sip_domain: &str) -> Self {
+    pub fn new(table: Table, vault: Vault, events: Sender, clock: Clock, policy: impl Into<Policy>, sip_domain: &str) -> Self {
         let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
         let lifecycle = Lifecycle::new(table.clone(), events, clock.clone());
         let gate = Gate::new(table.clone(), clock.clone());
-        Self { gate, cursors, lifecycle, table, vault, clock, loopback, sip_domain: sip_domain.into() }
+        Self { gate, cursors, lifecycle, table, vault, clock, policy: policy.into(), sip_domain: sip_domain.into() }
     }
 
     /// Makes the state from the environment.
@@ -54,8 +54,9 @@ impl State {
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
+        let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
-        Ok(Self::new(table, vault, events, Clock::System, loopback, &env::required("SIP_DOMAIN")?))
+        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?))
     }
 
     /// Makes, of an endpoint as it will be, the event that tells of it; `attached` is the only number that rings it.

@@ -6,7 +6,7 @@ use domain::{
     endpoint::{EndpointSpec, GivenUrl, MAX_NAME_CHARS, SipUri, is_missing},
     webhook::EventFilter,
 };
-use webhooks::guard::{Loopback, WebhookUrl};
+use webhooks::guard::{Policy, WebhookUrl};
 
 /// A checked name; `None` if it is absent or wrong.
 pub(crate) fn name(fields: &mut Fields) -> Option<String> {
@@ -32,9 +32,9 @@ pub(crate) fn checked(
     is_webhook: bool,
     url: Option<&str>,
     spec: Result<EndpointSpec, Vec<Invalid>>,
-    loopback: Loopback,
+    policy: Policy,
 ) -> Option<EndpointSpec> {
-    let callable = url.filter(|_| is_webhook).map(|url| WebhookUrl::parse(url, loopback));
+    let callable = url.filter(|_| is_webhook).map(|url| WebhookUrl::parse(url, policy));
     let callable = callable.transpose().map_err(|problem| fields.fault("url", problem));
     let mut spec = spec.map_err(|faults| note(fields, faults)).ok()?;
     if let Some(url) = callable.ok()? {
@@ -44,11 +44,11 @@ pub(crate) fn checked(
 }
 
 /// A sound url whose form tells what it is for; `None` if a look at the endpoint has to say what is wrong with it.
-pub(crate) fn given_url(text: &str, loopback: Loopback) -> Option<GivenUrl> {
+pub(crate) fn given_url(text: &str, policy: Policy) -> Option<GivenUrl> {
     if let Ok(uri) = text.parse::<SipUri>() {
         return Some(GivenUrl::Sip(uri.to_string()));
     }
-    WebhookUrl::parse(text, loopback).ok().map(|url| GivenUrl::Webhook(url.as_str().to_owned()))
+    WebhookUrl::parse(text, policy).ok().map(|url| GivenUrl::Webhook(url.as_str().to_owned()))
 }
 
 fn note(fields: &mut Fields, faults: Vec<Invalid>) {

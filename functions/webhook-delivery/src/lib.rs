@@ -20,7 +20,7 @@ use store::{AttemptRecord, Delivery, DeliveryStatus, Frozen, Table, Tenant};
 use vault::Vault;
 use webhooks::{
     client::{Attempt, Outcome, WebhookClient},
-    guard::Loopback,
+    guard::{Loopback, Policy},
     schedule::{self, MAX_QUEUE_DELAY_SECONDS, Next, RETRY_SECONDS},
     sign::Signatures,
 };
@@ -41,7 +41,7 @@ pub struct WebhookDelivery {
     retries: Sender,
     dead_letters: Sender,
     clock: Clock,
-    loopback: Loopback,
+    policy: Policy,
     receivers: Recent<(Tenant, ReceiverId), Arc<Receiver>>,
 }
 
@@ -67,11 +67,12 @@ impl WebhookDelivery {
         retries: Sender,
         dead_letters: Sender,
         clock: Clock,
-        loopback: Loopback,
+        policy: impl Into<Policy>,
     ) -> Result<Self, StartError> {
-        let client = WebhookClient::new(loopback)?;
+        let policy = policy.into();
+        let client = WebhookClient::new(policy)?;
         let receivers = Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS);
-        Ok(Self { table, vault, client, retries, dead_letters, clock, loopback, receivers })
+        Ok(Self { table, vault, client, retries, dead_letters, clock, policy, receivers })
     }
 
     /// Makes the function from the environment.
@@ -88,7 +89,7 @@ impl WebhookDelivery {
             Sender::new(sqs.clone(), env::required("WEBHOOK_QUEUE_URL")?),
             Sender::new(sqs, env::required("DEAD_LETTER_QUEUE_URL")?),
             Clock::System,
-            loopback,
+            Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default()),
         )
     }
 

@@ -72,7 +72,7 @@ impl WebhookDelivery {
     }
 
     async fn open(&self, tenant: Tenant, id: ReceiverId, stored: Stored) -> Result<Receiver, Failure> {
-        let url = WebhookUrl::parse(&stored.url, self.loopback).map_err(Failure::retry)?;
+        let url = WebhookUrl::parse(&stored.url, self.policy).map_err(Failure::retry)?;
         let secret = self.signing(tenant, id, &stored.secret).await?;
         let previous = match stored.previous {
             Some((sealed, until)) => Some((self.signing(tenant, id, &sealed).await?, until)),

@@ -23,7 +23,7 @@ pub(crate) async fn update_webhook(
 ) -> Result<Json<wire::Subscription>, Problem> {
     caller.require(Scope::WebhooksWrite)?;
     let id = read::parse(&id)?;
-    let change = create::settings(&mut fields, state.loopback);
+    let change = create::settings(&mut fields, state.policy);
     fields.finish()?;
     let changed = state.table.change_subscription(caller.tenant, id, &change, state.clock.now()).await?;
     Ok(Json(wire::Subscription::masked(changed.ok_or_else(read::not_found)?, caller.tenant.org)))

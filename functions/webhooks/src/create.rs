@@ -14,7 +14,7 @@ use queue::{DeliveryMessage, OutMessage};
 use serde::Serialize;
 use serde_json::json;
 use store::{Consistency, CreateSubscription};
-use webhooks::guard::{Loopback, WebhookUrl};
+use webhooks::guard::{Policy, WebhookUrl};
 
 use crate::{read, secrets};
 
@@ -32,7 +32,7 @@ pub(crate) async fn create_webhook(
     if !fields.has("url") {
         fields.missing("url");
     }
-    let wanted = settings(&mut fields, state.loopback);
+    let wanted = settings(&mut fields, state.policy);
     fields.finish()?;
     let url = wanted.url.ok_or_else(|| Problem::internal("a url passed as missing"))?;
     let (id, now) = (SubscriptionId::new(birth.at, birth.bytes), state.clock.now());
@@ -62,8 +62,8 @@ pub(crate) async fn create_webhook(
 }
 
 /// What creators and changers send.
-pub(crate) fn settings(fields: &mut Fields, loopback: Loopback) -> SubscriptionChange {
-    let url = fields.text("url").and_then(|text| match WebhookUrl::parse(&text, loopback) {
+pub(crate) fn settings(fields: &mut Fields, policy: Policy) -> SubscriptionChange {
+    let url = fields.text("url").and_then(|text| match WebhookUrl::parse(&text, policy) {
         Ok(url) => Some(url.as_str().to_owned()),
         Err(problem) => {
             fields.fault("url", problem);

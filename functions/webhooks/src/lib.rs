@@ -15,7 +15,7 @@ use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
 use vault::Vault;
-use webhooks::guard::Loopback;
+use webhooks::guard::{Loopback, Policy};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -26,16 +26,16 @@ pub struct State {
     vault: Vault,
     deliveries: Sender,
     clock: Clock,
-    loopback: Loopback,
+    policy: Policy,
 }
 
 impl State {
-    /// Makes the state from its parts. `deliveries` takes test events; `loopback` says whether receivers may be on this
-    /// machine: never in production.
+    /// Makes the state from its parts. `deliveries` takes test events; `policy` says which receivers may be
+    /// called.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, deliveries: Sender, clock: Clock, loopback: Loopback) -> Self {
+    pub fn new(table: Table, vault: Vault, deliveries: Sender, clock: Clock, policy: impl Into<Policy>) -> Self {
         let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
-        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, deliveries, clock, loopback }
+        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, deliveries, clock, policy: policy.into() }
     }
 
     /// Makes the state from the environment.
@@ -48,7 +48,8 @@ impl State {
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let deliveries = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
-        Ok(Self::new(table, vault, deliveries, Clock::System, loopback))
+        let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
+        Ok(Self::new(table, vault, deliveries, Clock::System, policy))
     }
 }
 

@@ -1,36 +1,46 @@
 //! The HTTP client for foreign URLs: one POST, bounded in time and size, to public addresses only.
 //!
-//! An answer is never followed, decompressed, parsed or trusted. What to do about an outcome is
-//! [`schedule`](crate::schedule)'s to say.
+//! It resolves, connects and speaks HTTP/1.1 by itself, one connection for each attempt, so that there is nothing in it
+//! that follows a redirect, decompresses, remembers or asks a proxy. An answer is never parsed or trusted. What to do
+//! about an outcome is [`schedule`](crate::schedule)'s to say.
+
+mod answer;
+mod network;
 
 use std::{
-    error::Error,
     fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use reqwest::{
-    Client, ClientBuilder, Response,
-    dns::{Addrs, Name, Resolve, Resolving},
-    header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER},
-    redirect::Policy,
+use http::{
+    Request,
+    header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT},
 };
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
-use url::Host;
+use url::{Host, Position};
 
-use crate::guard::{Loopback, WebhookUrl, is_public};
+use crate::guard::{Policy, Vetted, WebhookUrl};
+use answer::Answer;
+use network::{Network, Stream, System};
 
 /// What the client calls itself.
-pub const USER_AGENT: &str = "Trunkline-Webhooks/1.0";
+pub const CLIENT_NAME: &str = "Trunkline-Webhooks/1.0";
 
 /// The limit of a whole attempt: name, connection, request and answer.
 pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 
+/// The limit of name, connection and TLS together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How much of an answer is read before it is dropped, in bytes.
+/// How much of an answer is read before it is dropped, in bytes: of its head, and again of its body.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// How much of an answer is kept, in bytes.
@@ -39,15 +49,22 @@ pub const ANSWER_HEAD_BYTES: usize = 1024;
 /// Sends webhooks. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct WebhookClient {
-    http: Client,
-    loopback: Loopback,
+    network: Arc<dyn Network>,
+    tls: Arc<ClientConfig>,
+    policy: Policy,
     limit: Duration,
 }
 
-/// The client could not be made: no trusted root certificates on this machine, for one.
+/// The client could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the webhook client could not be made")]
-pub struct ClientError(#[source] reqwest::Error);
+pub enum ClientError {
+    /// This machine trusts no certificate, so that no receiver could prove who it is.
+    #[error("the webhook client finds no trusted root certificates")]
+    NoRoots,
+    /// TLS cannot be set up.
+    #[error("the webhook client's TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
+}
 
 /// What one attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +87,11 @@ pub enum Outcome {
         /// The HTTP status; a redirect is a status like any other.
         status: u16,
     },
-    /// Nothing was sent: the host is, or its name resolves to, an address that webhooks may not reach.
+    /// Nothing was sent and no connection made: the policy forbids the URL, or an address that its name resolves to.
     Refused {
-        /// The first such address. Not for the receiver's owner: it may tell of a private network.
-        address: IpAddr,
+        /// The first such address, `None` if it is not for an address that the URL is forbidden. Not for the receiver's
+        /// owner: it may tell of a private network.
+        address: Option<IpAddr>,
     },
     /// No answer within the limit.
     Timeout,
@@ -113,20 +131,24 @@ impl WebhookClient {
     /// # Errors
     /// [`ClientError`] if the system's root certificates cannot be read. Where loopback is allowed this is no error:
     /// plain HTTP to this machine needs none.
-    pub fn new(loopback: Loopback) -> Result<Self, ClientError> {
-        Self::with_limit(loopback, ATTEMPT_LIMIT)
+    pub fn new(policy: impl Into<Policy>) -> Result<Self, ClientError> {
+        Self::with_limit(policy, ATTEMPT_LIMIT)
     }
 
     /// Makes a client with another limit for the whole attempt: for tests of slow receivers.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_limit(loopback: Loopback, limit: Duration) -> Result<Self, ClientError> {
-        let http = builder(loopback).build().or_else(|error| match loopback {
-            Loopback::Refused => Err(ClientError(error)),
-            Loopback::Allowed => builder(loopback).tls_certs_only([]).build().map_err(ClientError),
-        })?;
-        Ok(Self { http, loopback, limit })
+    pub fn with_limit(policy: impl Into<Policy>, limit: Duration) -> Result<Self, ClientError> {
+        let (policy, roots) = (policy.into(), network::system_roots());
+        if roots.is_empty() && !policy.allows_loopback() {
+            return Err(ClientError::NoRoots);
+        }
+        Self::over(Arc::new(System), roots, policy, limit)
+    }
+
+    fn over(network: Arc<dyn Network>, roots: RootCertStore, policy: Policy, limit: Duration) -> Result<Self, ClientError> {
+        Ok(Self { network, tls: network::tls(roots).map_err(ClientError::Tls)?, policy, limit })
     }
 
     /// Sends `body` as JSON once. Every failure is an [`Outcome`]; nothing is retried here.
@@ -136,9 +158,9 @@ impl WebhookClient {
     pub async fn post(&self, url: &WebhookUrl, headers: &[(&str, &str)], body: Bytes) -> Attempt {
         let start = Instant::now();
         let deadline = start + self.limit;
-        let answer = match self.forbidden(url) {
-            Some(address) => Answer::from(Outcome::Refused { address }),
-            None => self.send(url, headers, body, deadline).await,
+        let answer = match self.opened(url, headers, body, start).await {
+            Ok((stream, request)) => exchange(stream, request, deadline).await,
+            Err(outcome) => Answer::from(outcome),
         };
         Attempt {
             outcome: answer.outcome,
@@ -148,154 +170,81 @@ impl WebhookClient {
         }
     }
 
-    async fn send(&self, url: &WebhookUrl, headers: &[(&str, &str)], body: Bytes, deadline: Instant) -> Answer {
-        let mut request = self.http.post(url.as_url().clone()).header(CONTENT_TYPE, "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        match timeout_at(deadline, request.body(body).send()).await {
-            Ok(Ok(response)) => Answer::read(response, deadline).await,
-            Ok(Err(error)) => Answer::from(outcome_of(&error)),
-            Err(_) => Answer::from(Outcome::Timeout),
-        }
-    }
-
-    /// The address that forbids sending, as far as the URL itself tells: literal addresses never meet the resolver.
-    fn forbidden(&self, url: &WebhookUrl) -> Option<IpAddr> {
-        let address = match url.as_url().host()? {
-            Host::Ipv4(address) => address.into(),
-            Host::Ipv6(address) => address.into(),
-            Host::Domain(_) if url.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Host::Domain(_) => return None,
+    /// A connection to the receiver, and what is to be said on it.
+    async fn opened(
+        &self,
+        url: &WebhookUrl,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        start: Instant,
+    ) -> Result<(Box<dyn Stream>, Request<Full<Bytes>>), Outcome> {
+        let request = request(url, headers, body).map_err(|_| Outcome::Connection(ConnectionFault::Protocol))?;
+        let limit = self.limit.min(CONNECT_LIMIT);
+        let stream = async {
+            let addresses = self.addresses(url).await?;
+            let socket = network::dial(&*self.network, &addresses, limit).await?;
+            network::secured(url, socket, &self.tls).await
         };
-        (!may_reach(address, self.loopback)).then_some(address)
+        let stream = timeout_at(start + limit, stream).await.unwrap_or(Err(Outcome::Timeout))?;
+        Ok((stream, request))
     }
-}
 
-/// No connection is kept: a sandbox that was frozen would send its next webhook into a dead one.
-fn builder(loopback: Loopback) -> ClientBuilder {
-    Client::builder()
-        .user_agent(USER_AGENT)
-        .dns_resolver(PublicAddresses { loopback })
-        .redirect(Policy::none())
-        .no_proxy()
-        .https_only(loopback == Loopback::Refused)
-        .connect_timeout(CONNECT_LIMIT)
-        .pool_max_idle_per_host(0)
-        .retry(reqwest::retry::never())
-}
-
-fn may_reach(address: IpAddr, loopback: Loopback) -> bool {
-    is_public(address) || (loopback == Loopback::Allowed && address.is_loopback())
-}
-
-/// The resolver that the connection is made with, so that no second look-up can give another address.
-struct PublicAddresses {
-    loopback: Loopback,
-}
-
-impl Resolve for PublicAddresses {
-    fn resolve(&self, name: Name) -> Resolving {
-        let loopback = self.loopback;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|error| ResolveError::Unknown(Some(error)))?;
-            let addresses: Vec<SocketAddr> = found.collect();
-            if let Some(refused) = addresses.iter().find(|address| !may_reach(address.ip(), loopback)) {
-                return Err(ResolveError::Refused(refused.ip()).into());
-            }
-            if addresses.is_empty() {
-                return Err(ResolveError::Unknown(None).into());
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Why a name gave no addresses. Found again in the chain of the client's error.
-#[derive(Debug, thiserror::Error)]
-enum ResolveError {
-    #[error("the name resolves to an address that may not be called")]
-    Refused(IpAddr),
-    #[error("the name does not resolve")]
-    Unknown(#[source] Option<std::io::Error>),
-}
-
-fn outcome_of(error: &reqwest::Error) -> Outcome {
-    if error.is_timeout() {
-        return Outcome::Timeout;
-    }
-    let resolved = chain(error).find_map(|cause| cause.downcast_ref::<ResolveError>());
-    Outcome::Connection(match resolved {
-        Some(ResolveError::Refused(address)) => return Outcome::Refused { address: *address },
-        Some(ResolveError::Unknown(_)) => ConnectionFault::Dns,
-        None if !error.is_connect() => ConnectionFault::Protocol,
-        None if chain(error).any(is_tls) => ConnectionFault::Tls,
-        None => ConnectionFault::Connect,
-    })
-}
-
-/// The error and its causes.
-fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |&cause| cause.source())
-}
-
-/// The TLS layer reports its faults as I/O errors with invalid data, which the socket itself never does. They come
-/// wrapped in other I/O errors, whose `source` skips what they wrap.
-fn is_tls(cause: &(dyn Error + 'static)) -> bool {
-    cause
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData || error.get_ref().is_some_and(|wrapped| is_tls(wrapped)))
-}
-
-/// What is kept of an answer.
-struct Answer {
-    outcome: Outcome,
-    head: String,
-    retry_after_seconds: Option<u64>,
-}
-
-impl From<Outcome> for Answer {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome, head: String::new(), retry_after_seconds: None }
-    }
-}
-
-impl Answer {
-    async fn read(mut response: Response, deadline: Instant) -> Self {
-        let retry_after_seconds = retry_after_seconds(response.headers());
-        let mut head = Vec::new();
-        let mut total = 0;
-        // The receiver has spoken: a body that stalls or breaks does not make it unsaid.
-        while let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await {
-            head.extend(chunk.iter().take(ANSWER_HEAD_BYTES.saturating_sub(head.len())));
-            total += chunk.len();
-            if total >= MAX_ANSWER_BYTES {
-                break;
-            }
+    /// Every address of the receiver, if all of them may be called. They are looked up once, and what is found here is
+    /// what is connected to: no later look-up can give another address.
+    async fn addresses(&self, url: &WebhookUrl) -> Result<Vec<Vetted>, Outcome> {
+        if url.check(self.policy).is_err() {
+            return Err(Outcome::Refused { address: url.address() });
         }
-        Self {
-            outcome: Outcome::Answered { status: response.status().as_u16() },
-            head: String::from_utf8_lossy(&head).into_owned(),
-            retry_after_seconds,
+        let found = match (url.address(), url.as_url().host()) {
+            (Some(address), _) => vec![address],
+            // These names mean this machine, whatever a resolver says of them.
+            _ if url.is_loopback() => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            (None, Some(Host::Domain(name))) => self.network.lookup(name).await.unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        if found.is_empty() {
+            return Err(Outcome::Connection(ConnectionFault::Dns));
         }
+        self.policy.vet(&found, url.port()).map_err(|address| Outcome::Refused { address: Some(address) })
     }
 }
 
-/// Reads `Retry-After` (RFC 9110, 10.2.3): seconds, or a date, which is measured from the answer's own `Date`.
-fn retry_after_seconds(headers: &HeaderMap) -> Option<u64> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(seconds);
+fn request(url: &WebhookUrl, headers: &[(&str, &str)], body: Bytes) -> http::Result<Request<Full<Bytes>>> {
+    let url = url.as_url();
+    let mut request = Request::post(&url[Position::BeforePath..Position::AfterQuery])
+        .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
+        .header(USER_AGENT, CLIENT_NAME)
+        .header(ACCEPT, "*/*")
+        .header(CONTENT_TYPE, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
-    let sent = http_date(headers.get(DATE)?.to_str().ok()?)?;
-    u64::try_from(http_date(text)? - sent).ok()
+    request.body(Full::new(body))
 }
 
-/// The Unix time in seconds of an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(text: &str) -> Option<i64> {
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    parser.parse_timestamp(text.trim()).ok().map(jiff::Timestamp::as_second)
+/// One request and its answer. The connection ends with them: a sandbox that was frozen would send its next webhook
+/// into a dead one.
+async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>, deadline: Instant) -> Answer {
+    let handshake = http1::Builder::new().max_buf_size(MAX_ANSWER_BYTES).handshake(TokioIo::new(stream)).await;
+    let Ok((sender, connection)) = handshake else {
+        return Answer::from(Outcome::Connection(ConnectionFault::Protocol));
+    };
+    let mut connection = pin!(connection);
+    let mut answer = pin!(answered(sender, request, deadline));
+    tokio::select! {
+        answer = &mut answer => return answer,
+        // The receiver has closed it; what came before is still to be read.
+        _ = &mut connection => {}
+    }
+    answer.await
+}
+
+async fn answered(mut sender: SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>, deadline: Instant) -> Answer {
+    match timeout_at(deadline, sender.send_request(request)).await {
+        Ok(Ok(response)) => Answer::read(response, deadline).await,
+        Ok(Err(_)) => Answer::from(Outcome::Connection(ConnectionFault::Protocol)),
+        Err(_) => Answer::from(Outcome::Timeout),
+    }
 }
 
 impl fmt::Display for ConnectionFault {
@@ -304,5 +253,7 @@ impl fmt::Display for ConnectionFault {
     }
 }
 
+#[cfg(test)]
+mod guard_tests;
 #[cfg(test)]
 mod tests;

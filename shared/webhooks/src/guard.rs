@@ -1,7 +1,10 @@
 //! Which URLs and addresses a webhook may be sent to: public HTTPS servers and nothing else.
 //!
 //! Two gates, both needed: [`WebhookUrl`] when a receiver is registered and before each attempt, [`is_public`] on
-//! every address that a name resolves to when the connection is made. Nothing here resolves a name.
+//! every address that a name resolves to when the connection is made. Nothing here resolves a name: what it resolves
+//! to when it is registered says nothing of what it will resolve to then.
+
+mod policy;
 
 use std::{
     fmt,
@@ -10,66 +13,67 @@ use std::{
 
 use url::{Host, Url};
 
+pub(crate) use policy::Vetted;
+pub use policy::{InvalidPorts, Loopback, Policy, Ports};
+
 /// The longest URL, in bytes.
 pub const MAX_URL_LENGTH: usize = 2048;
-
-/// The ports that a receiver may listen on.
-const PORTS: [u16; 2] = [443, 8443];
 
 /// Names under these belong to the machine or the private network that asks: RFC 6761, 6762, 8375, ICANN's
 /// `internal`, and what routers commonly invent.
 const PRIVATE_SUFFIXES: [&str; 9] = ["localhost", "localdomain", "local", "internal", "home.arpa", "lan", "home", "corp", "intranet"];
-
-/// Whether this machine itself may receive webhooks: only for local development and tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loopback {
-    /// Public HTTPS servers only.
-    Refused,
-    /// Also loopback addresses and `localhost`, by `http:` or `https:`, at any port.
-    Allowed,
-}
 
 /// A URL that webhooks may be sent to, in normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookUrl(Url);
 
 impl WebhookUrl {
-    /// Reads a receiver's URL: `https:`, port 443 or 8443, no user info, no fragment, at most 2,048 characters, a
+    /// Reads a receiver's URL: `https:`, a port of the policy, no user info, no fragment, at most 2,048 characters, a
     /// public name or address.
     ///
     /// # Errors
     /// A sentence that says what is allowed; it does not repeat the URL.
-    pub fn parse(text: &str, loopback: Loopback) -> Result<Self, String> {
-        Self::check(text, loopback).map_err(str::to_owned)
-    }
-
-    fn check(text: &str, loopback: Loopback) -> Result<Self, &'static str> {
+    pub fn parse(text: &str, policy: impl Into<Policy>) -> Result<Self, String> {
         if text.len() > MAX_URL_LENGTH {
-            return Err("must be at most 2048 characters");
+            return Err("must be at most 2048 characters".to_owned());
         }
         // The parser would drop these silently, and two readers of one text would see two URLs.
         if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-            return Err("must not contain spaces, control characters or backslashes");
+            return Err("must not contain spaces, control characters or backslashes".to_owned());
         }
         let url = Url::parse(text).map_err(|_| "must be an https URL such as https://example.com/hooks")?;
+        let url = Self(url);
+        url.check(policy.into())?;
+        Ok(url)
+    }
+
+    /// A URL that nobody has looked at, as if it had got into the table by another way.
+    #[cfg(test)]
+    pub(crate) fn unchecked(text: &str) -> Option<Self> {
+        Url::parse(text).map(Self).ok()
+    }
+
+    /// Whether it may be called: also a URL that was read under another policy.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(crate) fn check(&self, policy: Policy) -> Result<(), String> {
+        let url = &self.0;
         let host = url.host().ok_or("must name a host")?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not contain a user name or password");
+            return Err("must not contain a user name or password".to_owned());
         }
         if url.fragment().is_some() {
-            return Err("must not contain a fragment (#)");
+            return Err("must not contain a fragment (#)".to_owned());
         }
-        if loopback == Loopback::Allowed && is_loopback_host(&host) {
-            return if matches!(url.scheme(), "http" | "https") { Ok(Self(url)) } else { Err("must be an http or https URL") };
+        if policy.allows_loopback() && is_loopback_host(&host) {
+            return if matches!(url.scheme(), "http" | "https") { Ok(()) } else { Err("must be an http or https URL".to_owned()) };
         }
         if url.scheme() != "https" {
-            return Err("must be an https URL");
+            return Err("must be an https URL".to_owned());
         }
-        if url.port_or_known_default().is_none_or(|port| !PORTS.contains(&port)) {
-            return Err("must use port 443 or 8443");
-        }
-        check_host(&host)?;
-        Ok(Self(url))
+        policy.check_port(self.port())?;
+        Ok(check_host(&host)?)
     }
 
     /// The URL in normal form.
@@ -82,6 +86,20 @@ impl WebhookUrl {
     #[must_use]
     pub const fn as_url(&self) -> &Url {
         &self.0
+    }
+
+    /// The port to connect to; 0, which is none, where neither the URL nor its scheme names one.
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(0)
+    }
+
+    /// The host's address, if it is one and no name.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self.0.host()? {
+            Host::Ipv4(address) => Some(address.into()),
+            Host::Ipv6(address) => Some(address.into()),
+            Host::Domain(_) => None,
+        }
     }
 
     /// Whether it names this machine: a loopback address or a `localhost` name.
@@ -131,8 +149,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 /// Whether an address is a public unicast address that no registry has set aside.
 ///
 /// Refuses every range of the IANA IPv4 and IPv6 Special-Purpose Address Registries (as of 2025), also the few that
-/// are globally reachable, since nobody receives webhooks there; multicast; and each IPv6 form that carries an IPv4
-/// address, whatever that address is.
+/// are globally reachable, since nobody receives webhooks there; multicast; each IPv6 form that carries an IPv4
+/// address, whatever that address is; and the one public address at which a cloud answers for its own machines.
 #[must_use]
 pub const fn is_public(address: IpAddr) -> bool {
     match address {
@@ -146,6 +164,7 @@ const fn is_public_v4(address: Ipv4Addr) -> bool {
         address.octets(),
         [0 | 10 | 127, ..]                  // this network, private, loopback
         | [100, 64..=127, ..]               // shared address space (CGNAT)
+        | [168, 63, 129, 16]                // Azure's platform: metadata, health, DNS
         | [169, 254, ..]                    // link-local, cloud metadata
         | [172, 16..=31, ..]                // private
         | [192, 0, 0 | 2, _]                // protocol assignments, documentation
@@ -181,4 +200,4 @@ const fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

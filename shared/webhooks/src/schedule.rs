@@ -94,12 +94,7 @@ mod tests {
 
     #[test]
     fn every_failure_follows_the_schedule_and_ends_dead() {
-        let failures = [
-            answered(500),
-            Outcome::Timeout,
-            Outcome::Connection(ConnectionFault::Dns),
-            Outcome::Refused { address: [127, 0, 0, 1].into() },
-        ];
+        let failures = [answered(500), Outcome::Timeout, Outcome::Connection(ConnectionFault::Dns), Outcome::Refused { address: None }];
         for failure in &failures {
             let steps: Vec<Next> = (1..=MAX_ATTEMPTS).map(|attempt| after(attempt, failure, None)).collect();
             let mut expected: Vec<Next> = [5, 60, 300, 1800, 7200, 18_000, 36_000, 36_000].map(Next::RetryIn).into();

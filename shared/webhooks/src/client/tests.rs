@@ -1,5 +1,9 @@
 //! The client against receivers that answer, stall, lie and are not there: all on loopback.
 
+use http::{
+    HeaderMap,
+    header::{DATE, RETRY_AFTER},
+};
 use rstest::rstest;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -10,7 +14,8 @@ use wiremock::{
     matchers::{body_string, header, method, path},
 };
 
-use super::*;
+use super::{answer::retry_after_seconds, *};
+use crate::guard::Loopback;
 
 fn client() -> WebhookClient {
     WebhookClient::new(Loopback::Allowed).unwrap()
@@ -65,11 +70,12 @@ async fn a_webhook_arrives_with_its_headers_and_bytes() {
     assert!(!sent.headers.contains_key("accept-encoding"), "nothing compressed is asked for");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
+async fn a_redirect_is_an_answer_and_is_not_followed(#[values(301, 302, 303, 307, 308)] status: u16) {
     let (target, _) = receiver(ResponseTemplate::new(200)).await;
-    let (_server, url) = receiver(ResponseTemplate::new(302).insert_header("location", target.uri().as_str())).await;
-    assert_eq!(post(&url).await.outcome, Outcome::Answered { status: 302 });
+    let (_server, url) = receiver(ResponseTemplate::new(status).insert_header("location", target.uri().as_str())).await;
+    assert_eq!(post(&url).await.outcome, Outcome::Answered { status });
     assert!(target.received_requests().await.unwrap().is_empty());
 }
 
@@ -125,32 +131,62 @@ fn retry_after_is_read_as_seconds_or_against_the_answers_own_date(#[case] text: 
     assert_eq!(retry_after_seconds(&headers), seconds.filter(|_| !text.starts_with("Sun")));
 }
 
+/// Writes the beginning, then this byte again and again, for ever.
+async fn dripping_receiver(beginning: &'static [u8], byte: u8) -> WebhookUrl {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut going = socket.write_all(beginning).await;
+        while going.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            going = socket.write_all(&[byte]).await;
+        }
+    });
+    url(&format!("http://{address}/hook"))
+}
+
 #[rstest]
-#[case("http://127.0.0.1:1/")]
-#[case("https://127.0.0.1/")]
-#[case("http://[::1]:1/")]
-#[case("http://localhost:1/")]
+#[case::in_the_body(b"HTTP/1.1 200 OK\r\n\r\n", Outcome::Answered { status: 200 })]
+#[case::in_the_head(b"HTTP/1.1 200 OK\r\nx-slow: ", Outcome::Timeout)]
+#[case::before_the_head(b"", Outcome::Timeout)]
 #[tokio::test]
-async fn a_client_for_public_receivers_refuses_loopback_itself(#[case] text: &str) {
-    let strict = WebhookClient::new(Loopback::Refused).unwrap();
-    let attempt = strict.post(&url(text), &[], Bytes::new()).await;
-    assert!(matches!(attempt.outcome, Outcome::Refused { address } if address.is_loopback()), "{:?}", attempt.outcome);
+async fn a_receiver_that_drips_is_given_up_in_time(#[case] beginning: &'static [u8], #[case] outcome: Outcome) {
+    let hasty = WebhookClient::with_limit(Loopback::Allowed, Duration::from_millis(500)).unwrap();
+    let attempt = hasty.post(&dripping_receiver(beginning, b'H').await, &[], Bytes::new()).await;
+    assert!((500..5_000).contains(&attempt.duration_ms), "{}", attempt.duration_ms);
+    // What is no status line is no HTTP, and may be found out before the time is over.
+    assert_eq!(attempt.outcome, outcome);
 }
 
 #[tokio::test]
-async fn a_name_that_resolves_to_a_private_address_is_refused_when_the_connection_is_made() {
-    let resolver = PublicAddresses { loopback: Loopback::Refused };
-    let answer = resolver.resolve("localhost".parse().unwrap()).await;
-    let error = answer.err().unwrap();
-    assert!(matches!(error.downcast_ref(), Some(ResolveError::Refused(address)) if address.is_loopback()));
+async fn a_head_without_end_is_not_read_to_its_end() {
+    let answer: &'static [u8] = [b"HTTP/1.1 200 OK\r\nx-long: ".to_vec(), vec![b'x'; 1_000_000]].concat().leak();
+    let attempt = post(&raw_receiver(answer, true).await).await;
+    assert_eq!(attempt.outcome, Outcome::Connection(ConnectionFault::Protocol));
+}
 
-    // The same through the whole client: nothing is sent, and the outcome tells it from a fault of the network.
-    let (server, _) = receiver(ResponseTemplate::new(200)).await;
-    let port = server.address().port();
-    let http = Client::builder().dns_resolver(resolver).no_proxy().build().unwrap();
-    let error = http.post(format!("http://localhost:{port}/")).send().await.unwrap_err();
-    assert!(matches!(outcome_of(&error), Outcome::Refused { address } if address.is_loopback()));
-    assert!(server.received_requests().await.unwrap().is_empty());
+/// Set for the child process of the test below: where the receiver is.
+const RECEIVER_OF_CHILD: &str = "RECEIVER_OF_CHILD";
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the environment is what is tested")]
+async fn a_proxy_that_the_environment_names_is_not_asked() {
+    if let Ok(text) = std::env::var(RECEIVER_OF_CHILD) {
+        assert_eq!(post(&url(&text)).await.outcome, Outcome::Answered { status: 200 });
+        return;
+    }
+    let (server, url) = receiver(ResponseTemplate::new(200)).await;
+    let (proxy, _) = receiver(ResponseTemplate::new(502)).await;
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "client::tests::a_proxy_that_the_environment_names_is_not_asked"]);
+    for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        child.env(name, proxy.uri());
+    }
+    let output = child.env(RECEIVER_OF_CHILD, url.as_str()).env_remove("NO_PROXY").env_remove("no_proxy").output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+    assert!(proxy.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,0 +1,102 @@
+//! From a name to a connection: what the client asks of the system, and TLS on top of it.
+//!
+//! The only place that opens a socket to a foreign server. It takes vetted addresses and nothing else.
+
+use std::{fmt, io, net::IpAddr, pin::Pin, sync::Arc};
+
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Duration, timeout},
+};
+use tokio_rustls::TlsConnector;
+use url::Host;
+
+use super::{ConnectionFault, Outcome};
+use crate::guard::{Vetted, WebhookUrl};
+
+/// How many of a name's addresses are tried. A stranger's name server decides how many there are.
+const MAX_ADDRESSES: usize = 4;
+
+/// What the system is asked for. Tests count the questions.
+pub(super) trait Network: fmt::Debug + Send + Sync {
+    /// Every address of a name.
+    fn lookup<'a>(&'a self, name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>>;
+
+    /// Opens a socket.
+    fn connect(&self, address: Vetted) -> Pending<'_, io::Result<TcpStream>>;
+}
+
+pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The real one.
+#[derive(Debug)]
+pub(super) struct System;
+
+impl Network for System {
+    fn lookup<'a>(&'a self, name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
+    }
+
+    fn connect(&self, address: Vetted) -> Pending<'_, io::Result<TcpStream>> {
+        Box::pin(TcpStream::connect(address.address()))
+    }
+}
+
+/// A connection, with or without TLS.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects to the first address that answers, each given an equal part of `limit`.
+pub(super) async fn dial(network: &dyn Network, addresses: &[Vetted], limit: Duration) -> Result<TcpStream, Outcome> {
+    let tried = addresses.get(..MAX_ADDRESSES).unwrap_or(addresses);
+    let each = limit / u32::try_from(tried.len().max(1)).unwrap_or(1);
+    let mut outcome = Outcome::Connection(ConnectionFault::Dns);
+    for address in tried {
+        match timeout(each, network.connect(*address)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(_)) => outcome = Outcome::Connection(ConnectionFault::Connect),
+            Err(_) => outcome = Outcome::Timeout,
+        }
+    }
+    Err(outcome)
+}
+
+/// Speaks TLS over the socket if the URL asks for it. The certificate must be that of the URL's host, whatever address
+/// the socket leads to.
+pub(super) async fn secured(url: &WebhookUrl, socket: TcpStream, tls: &Arc<ClientConfig>) -> Result<Box<dyn Stream>, Outcome> {
+    if url.as_url().scheme() != "https" {
+        return Ok(Box::new(socket));
+    }
+    let name = server_name(url).ok_or(Outcome::Connection(ConnectionFault::Tls))?;
+    match TlsConnector::from(Arc::clone(tls)).connect(name, socket).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        // The TLS layer's own faults are invalid data, which a socket never reports.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Outcome::Connection(ConnectionFault::Tls)),
+        Err(_) => Err(Outcome::Connection(ConnectionFault::Connect)),
+    }
+}
+
+fn server_name(url: &WebhookUrl) -> Option<ServerName<'static>> {
+    match url.as_url().host()? {
+        Host::Domain(name) => ServerName::try_from(name.to_owned()).ok(),
+        Host::Ipv4(address) => Some(IpAddr::V4(address).into()),
+        Host::Ipv6(address) => Some(IpAddr::V6(address).into()),
+    }
+}
+
+/// The certificates that this machine trusts.
+pub(super) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// TLS 1.2 and 1.3, HTTP/1.1, no certificate of our own.
+pub(super) fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
