@@ -57,7 +57,7 @@ fn ids(arrivals: &[Arrival]) -> BTreeSet<&str> {
     arrivals.iter().map(|arrival| arrival.header("webhook-id")).collect()
 }
 
-/// Checks both signatures, and the Standard Webhooks one with the reference library too.
+/// Checks both signatures, and has the reference libraries check them too.
 async fn verify(arrivals: &[Arrival], secret: &str) {
     for arrival in arrivals {
         arrival.verify(secret, fixture::now()).unwrap();
@@ -65,21 +65,22 @@ async fn verify(arrivals: &[Arrival], secret: &str) {
     let deliveries: Vec<Value> = arrivals
         .iter()
         .map(|arrival| {
-            let headers: serde_json::Map<String, Value> = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+            let headers: serde_json::Map<String, Value> = ["webhook-id", "webhook-timestamp", "webhook-signature", "x-webhook-signature"]
                 .iter()
                 .map(|name| ((*name).to_owned(), json!(arrival.header(name))))
                 .collect();
-            json!({"body": String::from_utf8(arrival.body.to_vec()).unwrap(), "headers": headers})
+            json!({"body": String::from_utf8(arrival.body.to_vec()).unwrap(), "headers": headers, "secrets": [secret]})
         })
         .collect();
     #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where Python is")]
     let python = std::env::var("TRUNKLINE_TEST_PYTHON")
-        .expect("TRUNKLINE_TEST_PYTHON names a Python that has standardwebhooks: run cargo xtask test");
+        .expect("TRUNKLINE_TEST_PYTHON names a Python that has the reference libraries: run cargo xtask test");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/verify.py");
-    let mut child =
-        tokio::process::Command::new(python).arg(script).arg(secret).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = tokio::process::Command::new(python);
+    let mut child = command.args([script, "/dev/stdin"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(json!(deliveries).to_string().as_bytes()).await.unwrap();
     let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "the reference library refused a delivery");
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), format!("{} verified, 1 forgery refused", deliveries.len()));
+    assert!(output.status.success(), "a reference library refused a delivery");
+    let verdict = format!("{} verified by standardwebhooks and svix.webhooks, 2 forgeries refused", deliveries.len());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), verdict);
 }

@@ -325,7 +325,8 @@ impl Bench {
 }
 
 /// A vault under a KMS that gives the same data key to everybody.
-pub(crate) fn vault() -> Vault {
+#[must_use]
+pub fn vault() -> Vault {
     Vault::new(kms(), "alias/vault".to_owned())
 }
 

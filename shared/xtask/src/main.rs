@@ -8,11 +8,13 @@
 
 mod binaries;
 mod cloud;
+mod conformance;
 mod detach;
 mod down;
 mod folder;
 mod interrupt;
 mod layout;
+mod node;
 mod process;
 mod progress;
 mod python;
@@ -64,6 +66,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Have the reference libraries of other languages verify recorded webhooks
+    Conformance,
     /// Check format and lints, then run every test against a local cloud of its own
     Test {
         /// Only tests with this in their name; skips format, lints and documentation
@@ -99,6 +103,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo => unless_interrupted(binaries::demo(&layout)).await,
         Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
+        Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
         Command::Test { filter } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
     }
 }

@@ -18,9 +18,9 @@ const CANDIDATES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.1
 /// Prints the version, and fails without what an environment needs: Debian ships `venv` and
 /// `ensurepip` apart from Python itself.
 const PROBE: &str = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3]); sys.exit(sys.version_info < (3, 11))";
-/// Written last: an environment without it was interrupted.
-const MARKER: &str = "complete";
-/// Another process may be making the same environment.
+/// Written last: an installation without it was interrupted.
+pub(crate) const MARKER: &str = "complete";
+/// Another process may be making the same.
 const OTHER_INSTALLER: Duration = Duration::from_secs(15 * 60);
 const POLL: Duration = Duration::from_millis(200);
 
@@ -105,7 +105,7 @@ fn folder_name(name: &str, version: &str, requirements: &str) -> String {
 }
 
 /// Held until the returned file is closed.
-async fn lock(path: &Path) -> Result<fs::File> {
+pub(crate) async fn lock(path: &Path) -> Result<fs::File> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
