@@ -242,6 +242,12 @@ pub struct Facts {
     /// Where the transcript is kept, if its text does not lie with the event.
     #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
     pub stored_transcript: Option<StoredTranscript>,
+    /// Which part of how many the transcript is, from 1; `None` for a whole one.
+    #[serde(rename = "tp", default, skip_serializing_if = "Option::is_none")]
+    pub transcript_part: Option<(u16, u16)>,
+    /// Where the source keeps the transcript, if it does not send it.
+    #[serde(rename = "tu", default, skip_serializing_if = "Option::is_none")]
+    pub transcript_url: Option<String>,
     /// What the source attached: a JSON object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
@@ -268,10 +274,10 @@ pub struct CallEvent {
 pub type EventOrder<'a> = (Timestamp, Option<i64>, &'a EventId);
 
 impl Facts {
-    /// Whether a transcript was told.
+    /// Whether a transcript was told, or a part of one.
     #[must_use]
     pub const fn tells_transcript(&self) -> bool {
-        self.transcript.is_some() || self.stored_transcript.is_some()
+        self.transcript.is_some() || self.stored_transcript.is_some() || self.transcript_url.is_some()
     }
 }
 

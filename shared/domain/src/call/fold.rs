@@ -48,8 +48,10 @@ pub struct Call {
     pub completed_at: Option<Timestamp>,
     /// The transcript, if its text is at hand.
     pub transcript: Option<String>,
-    /// Whether there is a transcript, at hand or not.
+    /// Whether there is a transcript, at hand or not. One in parts is there when all of them are.
     pub has_transcript: bool,
+    /// Where the source keeps the transcript, if it did not send it.
+    pub transcript_url: Option<String>,
 }
 
 /// Why an event stands in the timeline without an effect on the status.
@@ -114,7 +116,7 @@ impl CallRecord {
         let answered_at = answer.map(|event| event.timestamp);
         let hangup_cause = end.and_then(|event| event.facts.hangup_cause.clone());
         let named_reason = end.and_then(|event| event.facts.hangup_reason);
-        let told = events.iter().rev().copied().find(|event| event.facts.tells_transcript());
+        let told = transcript(&events);
         let route = self.route.as_ref();
         Call {
             id: self.id,
@@ -136,8 +138,9 @@ impl CallRecord {
             created_at: self.created_at(),
             answered_at,
             completed_at: end.map(|event| event.timestamp),
-            transcript: told.and_then(|event| event.facts.transcript.clone()),
-            has_transcript: told.is_some(),
+            has_transcript: !told.is_empty(),
+            transcript_url: told.last().and_then(|event| event.facts.transcript_url.clone()),
+            transcript: text(&told),
         }
     }
 
@@ -158,6 +161,24 @@ impl CallRecord {
 fn end<'a>(events: &[&'a CallEvent]) -> Option<&'a CallEvent> {
     let mut ends = events.iter().copied().filter(|event| event.kind.is_terminal());
     ends.clone().find(|event| !event.is_timeout()).or_else(|| ends.next())
+}
+
+/// The events that tell the transcript, in the order of its parts; none if there is no transcript. The last word stays:
+/// a whole one, a link, or parts of which the last one is there.
+fn transcript<'a>(events: &[&'a CallEvent]) -> Vec<&'a CallEvent> {
+    let newest = || events.iter().rev().copied().filter(|event| event.facts.tells_transcript());
+    let told = newest().find_map(|event| {
+        let Some((_, parts)) = event.facts.transcript_part else { return Some(vec![event]) };
+        let part = |part| newest().find(|event| event.facts.transcript_part == Some((part, parts)));
+        (1..=parts).map(part).collect::<Option<Vec<_>>>()
+    });
+    told.unwrap_or_default()
+}
+
+/// The text of a transcript; `None` unless all of it is at hand.
+fn text(told: &[&CallEvent]) -> Option<String> {
+    let parts: Option<Vec<&str>> = told.iter().map(|event| event.facts.transcript.as_deref()).collect();
+    parts.filter(|parts| !parts.is_empty()).map(|parts| parts.concat())
 }
 
 fn first<T>(events: &[&CallEvent], field: impl Fn(&Parties) -> Option<T>) -> Option<T> {

@@ -124,6 +124,32 @@ fn a_call_that_was_given_up_ends_so_until_its_end_is_told() {
 }
 
 #[test]
+fn a_transcript_in_parts_is_there_when_its_last_part_is_whatever_their_order() {
+    let part = |id: &str, part: (u16, u16), text: &str, after_ms: i64| {
+        let facts = Facts { transcript: Some(text.to_owned()), transcript_part: Some(part), ..Facts::default() };
+        CallEvent { facts, ..event(id, EventKind::TranscriptReady, after_ms) }
+    };
+    let parts = [part("1", (1, 3), "a", 1), part("2", (2, 3), "b", 2), part("3", (3, 3), "c", 3)];
+    for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
+        let mut told = record([]);
+        for (at, index) in order.into_iter().enumerate() {
+            assert!(!told.call().has_transcript, "{at} parts are not all");
+            apply(&mut told, parts[index].clone());
+        }
+        assert_eq!(told.call().transcript.as_deref(), Some("abc"));
+    }
+    // A later word corrects; an unfinished one does not.
+    let later = part("4", (2, 3), "B", 4);
+    let unfinished = part("5", (1, 2), "x", 5);
+    let corrected = record(parts.clone().into_iter().chain([later, unfinished]));
+    assert_eq!(corrected.call().transcript.as_deref(), Some("aBc"));
+    let facts = Facts { transcript_url: Some("https://t.example.com/1".to_owned()), ..Facts::default() };
+    let linked = record(parts.into_iter().chain([CallEvent { facts, ..event("6", EventKind::TranscriptReady, 6) }]));
+    let call = linked.call();
+    assert_eq!((call.has_transcript, call.transcript, call.transcript_url.is_some()), (true, None, true));
+}
+
+#[test]
 fn what_was_answered_fails_when_it_is_given_up() {
     for status in [CallStatus::Initiated, CallStatus::InProgress] {
         assert_eq!(CallEvent::timeout(status, at(0)).terminal_status(), Some(CallStatus::Failed));

@@ -8,7 +8,7 @@ use crate::{
     call::{self, CallEvent, CallRecord, CallStatus, Direction, HangupReason, Parties, TimelineEntry},
 };
 
-/// A call in lists and webhooks. Every field is always present, null when unset.
+/// A call in lists and webhooks. Every field but the last is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Call {
     /// The call's id.
@@ -57,6 +57,9 @@ pub struct Call {
     pub transcript: Option<String>,
     /// Whether there is a transcript.
     pub has_transcript: bool,
+    /// Where the source keeps the transcript; absent if it sent it, or none, and in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript_url: Option<String>,
 }
 
 const MICRO: u64 = 1_000_000;
@@ -95,13 +98,14 @@ impl Call {
             completed_at: call.completed_at,
             transcript: call.transcript,
             has_transcript: call.has_transcript,
+            transcript_url: call.transcript_url,
         }
     }
 
     /// The same call as lists show it: without the transcript's text.
     #[must_use]
     pub fn listed(mut self) -> Self {
-        self.transcript = None;
+        (self.transcript, self.transcript_url) = (None, None);
         self
     }
 }
@@ -191,6 +195,12 @@ pub struct EventData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a Map<String, Value>>,
 }
 
@@ -209,6 +219,9 @@ impl<'a> EventData<'a> {
             hangup_reason: facts.hangup_reason,
             recording_url: facts.recording_url.as_deref(),
             transcript: facts.transcript.as_deref(),
+            part: facts.transcript_part.map(|(part, _)| part),
+            parts: facts.transcript_part.map(|(_, parts)| parts),
+            transcript_url: facts.transcript_url.as_deref(),
             metadata: facts.metadata.as_ref(),
         }
     }

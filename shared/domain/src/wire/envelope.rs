@@ -32,7 +32,7 @@ impl Envelope {
     pub fn of_call(id: String, event: String, timestamp: Timestamp, call: &Call) -> Self {
         let mut data = serde_json::to_value(call).unwrap_or_default();
         data["call_id"] = json!(call.id);
-        if call.has_transcript && call.transcript.is_none() {
+        if call.has_transcript && call.transcript.is_none() && call.transcript_url.is_none() {
             (data["truncated"], data["transcript_url"]) = (json!(true), json!(format!("/v1/calls/{}", call.id)));
         }
         Self { id, event, timestamp, created_at: timestamp, organization_id: call.organization_id, data }

@@ -21,6 +21,9 @@ const MAX_CAUSE_LENGTH: usize = 64;
 const MAX_URL_LENGTH: usize = 2048;
 const MAX_METADATA_BYTES: usize = 4096;
 
+/// 4 MiB in messages of 256 KiB.
+const MAX_PARTS: u16 = 16;
+
 /// 2020-01-01T00:00:00Z in milliseconds: no call of this system is older.
 const EARLIEST_CALL_MS: i64 = 1_577_836_800_000;
 const DAY_MS: i64 = 86_400_000;
@@ -45,6 +48,11 @@ impl Faults {
             self.0.push(Invalid::new(field, "is required"));
         }
         self.optional(field, value, read)
+    }
+
+    /// Notes a fault of what was read.
+    pub(super) fn note(&mut self, field: &str, problem: &str) {
+        self.0.push(Invalid::new(field, problem));
     }
 
     pub(super) fn into_result(self) -> Result<(), Vec<Invalid>> {
@@ -125,9 +133,10 @@ pub(super) fn status(value: Value) -> Read<Option<CallStatus>> {
     Ok(serde_json::from_value(Value::String(name)).ok())
 }
 
-/// A field that a later version may read: what it says must not be lost without a word.
-pub(super) fn unsupported(_: Value) -> Read<()> {
-    Err("is not supported: send the transcript whole".to_owned())
+/// The number of a part, or of parts. All together must fit into an answer of the API.
+pub(super) fn part(value: Value) -> Read<u16> {
+    let part = number(value).as_ref().and_then(Number::as_u64).and_then(|part| u16::try_from(part).ok());
+    part.filter(|part| (1..=MAX_PARTS).contains(part)).ok_or_else(|| format!("must be an integer from 1 to {MAX_PARTS}"))
 }
 
 /// A Q.850 cause name, in upper case.
@@ -143,7 +152,7 @@ pub(super) fn hangup_reason(value: Value) -> Read<HangupReason> {
 }
 
 /// A URL that a browser can open. Nobody here fetches it.
-pub(super) fn recording_url(value: Value) -> Read<String> {
+pub(super) fn url(value: Value) -> Read<String> {
     let text = text(value)?;
     let http =
         text.len() <= MAX_URL_LENGTH && url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());

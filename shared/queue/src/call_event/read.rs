@@ -87,9 +87,6 @@ fn parse(body: &str) -> Result<Wire, String> {
 }
 
 fn read_data(data: Data, faults: &mut Faults) -> (Parties, Facts) {
-    for (field, value) in [("data.transcript_url", data.transcript_url), ("data.part", data.part), ("data.parts", data.parts)] {
-        faults.optional(field, value, fields::unsupported);
-    }
     let parties = Parties {
         from_number: faults.optional("data.from_number", data.from_number, fields::party),
         to_number: faults.optional("data.to_number", data.to_number, fields::party),
@@ -106,10 +103,28 @@ fn read_data(data: Data, faults: &mut Faults) -> (Parties, Facts) {
         latency_ms: faults.optional("data.latency_ms", data.latency_ms, fields::count),
         hangup_cause: faults.optional("data.hangup_cause", data.hangup_cause, fields::hangup_cause),
         hangup_reason: faults.optional("data.hangup_reason", data.hangup_reason, fields::hangup_reason),
-        recording_url: faults.optional("data.recording_url", data.recording_url, fields::recording_url),
+        recording_url: faults.optional("data.recording_url", data.recording_url, fields::url),
         transcript: faults.optional("data.transcript", data.transcript, fields::text),
         stored_transcript: None,
+        transcript_part: None,
+        transcript_url: faults.optional("data.transcript_url", data.transcript_url, fields::url),
         metadata: faults.optional("data.metadata", data.metadata, fields::metadata),
     };
-    (parties, facts)
+    let transcript_part = part(data.part, data.parts, facts.transcript.is_some(), faults);
+    (parties, Facts { transcript_part, ..facts })
+}
+
+/// Which part of how many the transcript is: both numbers or none, and a text with them.
+fn part(part: Option<Value>, parts: Option<Value>, has_text: bool, faults: &mut Faults) -> Option<(u16, u16)> {
+    let part = faults.optional("data.part", part, fields::part);
+    let parts = faults.optional("data.parts", parts, fields::part);
+    let problem = match (part, parts) {
+        (None, None) => return None,
+        (Some(part), Some(parts)) if part > parts => "must not be greater than parts",
+        (Some(_), Some(_)) if !has_text => "needs a transcript",
+        (Some(part), Some(parts)) => return Some((part, parts)),
+        _ => "comes with parts, and parts with it",
+    };
+    faults.note("data.part", problem);
+    None
 }

@@ -123,9 +123,11 @@ fn a_faulty_field_is_named(#[case] field: &str, #[case] value: Value) {
 #[case("direction", json!("sideways"))]
 #[case("phone_number_id", json!("ep_0198c0de-0000-7000-8000-000000000002"))]
 #[case("endpoint_id", json!(5))]
+#[case("part", json!(0))]
+#[case("part", json!("1"))]
+#[case("part", json!(17))]
 #[case("part", json!(1))]
-#[case("parts", json!(2))]
-#[case("transcript_url", json!("https://t.example.com/1"))]
+#[case("transcript_url", json!("ftp://t.example.com/1"))]
 #[case("duration", json!(-1))]
 #[case("duration", json!(1.5))]
 #[case("duration", json!("12"))]
@@ -163,6 +165,25 @@ fn a_faulty_field_of_the_data_is_named(#[case] field: &str, #[case] value: Value
 #[case("metadata", json!({"a": "x".repeat(4088)}))]
 fn what_is_just_allowed_is_taken(#[case] field: &str, #[case] value: Value) {
     read(&with_data(field, value));
+}
+
+#[test]
+fn a_part_of_a_transcript_comes_with_its_text_and_their_number() {
+    let data = |data: Value| {
+        let mut message = minimal();
+        message["data"] = data;
+        message.to_string()
+    };
+    let message = read(&data(json!({"transcript": "b", "part": 2, "parts": 16})));
+    assert_eq!(message.event.facts.transcript_part, Some((2, 16)));
+    assert_eq!(read(&message.to_json().unwrap()), message);
+    for faulty in
+        [json!({"part": 1, "parts": 2}), json!({"transcript": "a", "part": 3, "parts": 2}), json!({"transcript": "a", "parts": 2})]
+    {
+        assert_eq!(faulty_fields(&data(faulty)), ["data.part"]);
+    }
+    let linked = read(&data(json!({"transcript_url": "https://t.example.com/1"})));
+    assert_eq!(linked.event.facts.transcript_url.as_deref(), Some("https://t.example.com/1"));
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub struct ListedCall {
 impl ListedCall {
     /// The entry that a record tells.
     pub(crate) fn of(record: &CallRecord) -> Self {
-        let call = Call { transcript: None, ..record.call() };
+        let call = Call { transcript: None, transcript_url: None, ..record.call() };
         let counted_name = name_of(Some(&call.counted()));
         Self { id: record.id, call: Some(call), version: record.version(), expires_at: None, counted_name }
     }
@@ -253,6 +253,7 @@ impl Shown {
             completed_at: after(self.completed),
             transcript: None,
             has_transcript: self.has_transcript,
+            transcript_url: None,
         })
     }
 }
