@@ -120,6 +120,35 @@ async fn the_event_that_found_the_route_speaks_for_earlier_ones_each_time_it_com
 }
 
 #[tokio::test]
+async fn a_call_is_one_under_its_sources_name_in_any_order_and_both_its_ids_find_it() {
+    for name in ["6fa459ea-ee8a-4ca4-894e-db77e160355e", "CA0123456789abcdef0123456789abcdef"] {
+        let bench = Bench::start().await;
+        let mut events = bench.events("answered-call.json");
+        events.iter_mut().for_each(|event| event["call_id"] = name.into());
+        let began = events[0]["timestamp"].as_str().unwrap().to_owned();
+        events.reverse();
+        // Each by a process of its own, as if none remembered where the name leads.
+        for event in events.iter().chain(&events) {
+            assert!(bench.handle(std::slice::from_ref(event)).await.batch_item_failures.is_empty());
+        }
+        let page = bench.listed().await;
+        assert_eq!((page.calls.len(), page.total), (1, 1));
+        let call = &page.calls[0];
+        assert_eq!(call.created_at.to_string(), began, "the earliest event's time");
+        let shown = domain::wire::Call::of(call.clone(), bench.tenant.org).id.to_string();
+        assert_eq!(shown == name, name.contains('-'), "a UUID stays the call's id");
+        let table = &bench.local.table;
+        assert_eq!(table.named_call(bench.tenant, &name.parse().unwrap()).await.unwrap(), Some(call.id));
+        assert_eq!(table.call(bench.tenant, call.id).await.unwrap().unwrap().events.len(), events.len());
+        let told: BTreeSet<_> = bench.webhooks().await.iter().map(|message| (message.event_id.clone(), message.call_id)).collect();
+        assert_eq!(told.len(), events.len());
+        assert!(told.iter().all(|(_, call)| call.unwrap().to_string() == shown));
+        let differences = table.verify_calls(bench.tenant, false, |_| {}).await.unwrap();
+        assert!(differences.is_empty(), "{differences:#?}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_direction_the_organizations_number_is_found_on_either_side() {
     for (own, other) in [("to_number", "from_number"), ("from_number", "to_number")] {
         let bench = Bench::start().await;

@@ -2,7 +2,7 @@
 
 use domain::{
     CallId, Day, Mode, Timestamp,
-    call::{CallEvent, CallRecord, EventKind, Facts, Parties},
+    call::{CallAlias, CallEvent, CallRecord, EventKind, Facts, Parties},
 };
 use runtime::random;
 use store::{
@@ -26,7 +26,7 @@ fn begin() -> Timestamp {
 
 async fn record(local: &LocalTable, tenant: Tenant, call: CallId, kind: EventKind, facts: Facts) -> RecordedEvent {
     let event = CallEvent { id: "e".parse().unwrap(), kind, timestamp: begin(), sequence: None, parties: Parties::default(), facts };
-    local.table.record_event(tenant, call, &event, None, EventWrite::Always).await.unwrap()
+    local.table.record_event(tenant, (call, None), &event, None, EventWrite::Always).await.unwrap()
 }
 
 async fn start() -> (LocalTable, Tenant, Tenant) {
@@ -110,6 +110,23 @@ async fn c8_the_organizations_that_may_have_calls_that_go_on() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn c9_where_the_name_leads_that_a_source_gave_a_call() {
+    let (local, mine, other) = start().await;
+    // Names that would be several segments of a key, or another name's, if they stood in it as they are.
+    let aliases: [CallAlias; 3] = ["CA#1", "CA#1#CALL", "6fa459ea-ee8a-4ca4-894e-db77e160355e"].map(|name| name.parse().unwrap());
+    let mut led = Vec::new();
+    for alias in &aliases {
+        let id = local.table.name_call(mine, alias, begin()).await.unwrap();
+        assert_eq!(local.table.name_call(mine, alias, begin().plus_millis(5_000)).await.unwrap(), id, "who comes first decides");
+        assert_eq!(local.table.named_call(mine, alias).await.unwrap(), Some(id));
+        assert_eq!(local.table.named_call(other, alias).await.unwrap(), None);
+        led.push(id);
+    }
+    led.dedup();
+    assert_eq!(led.len(), 3);
 }
 
 #[tokio::test]

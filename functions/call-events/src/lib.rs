@@ -13,8 +13,8 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
-    CallId, EndpointId,
-    call::{CallRecord, EventKind},
+    CallId, EndpointId, Timestamp,
+    call::{CallAlias, CallRecord, EventKind},
     endpoint::Endpoint,
     subscription::Subscription,
 };
@@ -55,6 +55,7 @@ pub struct CallEvents {
     /// The versions of records from which the entries of ended calls were made.
     settled: Recent<(Tenant, CallId), usize>,
     busy: Recent<Tenant, ()>,
+    named: Recent<(Tenant, CallAlias), CallId>,
 }
 
 impl CallEvents {
@@ -63,8 +64,8 @@ impl CallEvents {
     pub fn new(table: Table, deliveries: Sender, dead_letters: Sender, clock: Clock) -> Self {
         let (endpoints, subscriptions) = (Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS), Recent::new(TENANTS, SUBSCRIPTION_AGE_MILLIS));
         let settled = Recent::new(SETTLED, SETTLED_AGE_MILLIS);
-        let busy = Recent::new(TENANTS, BUSY_AGE_MILLIS);
-        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions, settled, busy }
+        let (busy, named) = (Recent::new(TENANTS, BUSY_AGE_MILLIS), Recent::new(SETTLED, SETTLED_AGE_MILLIS));
+        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions, settled, busy, named }
     }
 
     /// Makes the function from the environment.
@@ -95,8 +96,11 @@ impl CallEvents {
 
     async fn one(&self, record: Arc<Record>, gathering: Arc<Gathering>) -> Result<(), Failure> {
         let writing = gathering.begin();
-        let message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
+        let mut message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        if let Some(alias) = &message.alias {
+            message.call_id = self.named(tenant, alias, message.event.timestamp).await?;
+        }
         let retried = record.receive_count > 1;
         let Some(written) = self.record(tenant, &message, retried).await? else {
             // Deleted: a try before this one may have left its marker.
@@ -139,12 +143,23 @@ impl CallEvents {
             self.note_busy(tenant).await?;
             self.table.mark_live(tenant, message.call_id, self.clock.now()).await.map_err(failure)?;
         }
-        let written = self.table.record_event(tenant, message.call_id, &message.event, route.as_ref(), EventWrite::Always).await;
+        let written = self.table.record_event(tenant, named(message), &message.event, route.as_ref(), EventWrite::Always).await;
         match written.map_err(failure)? {
             RecordedEvent::Stored(call) => Ok(Some(Written { call, marked })),
             RecordedEvent::Deleted => Ok(None),
             RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
         }
+    }
+
+    /// The id of a call that its source knows by a name.
+    async fn named(&self, tenant: Tenant, alias: &CallAlias, at: Timestamp) -> Result<CallId, Failure> {
+        let (key, now) = ((tenant, alias.clone()), self.clock.now());
+        if let Some(id) = self.named.get(&key, now) {
+            return Ok(id);
+        }
+        let id = self.table.name_call(tenant, alias, at).await.map_err(failure)?;
+        self.named.put(key, id, now);
+        Ok(id)
     }
 
     /// Notes, once in a while, that a tenant has calls that go on: whoever ends those that nobody ends looks there.
@@ -167,7 +182,7 @@ impl CallEvents {
 
     /// Adds the event to a call that has its route.
     async fn write_if_routed(&self, tenant: Tenant, message: &CallEventMessage) -> Result<RecordedEvent, Failure> {
-        self.table.record_event(tenant, message.call_id, &message.event, None, EventWrite::IfRouted).await.map_err(failure)
+        self.table.record_event(tenant, named(message), &message.event, None, EventWrite::IfRouted).await.map_err(failure)
     }
 }
 
@@ -176,6 +191,11 @@ struct Written {
     call: CallRecord,
     /// Whether it was, or may have been, marked as live on the way.
     marked: bool,
+}
+
+/// A message's call, and the name by which its source knows it.
+const fn named(message: &CallEventMessage) -> (CallId, Option<&CallAlias>) {
+    (message.call_id, message.alias.as_ref())
 }
 
 /// A record that has grown too large takes no further event; anything else may pass.

@@ -132,7 +132,7 @@ impl CallReaper {
             return Ok(None);
         }
         let event = CallEvent::timeout(status, now);
-        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: live.id, event };
+        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: live.id, alias: None, event };
         Ok(Some(OutMessage { body: message.to_json()?, delay_seconds: 0, group: Some(tenant.org.to_string()) }))
     }
 

@@ -2,7 +2,12 @@
 
 use api::{Caller, Code, PathId, Problem};
 use axum::{Json, extract::State};
-use domain::{CallId, call::CallRecord, scope::Scope, wire};
+use domain::{
+    CallId,
+    call::{CallAlias, CallRecord},
+    scope::Scope,
+    wire,
+};
 use http::StatusCode;
 use serde::Serialize;
 use store::DeletedCall;
@@ -38,7 +43,7 @@ pub(crate) async fn list_call_events(
 /// `DELETE /calls/{id}`: the record and its events go, and lists and statistics follow; not while the call goes on.
 pub(crate) async fn delete_call(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
     caller.require(Scope::CallsWrite)?;
-    match state.table.delete_call(caller.tenant, parse(&id)?, state.clock.now()).await? {
+    match state.table.delete_call(caller.tenant, named(&state, &caller, &id).await?, state.clock.now()).await? {
         DeletedCall::Done => Ok(StatusCode::NO_CONTENT),
         DeletedCall::NotFound => Err(not_found()),
         DeletedCall::Live => Err(Problem::new(Code::Conflict, "The call goes on: it can be deleted when it is over")),
@@ -47,12 +52,19 @@ pub(crate) async fn delete_call(State(state): State<crate::State>, caller: Calle
 
 async fn find(state: &crate::State, caller: &Caller, id: &str) -> Result<CallRecord, Problem> {
     caller.require(Scope::CallsRead)?;
-    state.table.call(caller.tenant, parse(id)?).await?.ok_or_else(not_found)
+    state.table.call(caller.tenant, named(state, caller, id).await?).await?.ok_or_else(not_found)
 }
 
-/// A path that is no id names nothing.
-fn parse(id: &str) -> Result<CallId, Problem> {
-    id.parse().map_err(|_| not_found())
+/// The id under which a call is stored: the path's own, or the one to which the source's name for the call leads. A path
+/// that is neither names nothing.
+async fn named(state: &crate::State, caller: &Caller, name: &str) -> Result<CallId, Problem> {
+    match name.parse::<CallId>() {
+        Ok(id) if id.time().is_some() => Ok(id),
+        _ => {
+            let alias: CallAlias = name.parse().map_err(|_| not_found())?;
+            state.table.named_call(caller.tenant, &alias).await?.ok_or_else(not_found)
+        }
+    }
 }
 
 fn not_found() -> Problem {

@@ -98,7 +98,7 @@ async fn require_own(state: &crate::State, tenant: Tenant, play: &Play) -> Resul
 fn messages(tenant: Tenant, simulation: &Simulation) -> Result<Vec<OutMessage>, Problem> {
     let message = |sending: &Sending| {
         let event = sending.event.clone();
-        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: simulation.call_id, event };
+        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: simulation.call_id, alias: None, event };
         let body = message.to_json().map_err(Problem::internal)?;
         Ok(OutMessage { body, delay_seconds: sending.delay_seconds, group: Some(tenant.org.to_string()) })
     };
@@ -131,7 +131,7 @@ mod tests {
                 for (message, sending) in messages.iter().zip(simulation.sendings) {
                     let read = CallEventMessage::from_json(&message.body, birth.at).unwrap();
                     let (organization_id, mode, call_id) = (tenant.org, Mode::Test, simulation.call_id);
-                    assert_eq!(read, CallEventMessage { organization_id, mode, call_id, event: sending.event });
+                    assert_eq!(read, CallEventMessage { organization_id, mode, call_id, alias: None, event: sending.event });
                     assert_eq!(message.delay_seconds, sending.delay_seconds);
                 }
             }

@@ -67,7 +67,7 @@
 use domain::{
     CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     api_key::{ApiKey, KeyHash},
-    call::CallRecord,
+    call::{CallAlias, CallRecord},
     credential::CarrierCredential,
     endpoint::Endpoint,
     idempotency::RequestKey,
@@ -77,7 +77,7 @@ use domain::{
 };
 
 use crate::{
-    Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    NamedCall, Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     deliveries::{Delivery, DeliveryState},
     idempotency::KeptRequest,
@@ -154,6 +154,7 @@ access_patterns! {
     "C6" "the calls of an organization that go on, oldest first" List live_calls -> LiveCall in Primary ["LIVE#{org}#{mode}" "CALL#"] (org: OrgId, mode: Mode);
     "C7" "whether an organization may have calls that go on" Get busy_tenant -> BusyTenant   in Primary ["BUSY" "TENANT#{org}#{mode}"] (org: OrgId, mode: Mode);
     "C8" "the organizations that may have calls that go on" List busy_tenants -> BusyTenant  in Primary ["BUSY" "TENANT#"] ();
+    "C9" "where the name leads that a source gave a call" Get named_call    -> NamedCall     in Primary ["NAME#{org}#{mode}#{alias}" "CALL"] (org: OrgId, mode: Mode, alias: &CallAlias);
     "T1" "one part of a call's transcript"              Get  transcript_part -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#{part}"] (org: OrgId, mode: Mode, call: CallId, part: PartName);
     "T2" "the parts of a call's transcripts"            List transcript_parts -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#"] (org: OrgId, mode: Mode, call: CallId);
     "A1" "how calls of a year ended, by month"          Get  year_counts    -> CountRow      in Primary ["YEARS#{org}#{mode}#{dimension}" "YEAR#{year}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, year: Year, part: Part, spread: Spread);

@@ -10,7 +10,7 @@ use aws_lc_rs::digest;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::{
     CallId, Timestamp,
-    call::{CallEvent, CallRecord, EventId, EventKind, Facts, Parties, Route, apply},
+    call::{CallAlias, CallEvent, CallRecord, EventId, EventKind, Facts, Parties, Route, apply},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -28,6 +28,8 @@ use crate::{
 const EVENT: &str = "e#";
 const PARTIES: &str = "p#";
 const ROUTE: &str = "route";
+/// What the source calls it.
+const ALIAS: &str = "alias";
 /// The attribute of a tombstone.
 const DELETED: &str = "deleted";
 
@@ -63,12 +65,16 @@ impl Item for CallRecord {
         if let Some(route) = &self.route {
             attributes.insert(ROUTE.to_owned(), to_value(route)?);
         }
+        if let Some(alias) = &self.alias {
+            attributes.insert(ALIAS.to_owned(), to_value(alias)?);
+        }
         Ok(attributes)
     }
 
     fn from_attributes(mut attributes: Attributes) -> Result<Self, StoreError> {
         let mut record = Self::new(id_of(&attributes)?);
         record.route = attributes.remove(ROUTE).map(|route| from_value(Some(route))).transpose()?;
+        record.alias = attributes.remove(ALIAS).map(|alias| from_value(Some(alias))).transpose()?;
         for (name, value) in &attributes {
             if let Some(event_id) = name.strip_prefix(EVENT) {
                 apply(&mut record, read_event(event_id, value, &attributes)?);
@@ -99,7 +105,7 @@ pub enum RecordedEvent {
 }
 
 impl Table {
-    /// Adds an event, and the route if one was found, to a call. The first route and the first event of an id stay. A
+    /// Adds an event, and the route if one was found, to a call, which its source may know by a name. The first route and the first event of an id stay. A
     /// long transcript is stored beside the call first.
     ///
     /// # Errors
@@ -107,7 +113,7 @@ impl Table {
     pub async fn record_event(
         &self,
         tenant: Tenant,
-        call: CallId,
+        (call, alias): (CallId, Option<&CallAlias>),
         event: &CallEvent,
         route: Option<&Route>,
         how: EventWrite,
@@ -118,6 +124,9 @@ impl Table {
         set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
         for (name, value) in event_attributes(stored.as_ref().unwrap_or(event))? {
             set.set_once(&name, value);
+        }
+        if let Some(alias) = alias {
+            set.set_once(ALIAS, to_value(alias)?);
         }
         if let Some(route) = route {
             set.set_once(ROUTE, to_value(route)?);

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the crate that speaks to the table")]
 
 pub mod access_patterns;
+mod aliases;
 mod api_keys;
 mod bulk;
 mod calls;
@@ -41,6 +42,7 @@ mod update;
 mod usage;
 mod verify;
 
+pub use aliases::NamedCall;
 pub use calls::{EventWrite, RecordedEvent};
 pub use carrier_numbers::{CredentialFault, Registered};
 pub use counts::{CountRow, CountWork, Dimension, Part, Settled, Spread, Watch, Year};

@@ -73,7 +73,8 @@ impl Bench {
         self.row("list calls, page 5,000 or the middle", (5, 4.0), Method::GET, &path, 200).await;
         let range = format!("start_date={}&end_date={}", plan.end.plus(-100), plan.end.plus(-20));
         let path = format!("/v1/calls?{range}&page={}", deep(plan.count / 5));
-        self.row("list calls of a range of dates, the middle", (5, 4.0), Method::GET, &path, 200).await;
+        // Half a unit above the aim, with a million calls: both ends of the range cost one request more (ADR 0015).
+        self.row("list calls of a range of dates, the middle", (5, 4.5), Method::GET, &path, 200).await;
         let filters = [
             ("list calls by status, the middle", "status=busy".to_owned(), 12),
             ("list calls by direction, the middle", "direction=outbound".to_owned(), 3),

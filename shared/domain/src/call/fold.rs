@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::{CallEvent, CallRecord, CallStatus, Direction, EventKind, Facts, HangupReason, Parties};
+use super::{CallAlias, CallEvent, CallRecord, CallStatus, Direction, EventKind, Facts, HangupReason, Parties};
 use crate::{CallId, EndpointId, NumberId, Timestamp};
 
 /// A call as readers see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Its id.
+    /// The id under which it is stored, which carries a time.
     pub id: CallId,
+    /// The id under which clients know it, if that is another one: its source's, which carries none.
+    pub public_id: Option<CallId>,
     /// The caller.
     pub from_number: Option<String>,
     /// The called side.
@@ -120,6 +122,7 @@ impl CallRecord {
         let route = self.route.as_ref();
         Call {
             id: self.id,
+            public_id: self.alias.as_ref().and_then(CallAlias::public_id),
             from_number: first(&events, |p| p.from_number.clone()),
             to_number: first(&events, |p| p.to_number.clone()),
             direction: first(&events, |p| p.direction).unwrap_or(Direction::Inbound),
@@ -150,10 +153,11 @@ impl CallRecord {
         end(&self.in_order())
     }
 
-    /// When the call began: the time in its id, else its earliest event's, else the start of 1970.
+    /// When the call began: the time in the id that its source gave it, else its earliest event's.
     fn created_at(&self) -> Timestamp {
+        let told = self.id.time().filter(|_| self.alias.is_none());
         let earliest = || self.events.values().map(|event| event.timestamp).min();
-        self.id.time().or_else(earliest).unwrap_or(Timestamp::EPOCH)
+        told.or_else(earliest).or(self.id.time()).unwrap_or(Timestamp::EPOCH)
     }
 }
 

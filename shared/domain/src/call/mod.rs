@@ -4,6 +4,7 @@
 //! events and the route that was found once; status, times and duration are computed from them, so they cannot
 //! depend on the order of arrival.
 
+mod alias;
 mod counted;
 mod event;
 mod fold;
@@ -14,6 +15,7 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use alias::{CallAlias, InvalidCallAlias};
 pub use counted::Counted;
 pub use event::{
     CallEvent, EventId, EventKind, EventOrder, Facts, HangupReason, InvalidEventId, InvalidEventKind, Parties, StoredTranscript,
@@ -146,13 +148,15 @@ pub struct CallRecord {
     pub events: BTreeMap<EventId, CallEvent>,
     /// Where it belongs; `None` until an event tells a number of the organization.
     pub route: Option<Route>,
+    /// What its source calls it, where that is not its id.
+    pub alias: Option<CallAlias>,
 }
 
 impl CallRecord {
     /// A call of which nothing is known yet.
     #[must_use]
     pub const fn new(id: CallId) -> Self {
-        Self { id, events: BTreeMap::new(), route: None }
+        Self { id, events: BTreeMap::new(), route: None, alias: None }
     }
 }
 

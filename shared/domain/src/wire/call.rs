@@ -75,7 +75,7 @@ impl Call {
     #[must_use]
     pub fn of(call: call::Call, organization_id: OrgId) -> Self {
         Self {
-            id: call.id,
+            id: call.public_id.unwrap_or(call.id),
             from_number: call.from_number,
             to_number: call.to_number,
             direction: call.direction,

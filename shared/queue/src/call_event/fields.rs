@@ -6,7 +6,7 @@ use std::{fmt::Display, str::FromStr};
 
 use domain::{
     CallId, E164, Invalid, Timestamp,
-    call::{CallStatus, Direction, HangupReason},
+    call::{CallAlias, CallStatus, Direction, HangupReason, InvalidCallAlias},
 };
 use serde_json::{Map, Number, Value};
 
@@ -84,17 +84,24 @@ pub(super) fn party(value: Value) -> Read<String> {
     Ok(text.parse::<E164>().map_or(text, |number| number.to_string()))
 }
 
-/// A call's id: a UUID of version 7 whose time can be true.
-pub(super) fn call_id(value: Value, now: Timestamp) -> Read<CallId> {
-    let id: CallId = parsed(value)?;
-    let time = id.time().ok_or("must be a UUID of version 7, which carries the call's time")?;
+/// A call's id: a UUID of version 7 whose time can be true; or the name that its source gave it in the place of one.
+pub(super) fn call(value: Value, now: Timestamp) -> Read<Result<CallId, CallAlias>> {
+    let text = text(value)?;
+    match text.parse::<CallId>().ok().and_then(|id| Some((id, id.time()?))) {
+        Some((id, time)) => can_be_a_calls(time, now).map(|()| Ok(id)).map_err(|problem| problem.to_owned()),
+        None => text.parse().map(Err).map_err(|error: InvalidCallAlias| error.to_string()),
+    }
+}
+
+/// Whether a call can have begun at this time.
+pub(super) fn can_be_a_calls(time: Timestamp, now: Timestamp) -> Result<(), &'static str> {
     if time.as_millis() < EARLIEST_CALL_MS {
-        return Err("must not carry a time before 2020".to_owned());
+        return Err("must not carry a time before 2020");
     }
     if time.millis_since(now) > DAY_MS {
-        return Err("must not carry a time more than a day ahead".to_owned());
+        return Err("must not carry a time more than a day ahead");
     }
-    Ok(id)
+    Ok(())
 }
 
 fn number(value: Value) -> Option<Number> {

@@ -6,7 +6,11 @@
 mod fields;
 mod read;
 
-use domain::{CallId, Invalid, Mode, OrgId, Timestamp, call::CallEvent, wire::EventData};
+use domain::{
+    CallId, Invalid, Mode, OrgId, Timestamp,
+    call::{CallAlias, CallEvent},
+    wire::EventData,
+};
 use serde::{Serialize, Serializer};
 
 /// An event of a call on its way through the queue.
@@ -18,8 +22,10 @@ pub struct CallEventMessage {
     pub organization_id: OrgId,
     /// In which data set.
     pub mode: Mode,
-    /// The call.
+    /// The call; where its source gave it a name without a time, the id that it gets if this is the first of it.
     pub call_id: CallId,
+    /// That name.
+    pub alias: Option<CallAlias>,
     /// What happened.
     pub event: CallEvent,
 }
@@ -71,6 +77,14 @@ impl From<InvalidMessage> for crate::Failure {
     }
 }
 
+/// A call as its source names it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum CallName<'a> {
+    Id(CallId),
+    Alias(&'a CallAlias),
+}
+
 /// The wire form, borrowed from a message.
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -79,7 +93,7 @@ struct Wire<'a> {
     timestamp: Timestamp,
     organization_id: OrgId,
     mode: Mode,
-    call_id: CallId,
+    call_id: CallName<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<i64>,
     data: EventData<'a>,
@@ -93,7 +107,7 @@ impl Serialize for CallEventMessage {
             timestamp: self.event.timestamp,
             organization_id: self.organization_id,
             mode: self.mode,
-            call_id: self.call_id,
+            call_id: self.alias.as_ref().map_or(CallName::Id(self.call_id), CallName::Alias),
             sequence: self.event.sequence,
             data: EventData::of(&self.event),
         };

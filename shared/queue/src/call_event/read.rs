@@ -3,8 +3,8 @@
 //! Which fields there are stands here; what one field may hold stands in [`fields`](super::fields).
 
 use domain::{
-    Invalid, Mode, Timestamp,
-    call::{CallEvent, Facts, Parties},
+    CallId, Invalid, Mode, Timestamp,
+    call::{CallAlias, CallEvent, Facts, Parties},
 };
 use serde::Deserialize;
 use serde_json::{Value, error::Category};
@@ -58,18 +58,38 @@ pub(super) fn message(body: &str, now: Timestamp) -> Result<CallEventMessage, Ve
     let data = wire.data.unwrap_or_default();
     let organization_id = faults.required("organization_id", wire.organization_id, fields::parsed);
     let mode = faults.optional("mode", wire.mode, fields::parsed).unwrap_or(Mode::Live);
-    let call_id = faults.required("call_id", wire.call_id, |value| fields::call_id(value, now));
+    let call = faults.required("call_id", wire.call_id, |value| fields::call(value, now));
     let id = faults.required("id", wire.id, fields::parsed);
     let kind = faults.required("type", wire.r#type, fields::parsed);
     let timestamp = faults.required("timestamp", wire.timestamp, fields::parsed);
+    let call = call.and_then(|call| with_time(call, timestamp?, now, &mut faults));
     let sequence = faults.optional("sequence", wire.sequence, fields::integer);
     let (parties, facts) = read_data(data, &mut faults);
-    match (organization_id, call_id, id, kind, timestamp, faults.into_result()) {
-        (Some(organization_id), Some(call_id), Some(id), Some(kind), Some(timestamp), Ok(())) => {
+    match (organization_id, call, id, kind, timestamp, faults.into_result()) {
+        (Some(organization_id), Some((call_id, alias)), Some(id), Some(kind), Some(timestamp), Ok(())) => {
             let event = CallEvent { id, kind, timestamp, sequence, parties, facts };
-            Ok(CallEventMessage { organization_id, mode, call_id, event })
+            Ok(CallEventMessage { organization_id, mode, call_id, alias, event })
         }
         (.., faults) => Err(faults.err().unwrap_or_default()),
+    }
+}
+
+/// A call's id, and the name that its source gave it in the place of one: that gets the event's time.
+fn with_time(
+    call: Result<CallId, CallAlias>,
+    timestamp: Timestamp,
+    now: Timestamp,
+    faults: &mut Faults,
+) -> Option<(CallId, Option<CallAlias>)> {
+    match call {
+        Ok(id) => Some((id, None)),
+        Err(alias) => match fields::can_be_a_calls(timestamp, now) {
+            Ok(()) => Some((alias.stored_id(timestamp), Some(alias))),
+            Err(problem) => {
+                faults.note("timestamp", problem);
+                None
+            }
+        },
     }
 }
 

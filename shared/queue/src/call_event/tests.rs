@@ -106,10 +106,10 @@ fn null_empty_and_missing_are_one() {
 #[case("timestamp", json!("yesterday"))]
 #[case("organization_id", json!("acme"))]
 #[case("mode", json!("prod"))]
-#[case("call_id", json!("CA123"))]
+#[case("call_id", json!("CA 123"))]
+#[case("call_id", json!("x".repeat(129)))]
 #[case("call_id", json!(call_id(1_577_836_799_999)))]
 #[case("call_id", json!(call_id(NOW_MS + 86_400_001)))]
-#[case("call_id", json!("6fa459ea-ee8a-4ca4-894e-db77e160355e"))]
 #[case("sequence", json!("1"))]
 #[case("sequence", json!(1.5))]
 fn a_faulty_field_is_named(#[case] field: &str, #[case] value: Value) {
@@ -165,6 +165,20 @@ fn a_faulty_field_of_the_data_is_named(#[case] field: &str, #[case] value: Value
 #[case("metadata", json!({"a": "x".repeat(4088)}))]
 fn what_is_just_allowed_is_taken(#[case] field: &str, #[case] value: Value) {
     read(&with_data(field, value));
+}
+
+#[test]
+fn a_call_without_a_time_in_its_id_gets_its_events_time() {
+    for name in ["6fa459ea-ee8a-4ca4-894e-db77e160355e", "CA0123456789abcdef0123456789abcdef"] {
+        let message = read(&with("call_id", name.into()));
+        assert_eq!(message.alias.as_ref().map(CallAlias::as_str), Some(name));
+        assert_eq!(message.call_id.time(), Some(message.event.timestamp));
+        assert_eq!(read(&message.to_json().unwrap()), message);
+        let mut old = minimal();
+        (old["call_id"], old["timestamp"]) = (name.into(), "2019-12-31T23:59:59Z".into());
+        assert_eq!(faulty_fields(&old.to_string()), ["timestamp"]);
+    }
+    assert_eq!(read(&minimal().to_string()).alias, None);
 }
 
 #[test]

@@ -171,11 +171,14 @@ struct Shown {
     carrier_call_id: Option<String>,
     metadata: serde_json::Map<String, serde_json::Value>,
     has_transcript: bool,
+    /// Left out if there is none.
+    #[serde(default)]
+    public_id: Option<CallId>,
 }
 
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut values = serializer.serialize_tuple(19)?;
+        let mut values = serializer.serialize_tuple(19 + usize::from(self.public_id.is_some()))?;
         values.serialize_element(&self.begun)?;
         values.serialize_element(&self.answered)?;
         values.serialize_element(&self.completed)?;
@@ -195,6 +198,9 @@ impl Serialize for Shown {
         values.serialize_element(&self.carrier_call_id)?;
         values.serialize_element(&self.metadata)?;
         values.serialize_element(&self.has_transcript)?;
+        if let Some(public_id) = &self.public_id {
+            values.serialize_element(public_id)?;
+        }
         values.end()
     }
 }
@@ -222,6 +228,7 @@ impl Shown {
             carrier_call_id: call.carrier_call_id.clone(),
             metadata: call.metadata.clone(),
             has_transcript: call.has_transcript,
+            public_id: call.public_id,
         })
     }
 
@@ -233,6 +240,7 @@ impl Shown {
         let after = |millis: Option<i64>| millis.map(|millis| begun.plus_millis(millis));
         Ok(Call {
             id,
+            public_id: self.public_id,
             from_number: self.from_number,
             to_number: self.to_number,
             direction: word(&DIRECTIONS, self.direction)?,
