@@ -6,6 +6,7 @@
 mod after;
 mod call_life;
 mod calls;
+mod crashes;
 mod dead_letters;
 mod endpoints;
 mod endpoints_changes;

@@ -16,6 +16,7 @@ use crate::{
     error::StoreError,
     item::{Attributes, Item, read, whole},
     keys::{Get, Index, List, Primary, Secondary, Span},
+    transaction::when_free,
     usage::{Meter, Usage},
 };
 
@@ -163,15 +164,13 @@ impl Table {
     /// Writes an item, whatever was there before.
     pub(crate) async fn put<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<(), StoreError> {
         let _waiting = self.meter.send();
-        let sent = self
+        let request = self
             .client
             .put_item()
             .table_name(&*self.name)
             .set_item(Some(whole(item, scope)?))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = when_free(|| request.clone().send()).await.map_err(|error| StoreError::from_sdk(&error))?;
         self.meter.written(output.consumed_capacity.as_slice());
         Ok(())
     }
@@ -179,15 +178,13 @@ impl Table {
     /// Removes an item, if it is there.
     pub(crate) async fn delete<I: Item>(&self, key: Get<I, Primary>) -> Result<(), StoreError> {
         let _waiting = self.meter.send();
-        let sent = self
+        let request = self
             .client
             .delete_item()
             .table_name(&*self.name)
             .set_key(Some(key_attributes(&key)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = when_free(|| request.clone().send()).await.map_err(|error| StoreError::from_sdk(&error))?;
         self.meter.written(output.consumed_capacity.as_slice());
         Ok(())
     }
@@ -198,7 +195,7 @@ impl Table {
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key_attributes(&key)));
         let request = request.condition_expression("#name = :says").expression_attribute_names("#name", name);
         let request = request.expression_attribute_values(":says", says).return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match request.send().await {
+        match when_free(|| request.clone().send()).await {
             Ok(output) => self.meter.written(output.consumed_capacity.as_slice()),
             Err(error) if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
                 self.meter.refused();
@@ -211,17 +208,15 @@ impl Table {
     /// Writes an item that must not be there yet.
     pub(crate) async fn create<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<Created<I>, StoreError> {
         let _waiting = self.meter.send();
-        let sent = self
+        let request = self
             .client
             .put_item()
             .table_name(&*self.name)
             .set_item(Some(whole(item, scope)?))
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match when_free(|| request.clone().send()).await {
             Ok(output) => {
                 self.meter.written(output.consumed_capacity.as_slice());
                 Ok(Created::New)

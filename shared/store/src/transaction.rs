@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{CancellationReason, ReturnConsumedCapacity, TransactWriteItem},
 };
 
 use crate::{error::StoreError, table::Table};
 
-/// How often a transaction is tried when others touch the same items.
+/// How often a write is tried when others touch the same items.
 pub(crate) const TRIES: u32 = 6;
 
 /// How a transaction ended.
@@ -84,6 +85,21 @@ impl Table {
 /// Whether trying again can help: a conflict or throttling, or no fault of this write.
 fn may_pass(reason: &CancellationReason) -> bool {
     matches!(reason.code(), None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+}
+
+/// Sends a write of one item, and again after a pause while a transaction holds the item: what came of the last try.
+pub(crate) async fn when_free<O, E, F>(send: impl Fn() -> F) -> Result<O, SdkError<E>>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = Result<O, SdkError<E>>>,
+{
+    for tries in 1..TRIES {
+        match send().await {
+            Err(error) if error.code() == Some("TransactionConflictException") => tokio::time::sleep(pause(tries)).await,
+            sent => return sent,
+        }
+    }
+    send().await
 }
 
 /// 20, 40, 80, … milliseconds, spread by up to as much again so that rivals part.

@@ -12,7 +12,7 @@ use crate::{
     item::{Item, read},
     keys::Get,
     table::{Table, key_attributes},
-    transaction::{TRIES, pause},
+    transaction::when_free,
 };
 
 /// How an update ended.
@@ -50,79 +50,62 @@ impl Table {
         set: &SetExpression,
         condition: Option<&str>,
     ) -> Result<Changed<I>, StoreError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let waiting = self.meter.send();
-            let sent = self
-                .client
-                .update_item()
-                .table_name(&*self.name)
-                .set_key(Some(key_attributes(&key)))
-                .update_expression(set.expression())
-                .set_condition_expression(condition.map(str::to_owned))
-                .set_expression_attribute_names(set.names())
-                .set_expression_attribute_values(set.values())
-                .return_values(ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            drop(waiting);
-            let error = match sent {
-                Ok(output) => {
-                    self.meter.written(output.consumed_capacity.as_slice());
-                    return Ok(Changed::Done(read(output.attributes.unwrap_or_default())?));
-                }
-                Err(error) => error,
-            };
-            match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    self.meter.refused();
-                    return Ok(Changed::Refused(failed.item.clone().map(read).transpose()?));
-                }
-                // A transaction holds the item for a moment.
-                Some(UpdateItemError::TransactionConflictException(_)) if tries < TRIES => tokio::time::sleep(pause(tries)).await,
-                _ => return Err(StoreError::from_sdk(&error)),
+        let _waiting = self.meter.send();
+        let request = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .update_expression(set.expression())
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let error = match when_free(|| request.clone().send()).await {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                return Ok(Changed::Done(read(output.attributes.unwrap_or_default())?));
             }
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                self.meter.refused();
+                Ok(Changed::Refused(failed.item.clone().map(read).transpose()?))
+            }
+            _ => Err(StoreError::from_sdk(&error)),
         }
     }
 
     /// Deletes one item on which nothing hangs, as its attribute `count` tells; waits while a transaction holds it.
     pub(crate) async fn delete_unused<I>(&self, key: Get<I>, count: &str) -> Result<Deleted, StoreError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let waiting = self.meter.send();
-            let sent = self
-                .client
-                .delete_item()
-                .table_name(&*self.name)
-                .set_key(Some(key_attributes(&key)))
-                .condition_expression(format!("{count} = :none"))
-                .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            drop(waiting);
-            let error = match sent {
-                Ok(output) => {
-                    self.meter.written(output.consumed_capacity.as_slice());
-                    return Ok(Deleted::Done);
-                }
-                Err(error) => error,
-            };
-            match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
-                    self.meter.refused();
-                    let is_there = failed.item.as_ref().is_some_and(|item| !item.is_empty());
-                    return Ok(if is_there { Deleted::Used } else { Deleted::NotFound });
-                }
-                // What comes or goes is being counted at this moment: how that ends decides.
-                Some(DeleteItemError::TransactionConflictException(_)) if tries < TRIES => tokio::time::sleep(pause(tries)).await,
-                _ => return Err(StoreError::from_sdk(&error)),
+        let _waiting = self.meter.send();
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .condition_expression(format!("{count} = :none"))
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        // While what comes or goes is being counted: how that ends decides.
+        let error = match when_free(|| request.clone().send()).await {
+            Ok(output) => {
+                self.meter.written(output.consumed_capacity.as_slice());
+                return Ok(Deleted::Done);
             }
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+                self.meter.refused();
+                let is_there = failed.item.as_ref().is_some_and(|item| !item.is_empty());
+                Ok(if is_there { Deleted::Used } else { Deleted::NotFound })
+            }
+            _ => Err(StoreError::from_sdk(&error)),
         }
     }
 

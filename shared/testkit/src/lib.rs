@@ -1,4 +1,5 @@
-//! For tests and automation only: local tables, the running stack, a webhook receiver, what operations cost.
+//! For tests and automation only: local tables, the running stack, a webhook receiver, functions that are killed and
+//! databases that fail, what operations cost.
 //!
 //! Nothing here stands in for the product: tables are real DynamoDB semantics in process, the stack is the deployed
 //! one, requests go over HTTP.
@@ -10,7 +11,10 @@ pub mod call;
 pub mod call_costs;
 pub mod client;
 pub mod costs;
+pub mod event_source;
+pub mod faults;
 pub mod fixture;
+pub mod lambda;
 pub mod load;
 pub mod local_table;
 pub mod receiver;

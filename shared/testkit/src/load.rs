@@ -44,6 +44,15 @@ impl Dice {
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         std::array::from_fn(|_| self.roll().to_be_bytes()[0])
     }
+
+    /// The same items in another order.
+    pub fn shuffled<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
+        for last in (1..items.len()).rev() {
+            let pick = self.below(last as u64 + 1);
+            items.swap(last, usize::try_from(pick).unwrap_or(last));
+        }
+        items
+    }
 }
 
 /// Which calls are to be made.

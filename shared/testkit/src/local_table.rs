@@ -20,7 +20,8 @@ use dynoxide::{Database, server};
 use store::{SECONDARY_INDEXES, Table};
 use tokio::{net::TcpListener, sync::oneshot};
 
-const NAME: &str = "trunkline";
+/// The table's name.
+pub const NAME: &str = "trunkline";
 
 /// A fresh table. It and its server end when this is dropped.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct LocalTable {
     pub table: Table,
     /// The client behind it, to look at raw items.
     pub client: Client,
+    /// Where the server listens.
+    pub endpoint_url: String,
     bytes: Answers,
     _stop: oneshot::Sender<()>,
 }
@@ -44,7 +47,7 @@ impl LocalTable {
         let bytes = Answers::default();
         let client = Client::from_conf(config(&endpoint).interceptor(bytes.clone()).build());
         create(&client).await;
-        Self { table: Table::new(client.clone(), NAME), client, bytes, _stop: stop }
+        Self { table: Table::new(client.clone(), NAME), client, endpoint_url: endpoint, bytes, _stop: stop }
     }
 
     /// How many bytes the table has answered so far.

@@ -1,6 +1,7 @@
 //! A webhook receiver: a real HTTP server that keeps what it was sent and answers as it is told.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -67,6 +68,20 @@ struct Shared {
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     answers: Arc<Mutex<Vec<StatusCode>>>,
     retry_after: Arc<AtomicU64>,
+    refused: Arc<Mutex<Refused>>,
+}
+
+/// Which ids were seen, so that some are refused when they come for the first time.
+#[derive(Debug, Default)]
+struct Refused {
+    one_of: usize,
+    seen: HashSet<String>,
+}
+
+impl Refused {
+    fn refuses(&mut self, id: &str) -> bool {
+        self.one_of > 0 && self.seen.insert(id.to_owned()) && self.seen.len().is_multiple_of(self.one_of)
+    }
 }
 
 /// A receiver on a free loopback port; ends with the test.
@@ -99,6 +114,11 @@ impl Receiver {
         self.shared.retry_after.store(seconds, Ordering::SeqCst);
     }
 
+    /// Refuses one of so many `webhook-id`s with 503 when it comes for the first time.
+    pub fn refuse_first_of_every(&self, one_of: usize) {
+        self.shared.refused.lock().unwrap().one_of = one_of;
+    }
+
     /// What has arrived so far.
     #[must_use]
     pub fn arrivals(&self) -> Vec<Arrival> {
@@ -115,7 +135,12 @@ impl Receiver {
 }
 
 async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap) {
+    let id = headers.get(WEBHOOK_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let refused = shared.refused.lock().unwrap().refuses(id);
     shared.arrivals.lock().unwrap().push(Arrival { headers, body });
+    if refused {
+        return (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new());
+    }
     let mut headers = HeaderMap::new();
     let seconds = shared.retry_after.load(Ordering::SeqCst);
     if seconds > 0 {

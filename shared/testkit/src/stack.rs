@@ -71,6 +71,21 @@ impl Stack {
         serde_json::from_str(&text).with_context(|| format!("{} is not a stack", path.display()))
     }
 
+    /// Where the stack's services answer.
+    #[must_use]
+    pub fn endpoint_url(&self) -> &str {
+        &self.aws.endpoint_url
+    }
+
+    /// The variables that tell a function who it is: region and credentials.
+    #[must_use]
+    pub fn identity(&self) -> Vec<(String, String)> {
+        let Aws { region, access_key_id, secret_access_key, .. } = &self.aws;
+        [("AWS_REGION", region), ("AWS_ACCESS_KEY_ID", access_key_id), ("AWS_SECRET_ACCESS_KEY", secret_access_key)]
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .to_vec()
+    }
+
     /// A client of the stack's SQS.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
