@@ -1,15 +1,18 @@
 //! A table of one's own: DynamoDB's semantics and exact capacity figures, in process, reached over loopback.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::{
     Client,
     config::{
         BehaviorVersion, Builder, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
-        interceptors::BeforeDeserializationInterceptorContextRef,
+        interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
     },
     error::BoxError,
     types::{
@@ -19,6 +22,8 @@ use aws_sdk_dynamodb::{
 use dynoxide::{Database, server};
 use store::{SECONDARY_INDEXES, Table};
 use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::faults::{Faults, Wire};
 
 /// The table's name.
 pub const NAME: &str = "trunkline";
@@ -54,6 +59,14 @@ impl LocalTable {
     #[must_use]
     pub fn bytes_answered(&self) -> u64 {
         self.bytes.0.load(Ordering::Relaxed)
+    }
+
+    /// The table as it is reached over a wire on which requests meet faults: with the retries of a function, in less time.
+    pub async fn over(&self, wire: &Wire, faults: Faults) -> Table {
+        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(20));
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(500)).build();
+        let config = config(&wire.to(&self.endpoint_url, faults).await).retry_config(retries).timeout_config(timeouts);
+        Table::new(Client::from_conf(config.build()), NAME)
     }
 
     /// Every item of the table, as the SDK carries it.

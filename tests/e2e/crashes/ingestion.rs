@@ -20,7 +20,7 @@ use store::{Start, Table, Tenant};
 use testkit::{
     Fixture, LocalTable, Stack,
     event_source::{EventSource, MAX_RECEIVES},
-    faults::{Faults, Wire},
+    faults::{Faults, Met, Wire},
     fixture,
     load::{Dice, Plan},
 };
@@ -73,7 +73,7 @@ impl Bench {
         for call in &self.calls {
             for event in call.events.values() {
                 let (organization_id, mode) = (self.tenant.org, self.tenant.mode);
-                let message = CallEventMessage { organization_id, mode, call_id: call.id, event: event.clone() };
+                let message = CallEventMessage { organization_id, mode, call_id: call.id, alias: None, event: event.clone() };
                 let times = if dice.below(4) == 0 { 2 } else { 1 };
                 bodies.extend(vec![message.to_json().unwrap(); times]);
             }
@@ -217,9 +217,9 @@ async fn call_events_that_is_killed_at_every_step_loses_nothing_and_counts_nothi
         deaths.add(worker.deaths);
         wire.operations().into_iter().for_each(|(name, times)| *operations.entry(name).or_default() += times);
     }
+    bench.is_exact().await;
     println!("{} messages, {} kills at requests, {} by the clock", bodies.len(), deaths.at_requests, deaths.by_the_clock);
     deaths.are_everywhere(&operations, KILLS);
-    bench.is_exact().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,11 +232,11 @@ async fn call_events_on_a_database_that_throttles_is_slow_and_meets_conflicts_co
         workers.push(bench.worker(seed, faults).await);
     }
     join_all(workers.iter_mut().map(|(worker, _)| worker.work(&bench.events))).await;
-    let met: Vec<_> = workers.iter().map(|(_, wire)| wire.met()).collect();
-    println!("{met:?}; a message was received {} times at most", bench.events.most_receives());
-    for met in met {
-        assert!(met.throttled > 0 && met.unanswered_before > 0 && met.unanswered_after > 0 && met.conflicts > 0, "{met:?}");
-    }
-    assert!(bench.events.most_receives() <= MAX_RECEIVES);
     bench.is_exact().await;
+    let met = workers.iter().map(|(_, wire)| wire.met()).fold(Met::default(), Met::add);
+    println!("{met:?}; a message was received {} times at most", bench.events.most_receives());
+    let share = |met_it: u64| met_it * 100 / met.requests;
+    assert!((15..=25).contains(&share(met.throttled)) && met.conflicts > 0, "{met:?}");
+    assert!(met.unanswered_before > 0 && met.unanswered_after > 0, "{met:?}");
+    assert!(bench.events.most_receives() <= MAX_RECEIVES);
 }

@@ -74,6 +74,20 @@ pub struct Met {
     pub conflicts: u64,
 }
 
+impl Met {
+    /// What requests of two wires have met.
+    #[must_use]
+    pub const fn add(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            throttled: self.throttled + other.throttled,
+            unanswered_before: self.unanswered_before + other.unanswered_before,
+            unanswered_after: self.unanswered_after + other.unanswered_after,
+            conflicts: self.conflicts + other.conflicts,
+        }
+    }
+}
+
 /// All the ways from one function to what it talks to. Cheap to clone; clones count together.
 #[derive(Debug, Clone)]
 pub struct Wire {
