@@ -170,7 +170,9 @@ impl Table {
             .table_name(&*self.name)
             .set_item(Some(whole(item, scope)?))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = when_free(|| request.clone().send()).await.map_err(|error| StoreError::from_sdk(&error))?;
+        let output = when_free(PutItemError::is_transaction_conflict_exception, || request.clone().send())
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
         self.meter.written(output.consumed_capacity.as_slice());
         Ok(())
     }
@@ -184,7 +186,9 @@ impl Table {
             .table_name(&*self.name)
             .set_key(Some(key_attributes(&key)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = when_free(|| request.clone().send()).await.map_err(|error| StoreError::from_sdk(&error))?;
+        let output = when_free(DeleteItemError::is_transaction_conflict_exception, || request.clone().send())
+            .await
+            .map_err(|error| StoreError::from_sdk(&error))?;
         self.meter.written(output.consumed_capacity.as_slice());
         Ok(())
     }
@@ -195,7 +199,7 @@ impl Table {
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key_attributes(&key)));
         let request = request.condition_expression("#name = :says").expression_attribute_names("#name", name);
         let request = request.expression_attribute_values(":says", says).return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match when_free(|| request.clone().send()).await {
+        match when_free(DeleteItemError::is_transaction_conflict_exception, || request.clone().send()).await {
             Ok(output) => self.meter.written(output.consumed_capacity.as_slice()),
             Err(error) if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
                 self.meter.refused();
@@ -216,7 +220,7 @@ impl Table {
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match when_free(|| request.clone().send()).await {
+        match when_free(PutItemError::is_transaction_conflict_exception, || request.clone().send()).await {
             Ok(output) => {
                 self.meter.written(output.consumed_capacity.as_slice());
                 Ok(Created::New)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
     types::{CancellationReason, ReturnConsumedCapacity, TransactWriteItem},
 };
@@ -88,14 +88,13 @@ fn may_pass(reason: &CancellationReason) -> bool {
 }
 
 /// Sends a write of one item, and again after a pause while a transaction holds the item: what came of the last try.
-pub(crate) async fn when_free<O, E, F>(send: impl Fn() -> F) -> Result<O, SdkError<E>>
+pub(crate) async fn when_free<O, E, F>(is_held: impl Fn(&E) -> bool, send: impl Fn() -> F) -> Result<O, SdkError<E>>
 where
-    E: ProvideErrorMetadata,
     F: Future<Output = Result<O, SdkError<E>>>,
 {
     for tries in 1..TRIES {
         match send().await {
-            Err(error) if error.code() == Some("TransactionConflictException") => tokio::time::sleep(pause(tries)).await,
+            Err(error) if error.as_service_error().is_some_and(&is_held) => tokio::time::sleep(pause(tries)).await,
             sent => return sent,
         }
     }

@@ -63,7 +63,7 @@ impl Table {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let error = match when_free(|| request.clone().send()).await {
+        let error = match when_free(UpdateItemError::is_transaction_conflict_exception, || request.clone().send()).await {
             Ok(output) => {
                 self.meter.written(output.consumed_capacity.as_slice());
                 return Ok(Changed::Done(read(output.attributes.unwrap_or_default())?));
@@ -92,7 +92,7 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         // While what comes or goes is being counted: how that ends decides.
-        let error = match when_free(|| request.clone().send()).await {
+        let error = match when_free(DeleteItemError::is_transaction_conflict_exception, || request.clone().send()).await {
             Ok(output) => {
                 self.meter.written(output.consumed_capacity.as_slice());
                 return Ok(Deleted::Done);

@@ -76,7 +76,7 @@ async fn due_deliveries_that_is_killed_at_every_step_tells_every_event_and_no_ot
     let function = function("due-deliveries", TIMEOUT, made, (&wire, Faults::default()), own).await;
     let mut due = Worker::new(function, wire.clone(), 403).killed(8, 1);
     // Its own test kills it more.
-    let mut delivery = bench.worker(404).await.killed(3, 1);
+    let mut delivery = bench.worker(404).await.killed(2, 1);
     let (every_minute, mut owed, mut dice) = (json!({"source": "aws.events"}), BTreeSet::new(), Dice::new(405));
     for _ in 0..WAVES {
         for _ in 0..TOGETHER {

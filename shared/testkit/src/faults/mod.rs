@@ -49,7 +49,7 @@ pub struct Stop {
 }
 
 /// Which shares of the requests to a database meet a fault, each in percent.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Faults {
     /// Refused because there were too many.
     pub throttled: u64,
@@ -59,7 +59,7 @@ pub struct Faults {
     pub conflicts: u64,
 }
 
-/// How many requests have met what.
+/// How many requests have met what, on the ways that have faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Met {
     /// All of them.
@@ -181,7 +181,6 @@ impl Wire {
     fn count(&self, operation: &str) -> Option<Moment> {
         let mut counts = self.counts();
         counts.number += 1;
-        counts.met.requests += 1;
         *counts.operations.entry(operation.to_owned()).or_default() += 1;
         let number = counts.number;
         counts.stop.take_if(|stop| stop.number == number).map(|stop| stop.moment)
@@ -195,9 +194,13 @@ impl Wire {
     }
 
     fn fate(&self, faults: Faults, operation: &str) -> Fate {
+        if faults == Faults::default() {
+            return Fate::Passed;
+        }
         let mut counts = self.counts();
         let (roll, side, conflict) = (counts.dice.below(100), counts.dice.below(2), counts.dice.below(100) < faults.conflicts);
         let Counts { met, .. } = &mut *counts;
+        met.requests += 1;
         if roll < faults.throttled {
             met.throttled += 1;
             return Fate::Throttled;
