@@ -159,12 +159,6 @@ impl Wire {
         }
     }
 
-    /// How many requests have come since [`begin`](Self::begin).
-    #[must_use]
-    pub fn requests(&self) -> u32 {
-        self.counts().number
-    }
-
     /// How often each operation has come by so far.
     #[must_use]
     pub fn operations(&self) -> BTreeMap<String, u64> {
