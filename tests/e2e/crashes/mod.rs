@@ -6,6 +6,7 @@
 mod deliveries;
 mod ingestion;
 mod outbox;
+mod reaper;
 mod worker;
 
 use std::time::Duration;
