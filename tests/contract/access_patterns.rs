@@ -143,27 +143,6 @@ async fn c2_the_calls_of_one_shard_of_an_organization() {
 }
 
 #[tokio::test]
-async fn w1_the_frozen_body_of_a_webhook_delivery() {
-    let (local, mine, other) = two_tenants().await;
-    let delivery = crate::deliveries::delivery();
-    local.table.freeze_delivery(mine.tenant, &delivery).await.unwrap();
-    let key = |tenant: store::Tenant| patterns::delivery(tenant.org, tenant.mode, delivery.id);
-    assert_eq!(local.table.get(key(mine.tenant), Consistency::Strong).await.unwrap(), Some(delivery.clone()));
-    assert_eq!(local.table.get(key(other.tenant), Consistency::Strong).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn w2_the_state_of_a_webhook_delivery() {
-    let (local, mine, _) = two_tenants().await;
-    let delivery = crate::deliveries::delivery();
-    assert_eq!(local.table.delivery_state(mine.tenant, delivery.id).await.unwrap(), None);
-    let attempt = crate::deliveries::attempt(500);
-    local.table.record_attempt(mine.tenant, &delivery, 1, &attempt, store::DeliveryStatus::Retrying).await.unwrap();
-    let state = local.table.delivery_state(mine.tenant, delivery.id).await.unwrap().unwrap();
-    assert_eq!(state.attempts.get(&1), Some(&attempt));
-}
-
-#[tokio::test]
 async fn p1_one_carrier_credential_of_an_organization() {
     let (local, mine, other) = two_tenants().await;
     let credential = fixture::credential(Carrier::Vobiz, 1);
@@ -225,9 +204,11 @@ fn every_access_pattern_has_its_test() {
         include_str!("access_patterns.rs"),
         include_str!("call_patterns.rs"),
         include_str!("cursors.rs"),
+        include_str!("deliveries.rs"),
         include_str!("endpoint_deletions.rs"),
         include_str!("idempotency.rs"),
         include_str!("lifecycle.rs"),
+        include_str!("receiver_health.rs"),
         include_str!("subscriptions.rs"),
     );
     for pattern in patterns::PATTERNS {

@@ -1,33 +1,33 @@
-//! Every route of numbers and endpoints, and that of simulated calls, in process on a table of its own, with requests that
-//! can be spoilt in one place.
+//! Every route of numbers, endpoints and webhooks, and that of simulated calls, in process on a table of its own, with requests
+//! that can be spoilt in one place.
 
 use axum::{Router, body::Body};
-use domain::{EndpointId, Mode, NumberId};
+use domain::{DeliveryId, EndpointId, Mode, NumberId, SubscriptionId, delivery::Delivery, webhook::ReceiverId};
 use http::{Method, Request, request::Builder};
 use runtime::Clock;
-use serde_json::Value;
-use testkit::{Fixture, LocalTable, Stack, fixture};
+use serde_json::{Value, json};
+use testkit::{Fixture, LocalTable, client::ask, costs::vault, fixture};
 use tower::ServiceExt as _;
-use vault::Vault;
 use webhooks::guard::Loopback;
 
-/// An organization with one number, one endpoint and one number on offer.
+/// An organization with one number, one endpoint, one webhook with a delivery, and one number on offer.
 pub(crate) struct EveryRoute {
     local: LocalTable,
     pub(crate) fixture: Fixture,
     numbers: Router,
     endpoints: Router,
+    webhooks: Router,
     calls: Router,
     pub(crate) number: NumberId,
     pub(crate) endpoint: EndpointId,
+    pub(crate) webhook: SubscriptionId,
+    delivery: DeliveryId,
 }
 
 impl EveryRoute {
     /// Starts the table and the routers. Loopback receivers are refused, as in production.
     pub(crate) async fn start() -> Self {
-        let kms = Stack::load().unwrap().kms();
-        let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
-        let vault = Vault::new(kms, key);
+        let vault = vault();
         let local = LocalTable::start().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
         let (slot, offered) = (fixture::slot(1), fixture::slot(2));
@@ -52,13 +52,21 @@ impl EveryRoute {
             Loopback::Refused,
             "sip.example.com",
         ));
+        let webhooks = webhooks_api::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, Loopback::Refused);
+        let webhooks = webhooks_api::app(webhooks);
+        let body = json!({"url": "https://hooks.example.com/x"});
+        let created = ask(&webhooks, fixture.key.reveal(), Method::POST, "/v1/webhooks", Some(&body)).await.expect(201);
+        let webhook: SubscriptionId = created["id"].as_str().unwrap().parse().unwrap();
+        let delivery = frozen(&local, fixture.tenant, ReceiverId::Subscription(webhook)).await;
         let calls = calls::app(calls::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System));
-        Self { local, fixture, numbers, endpoints, calls, number: number.id, endpoint: endpoint.id }
+        let (number, endpoint) = (number.id, endpoint.id);
+        Self { local, fixture, numbers, endpoints, webhooks, calls, number, endpoint, webhook, delivery }
     }
 
     /// Every route: method and path.
     pub(crate) fn routes(&self) -> Vec<(Method, String)> {
         let (number, endpoint) = (format!("/v1/phone-numbers/{}", self.number), format!("/v1/endpoints/{}", self.endpoint));
+        let (webhook, delivery) = (format!("/v1/webhooks/{}", self.webhook), format!("/v1/webhooks/deliveries/{}", self.delivery));
         vec![
             (Method::GET, "/v1/phone-numbers".to_owned()),
             (Method::GET, "/v1/phone-numbers/available?country=NG".to_owned()),
@@ -72,6 +80,17 @@ impl EveryRoute {
             (Method::PATCH, endpoint.clone()),
             (Method::POST, format!("{endpoint}/rotate-secret")),
             (Method::DELETE, endpoint),
+            (Method::GET, "/v1/webhooks".to_owned()),
+            (Method::GET, webhook.clone()),
+            (Method::GET, "/v1/webhooks/deliveries".to_owned()),
+            (Method::GET, delivery.clone()),
+            (Method::POST, "/v1/webhooks".to_owned()),
+            (Method::PATCH, webhook.clone()),
+            (Method::POST, format!("{webhook}/rotate-secret")),
+            (Method::POST, format!("{webhook}/test")),
+            (Method::POST, format!("{delivery}/replay")),
+            (Method::POST, "/v1/webhooks/replay".to_owned()),
+            (Method::DELETE, webhook),
             (Method::POST, "/v1/test/calls".to_owned()),
         ]
     }
@@ -91,6 +110,7 @@ impl EveryRoute {
         let request = request.body(body.into()).unwrap();
         let app = match request.uri().path() {
             path if path.contains("/phone-numbers") => &self.numbers,
+            path if path.contains("/webhooks") => &self.webhooks,
             path if path.contains("/calls") => &self.calls,
             _ => &self.endpoints,
         };
@@ -113,6 +133,21 @@ impl EveryRoute {
         texts.sort();
         texts
     }
+}
+
+/// A delivery to a receiver, before its first attempt.
+async fn frozen(local: &LocalTable, tenant: store::Tenant, receiver: ReceiverId) -> DeliveryId {
+    let id = domain::webhook::delivery_id("evt_1", receiver.as_uuid());
+    let (event, body) = ("call.completed".to_owned(), "{}".to_owned());
+    let delivery = Delivery { id, receiver, call_id: None, event, body, created_at: fixture::now() };
+    local.table.freeze_delivery(tenant, &delivery).await.unwrap();
+    id
+}
+
+/// Whether a write reads a body.
+pub(crate) fn reads_body(method: &Method, path: &str) -> bool {
+    let reads_none = ["/rotate-secret", "/test"].iter().any(|end| path.ends_with(end)) || path.contains("/deliveries/");
+    *method != Method::DELETE && !reads_none
 }
 
 /// A request without a key.

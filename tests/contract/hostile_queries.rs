@@ -1,4 +1,4 @@
-//! Wrong queries and ids on every route of numbers and endpoints: refused with what is wrong named, never a 5xx, nothing written; and
+//! Wrong queries and ids on every route of numbers, endpoints and webhooks: refused with what is wrong named, never a 5xx, nothing written; and
 //! what looks wrong and is not.
 
 use http::Method;
@@ -53,7 +53,7 @@ enum Kind {
 type Parameters = &'static [(&'static str, Kind)];
 
 /// A list, the query that it needs, and its parameters.
-const LISTS: [(&str, &str, Parameters); 4] = [
+const LISTS: [(&str, &str, Parameters); 5] = [
     (
         "/v1/phone-numbers",
         "",
@@ -90,6 +90,18 @@ const LISTS: [(&str, &str, Parameters); 4] = [
             ("limit", Kind::Limit),
             ("offset", Kind::Offset),
             ("page", Kind::Page),
+        ],
+    ),
+    (
+        "/v1/webhooks/deliveries",
+        "",
+        &[
+            ("endpoint_id", Kind::Id),
+            ("subscription_id", Kind::Id),
+            ("receiver_id", Kind::Id),
+            ("call_id", Kind::Id),
+            ("status", Kind::Word),
+            ("limit", Kind::Limit),
         ],
     ),
 ];
@@ -205,6 +217,7 @@ async fn an_id_in_the_path_that_is_not_exactly_one_names_nothing() {
     let targets = [
         ("/v1/phone-numbers", bench.number.to_string(), "ep_", ""),
         ("/v1/endpoints", bench.endpoint.to_string(), "pn_", "/rotate-secret"),
+        ("/v1/webhooks", bench.webhook.to_string(), "ep_", "/rotate-secret"),
     ];
     for (base, id, foreign, below) in targets {
         let more = [format!("{foreign}{id}"), "%FF".to_owned(), "%C0%AF".to_owned()];
@@ -237,7 +250,7 @@ async fn a_wrong_action_of_a_deletion_is_400_and_deletes_nothing() {
 #[tokio::test]
 async fn an_unknown_parameter_is_passed_over_even_if_it_stands_twice() {
     let bench = EveryRoute::start().await;
-    for path in ["/v1/phone-numbers", "/v1/phone-numbers/available?country=NG", "/v1/endpoints"] {
+    for path in ["/v1/phone-numbers", "/v1/phone-numbers/available?country=NG", "/v1/endpoints", "/v1/webhooks/deliveries"] {
         let glue = if path.contains('?') { '&' } else { '?' };
         let (status, answer) = bench.get(&format!("{path}{glue}colour=red&colour=blue")).await;
         assert_eq!(status, 200, "{path}: {answer}");

@@ -298,7 +298,7 @@ async fn a_subscription_that_answers_410_is_switched_off_with_the_reason() {
 }
 
 #[tokio::test]
-async fn every_message_of_the_queue_is_one_of_two_sorts() {
+async fn a_message_that_asks_for_a_fan_out_that_was_made_comes_to_nothing() {
     let bench = Bench::start(true).await;
     let outbox = queue::OutboxMessage { outbox_id: domain::OutboxId::new(fixture::now(), random::bytes()) };
     assert!(matches!(WebhookWork::from_json(&outbox.to_json().unwrap()), Ok(WebhookWork::FanOut(_))));

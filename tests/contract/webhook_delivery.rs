@@ -1,139 +1,100 @@
-//! The delivery function on a real table and real queues, with a receiver that misbehaves.
+//! The delivery function on a real table, with a receiver that misbehaves.
 
-use std::sync::{Arc, atomic::AtomicI64};
-
-use domain::{DeliveryId, Mode, endpoint::EndpointStatus};
-use queue::{DeliveryMessage, Sender};
-use runtime::{Clock, random};
+use domain::delivery::DeliveryStatus;
+use queue::{DeliveryMessage, RetryMessage};
 use serde_json::Value;
-use store::{Consistency, DeliveryStatus, Tenant};
-use testkit::{Fixture, LocalTable, Receiver, Stack, costs::batch, fixture};
-use vault::Vault;
-use webhook_delivery::WebhookDelivery;
-use webhooks::guard::Loopback;
+use testkit::Receiver;
 
-struct Bench {
-    local: LocalTable,
-    tenant: Tenant,
-    function: WebhookDelivery,
-    sqs: aws_sdk_sqs::Client,
-    retries: String,
-    endpoint: domain::EndpointId,
-    message: DeliveryMessage,
+use crate::delivery_world::World;
+
+/// A world with one event for a receiver that answers so.
+async fn begin(statuses: &[u16]) -> (World, Receiver, DeliveryMessage) {
+    let (world, receiver) = (World::start().await, Receiver::answering(statuses).await);
+    let subscription = world.subscribe(&receiver).await;
+    let event = world.event(subscription, world.call());
+    (world, receiver, event)
 }
 
-/// A delivery to this receiver, ready to be made.
-async fn bench(receiver: &Receiver) -> Bench {
-    let stack = Stack::load().unwrap();
-    let (local, kms, sqs) = (LocalTable::start().await, stack.kms(), stack.sqs());
-    let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
-    let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
-    let vault = Vault::new(kms, key);
-    let mut endpoint = fixture::endpoint();
-    endpoint.given_url = Some(receiver.url.clone());
-    let place = tenant.place(domain::secret::SecretKind::WebhookSecret, endpoint.id.as_uuid());
-    let secret = webhooks::sign::SigningSecret::generate(&random::bytes());
-    endpoint.secret = Some(vault.seal(&place, secret.reveal(), fixture::now()).await.unwrap());
-    local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
-    let name = format!("retries-{}", DeliveryId::new(fixture::now(), random::bytes()));
-    let retries = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
-    let sender = Sender::new(sqs.clone(), retries.clone());
-    let clock = Clock::Manual(Arc::new(AtomicI64::new(fixture::now().as_millis())));
-    let function = WebhookDelivery::new(local.table.clone(), vault, sender.clone(), sender, clock, Loopback::Allowed).unwrap();
-    let message = DeliveryMessage {
-        organization_id: tenant.org,
-        mode: tenant.mode,
-        delivery_id: DeliveryId::new(fixture::now(), random::bytes()),
-        receiver: domain::webhook::ReceiverId::Endpoint(endpoint.id),
-        call_id: Some(domain::CallId::new(fixture::now(), random::bytes())),
-        event_id: "evt_1".to_owned(),
-        event: "call.completed".to_owned(),
-        attempt: 1,
-        body: r#"{"id":"evt_1"}"#.to_owned(),
+async fn deliver(world: &World, event: &DeliveryMessage) {
+    world.deliver(std::slice::from_ref(event)).await;
+}
+
+/// The message that asks for a later attempt.
+async fn retry(world: &World, event: &DeliveryMessage, number: u32) {
+    let message = RetryMessage {
+        organization_id: event.organization_id,
+        mode: event.mode,
+        delivery_id: event.delivery_id,
+        receiver: event.receiver,
+        frozen_at: world.state(event).await.created_at,
+        retry: number,
+        replayed_by: None,
+        put_off: 0,
     };
-    Bench { local, tenant, function, sqs, retries, endpoint: endpoint.id, message }
-}
-
-impl Bench {
-    async fn deliver(&self, message: &DeliveryMessage) {
-        let answer = self.function.handle(batch(&[message.to_json().unwrap()])).await;
-        assert!(answer.batch_item_failures.is_empty());
-    }
-
-    async fn state(&self) -> store::DeliveryState {
-        self.local.table.delivery_state(self.tenant, self.message.delivery_id).await.unwrap().unwrap()
-    }
-
-    /// How many messages wait in the retry queue, delayed ones included.
-    async fn queued(&self) -> u64 {
-        let request = self.sqs.get_queue_attributes().queue_url(&self.retries).attribute_names(aws_sdk_sqs::types::QueueAttributeName::All);
-        let attributes = request.send().await.unwrap().attributes.unwrap();
-        let count = |name: &str| {
-            attributes.iter().find(|(key, _)| key.as_str() == name).and_then(|(_, value)| value.parse::<u64>().ok()).unwrap_or(0)
-        };
-        count("ApproximateNumberOfMessages") + count("ApproximateNumberOfMessagesDelayed")
-    }
+    world.handle(&[message.to_json().unwrap()]).await;
 }
 
 #[tokio::test]
 async fn a_message_that_comes_twice_while_the_receiver_fails_is_one_attempt() {
-    let receiver = Receiver::answering(&[500, 500, 500]).await;
-    let bench = bench(&receiver).await;
-    bench.deliver(&bench.message).await;
-    bench.deliver(&bench.message).await;
+    let (world, receiver, event) = begin(&[500, 500, 500]).await;
+    deliver(&world, &event).await;
+    deliver(&world, &event).await;
     assert_eq!(receiver.arrivals().len(), 1, "it is not sent again before its time");
-    assert_eq!((bench.state().await.status, bench.queued().await), (DeliveryStatus::Retrying, 2));
-    let second = DeliveryMessage { attempt: 2, ..bench.message.clone() };
-    bench.deliver(&second).await;
-    bench.deliver(&second).await;
+    assert_eq!((world.state(&event).await.status, world.mailbox.len()), (DeliveryStatus::Retrying, 2));
+    retry(&world, &event, 2).await;
+    retry(&world, &event, 2).await;
     assert_eq!(receiver.arrivals().len(), 2, "of two equal retries one is sent");
-    bench.deliver(&bench.message).await;
+    deliver(&world, &event).await;
     assert_eq!(receiver.arrivals().len(), 2, "an attempt that was overtaken starts nothing");
 }
 
 #[tokio::test]
 async fn what_was_delivered_is_not_sent_again_and_other_bytes_are_not_sent_at_all() {
-    let receiver = Receiver::answering(&[503]).await;
-    let bench = bench(&receiver).await;
-    bench.deliver(&bench.message).await;
-    let computed_later = DeliveryMessage { body: "other bytes".to_owned(), attempt: 2, ..bench.message.clone() };
-    bench.deliver(&DeliveryMessage { body: bench.message.body.clone(), ..computed_later }).await;
-    assert_eq!(bench.state().await.status, DeliveryStatus::Delivered);
-    bench.deliver(&DeliveryMessage { body: "other bytes".to_owned(), ..bench.message.clone() }).await;
+    let (world, receiver, event) = begin(&[503]).await;
+    deliver(&world, &event).await;
+    let other_bytes = DeliveryMessage { body: "other bytes".to_owned(), ..event.clone() };
+    deliver(&world, &other_bytes).await;
+    retry(&world, &event, 2).await;
+    assert_eq!(world.state(&event).await.status, DeliveryStatus::Delivered);
+    deliver(&world, &other_bytes).await;
+    retry(&world, &event, 3).await;
     let bodies: Vec<Value> = receiver.arrivals().iter().map(|arrival| arrival.json()).collect();
     assert_eq!(bodies.len(), 2);
     assert_eq!(bodies[0], bodies[1]);
 }
 
 #[tokio::test]
-async fn a_wait_that_the_receiver_asks_for_is_kept_within_what_the_queue_carries() {
-    let receiver = Receiver::answering(&[503]).await;
-    receiver.retry_after(3_600);
-    let bench = bench(&receiver).await;
-    bench.deliver(&bench.message).await;
-    assert_eq!((bench.state().await.status, bench.queued().await), (DeliveryStatus::Retrying, 1), "it is not given up");
-}
-
-#[tokio::test]
-async fn what_would_be_due_later_than_the_queue_carries_is_dead_and_stays_so() {
-    let receiver = Receiver::answering(&[500; 4]).await;
-    let bench = bench(&receiver).await;
-    for attempt in 1..=4 {
-        bench.deliver(&DeliveryMessage { attempt, ..bench.message.clone() }).await;
+async fn what_is_dead_stays_so_whatever_message_comes_late() {
+    let (world, receiver, event) = begin(&[500; 9]).await;
+    deliver(&world, &event).await;
+    for number in 2..=9 {
+        retry(&world, &event, number).await;
     }
-    assert_eq!((bench.state().await.status, bench.queued().await), (DeliveryStatus::Dead, 3));
-    bench.deliver(&bench.message).await;
-    assert_eq!((bench.state().await.status, receiver.arrivals().len()), (DeliveryStatus::Dead, 4));
+    assert_eq!((world.state(&event).await.status, receiver.arrivals().len()), (DeliveryStatus::Dead, 9));
+    deliver(&world, &event).await;
+    for number in 1..=10 {
+        retry(&world, &event, number).await;
+    }
+    assert_eq!((world.state(&event).await.status, receiver.arrivals().len()), (DeliveryStatus::Dead, 9));
 }
 
 #[tokio::test]
 async fn a_receiver_that_is_gone_gets_nothing_more() {
-    let receiver = Receiver::answering(&[410]).await;
-    let bench = bench(&receiver).await;
-    bench.deliver(&bench.message).await;
-    let endpoint = bench.local.table.endpoint(bench.tenant, bench.endpoint, Consistency::Strong).await.unwrap().unwrap();
-    assert_eq!((endpoint.status, endpoint.status_reason.as_deref()), (EndpointStatus::Error, Some("the receiver answered 410 Gone")));
-    let another = DeliveryMessage { delivery_id: DeliveryId::new(fixture::now(), random::bytes()), ..bench.message.clone() };
-    bench.deliver(&another).await;
+    let (world, receiver, event) = begin(&[410]).await;
+    deliver(&world, &event).await;
+    let path = format!("/v1/webhooks/{}", event.receiver.as_uuid());
+    let shown = world.ask(http::Method::GET, &path, None).await.expect(200);
+    assert_eq!((&shown["status"], &shown["status_reason"]), (&"error".into(), &"the receiver answered 410 Gone".into()));
+    assert_eq!(world.state(&event).await.status, DeliveryStatus::Dead);
+    let domain::webhook::ReceiverId::Subscription(subscription) = event.receiver else { panic!("{event:?}") };
+    deliver(&world, &world.event(subscription, world.call())).await;
     assert_eq!(receiver.arrivals().len(), 1);
+}
+
+#[tokio::test]
+async fn of_an_answer_the_first_kilobyte_is_kept() {
+    let (world, receiver, event) = begin(&[]).await;
+    receiver.say(&"é".repeat(2_000));
+    deliver(&world, &event).await;
+    assert_eq!(world.state(&event).await.attempts[&1].answer, "é".repeat(512));
 }

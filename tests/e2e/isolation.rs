@@ -4,7 +4,7 @@ use domain::{Mode, scope::Scope};
 use http::Method;
 use serde_json::json;
 use store::Tenant;
-use testkit::{Client, Receiver, fixture};
+use testkit::{Client, Receiver, fixture, wait};
 
 use crate::setup::{LIMIT, World};
 
@@ -18,11 +18,17 @@ async fn another_organizations_key_gets_404_for_every_id() {
     world.call(call, |call| call["status"] == "no_answer").await;
     receiver.wait_for(3, LIMIT).await;
     let subscription = world.client.post("/v1/webhooks", json!({"url": "https://hooks.example.com/x"})).await.expect(201);
+    let log = format!("/v1/webhooks/deliveries?call_id={call}");
+    let delivery = wait::until("a delivery in the log", LIMIT, || async {
+        world.client.get(&log).await.expect(200)["data"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
     let paths = [
         format!("/v1/phone-numbers/{}", line.number["id"].as_str().unwrap()),
         format!("/v1/endpoints/{}", line.endpoint["id"].as_str().unwrap()),
         format!("/v1/calls/{call}"),
         format!("/v1/webhooks/{}", subscription["id"].as_str().unwrap()),
+        format!("/v1/webhooks/deliveries/{delivery}"),
     ];
     let mut others = vec![world.stranger().await];
     let test_mode = Tenant { mode: Mode::Test, ..world.fixture.tenant };
@@ -49,6 +55,9 @@ async fn another_organizations_key_gets_404_for_every_id() {
     assert_eq!(stranger.post(&format!("{}/rotate-secret", paths[3]), json!({})).await.code(), "NOT_FOUND");
     assert_eq!(stranger.post(&format!("{}/test", paths[3]), json!({})).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[3]).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.post(&format!("{}/replay", paths[4]), json!({})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.post("/v1/webhooks/replay", json!({"call_id": call})).await.expect(202)["count"], 0);
+    assert_eq!(stranger.get(&log).await.expect(200)["data"], json!([]));
     assert_eq!(stranger.delete(&paths[1]).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[2]).await.code(), "NOT_FOUND");
     world.client.get(&paths[1]).await.expect(200);
@@ -85,6 +94,10 @@ async fn every_route_needs_a_key_and_its_scope() {
         (Method::DELETE, format!("/v1/webhooks/{id}")),
         (Method::POST, format!("/v1/webhooks/{id}/rotate-secret")),
         (Method::POST, format!("/v1/webhooks/{id}/test")),
+        (Method::GET, "/v1/webhooks/deliveries".to_owned()),
+        (Method::GET, format!("/v1/webhooks/deliveries/{id}")),
+        (Method::POST, format!("/v1/webhooks/deliveries/{id}/replay")),
+        (Method::POST, "/v1/webhooks/replay".to_owned()),
         (Method::GET, "/v1/calls".to_owned()),
         (Method::GET, "/v1/calls/stats".to_owned()),
         (Method::GET, "/v1/calls/trends".to_owned()),

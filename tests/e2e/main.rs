@@ -8,6 +8,7 @@ mod call_life;
 mod calls;
 mod crashes;
 mod dead_letters;
+mod deliveries;
 mod endpoints;
 mod endpoints_changes;
 mod endpoints_contract;

@@ -1,4 +1,5 @@
-//! Routes of numbers, endpoints and simulated calls: both prefixes, wrong methods and paths, request ids, the shape of an error, bodies that are none.
+//! Routes of numbers, endpoints, deliveries and simulated calls: both prefixes, wrong methods and paths, request ids, the shape of an
+//! error, bodies that are none.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +25,10 @@ use crate::{
 #[case::put_on_an_endpoint("PUT", "/api/v1/endpoints/{id}", &["GET", "PATCH", "DELETE"])]
 #[case::get_on_a_rotation("GET", "/v1/endpoints/{id}/rotate-secret", &["POST"])]
 #[case::delete_on_a_rotation("DELETE", "/v1/endpoints/{id}/rotate-secret", &["POST"])]
+#[case::post_on_the_deliveries("POST", "/v1/webhooks/deliveries", &["GET"])]
+#[case::delete_on_a_delivery("DELETE", "/v1/webhooks/deliveries/{id}", &["GET"])]
+#[case::get_on_a_replay("GET", "/v1/webhooks/deliveries/{id}/replay", &["POST"])]
+#[case::get_on_many_replays("GET", "/api/v1/webhooks/replay", &["POST"])]
 #[case::get_on_simulated_calls("GET", "/v1/test/calls", &["POST"])]
 #[case::delete_on_simulated_calls("DELETE", "/api/v1/test/calls", &["POST"])]
 #[tokio::test]
@@ -66,6 +71,7 @@ async fn every_route_answers_the_same_under_api_v1() {
         "/v1/phone-numbers/available?country=TG",
         "/v1/endpoints",
         "/v1/endpoints?limit=0",
+        "/v1/webhooks/deliveries?status=dead",
     ];
     for path in reads {
         let (one, other) = (world.client.get(path).await, world.client.get(&format!("/api{path}")).await);

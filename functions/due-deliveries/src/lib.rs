@@ -1,8 +1,11 @@
-//! On a schedule: what others had to leave undone is done. Lifecycle events that wait in the outbox, because whoever wrote
-//! them could not hand them on, are put on the queue; numbers are taken off endpoints whose deletion was cut off.
+//! On a schedule: what waits in the table for its time, and what others had to leave undone. Attempts that are due are put on
+//! the queue; so are lifecycle events that wait in the outbox, because whoever wrote them could not hand them on; numbers
+//! are taken off endpoints whose deletion was cut off.
 //!
-//! An event that is queued twice makes its webhooks once more under the same ids. It leaves the outbox only when its
-//! deliveries are queued, and not by this function's hand.
+//! An attempt leaves the table when a message asks for it. An event that is queued twice makes its webhooks once more under
+//! the same ids. It leaves the outbox only when its deliveries are queued, and not by this function's hand.
+
+mod attempts;
 
 use domain::Timestamp;
 use queue::{OutMessage, OutboxMessage, SendError, Sender};
@@ -27,7 +30,7 @@ pub struct DueDeliveries {
 /// A run ended early; the next one takes up what is left.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The outbox cannot be read.
+    /// The table cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The queue does not take messages.
@@ -55,15 +58,16 @@ impl DueDeliveries {
         Ok(Self::new(table, Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?), Clock::System))
     }
 
-    /// Queues what waits, and takes up sweeps; answers how many events were queued.
+    /// Queues what waits, and takes up sweeps; answers how many attempts and events were queued.
     ///
     /// # Errors
     /// [`RunError`] if the table or the queue fails.
     pub async fn run(&self) -> Result<usize, RunError> {
-        // Boxed: the two together are deeper than the compiler looks.
-        let (queued, swept) = (Box::pin(self.outbox()).await, Box::pin(self.sweeps()).await);
-        tracing::info!(?queued, ?swept, "due");
-        swept.and(queued)
+        // Boxed: together they are deeper than the compiler looks.
+        let (attempts, events) = (Box::pin(self.attempts()).await, Box::pin(self.outbox()).await);
+        let swept = Box::pin(self.sweeps()).await;
+        tracing::info!(?attempts, ?events, ?swept, "due");
+        swept.and(and(attempts, events))
     }
 
     /// Finishes deletions of endpoints that were cut off: all that can be, also if some cannot.

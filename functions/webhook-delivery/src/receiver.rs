@@ -45,11 +45,17 @@ impl WebhookDelivery {
         if let Some(receiver) = self.receivers.get(&(tenant, id), now) {
             return Ok(Some(receiver));
         }
-        let stored = match id {
-            ReceiverId::Endpoint(id) => self.endpoint(tenant, id, now).await?,
-            ReceiverId::Subscription(id) => self.subscription(tenant, id, now).await?,
+        let stored = async {
+            match id {
+                ReceiverId::Endpoint(id) => self.endpoint(tenant, id, now).await,
+                ReceiverId::Subscription(id) => self.subscription(tenant, id, now).await,
+            }
         };
-        let Some(stored) = stored else { return Ok(None) };
+        let (stored, health) = tokio::join!(stored, self.table.receiver_health(tenant, id));
+        let Some(stored) = stored? else { return Ok(None) };
+        if let Some(health) = health.map_err(Failure::retry)? {
+            self.healths.put((tenant, id), health, now);
+        }
         let receiver = Arc::new(self.open(tenant, id, stored).await?);
         self.receivers.put((tenant, id), Arc::clone(&receiver), now);
         Ok(Some(receiver))

@@ -1,8 +1,12 @@
-//! Webhook subscriptions: receivers of an organization's events that no call has to be routed to.
+//! Webhook subscriptions, receivers of an organization's events that no call has to be routed to; and the log of all webhook
+//! deliveries, with their replay.
 
 mod change;
 mod create;
+mod deliveries;
+mod filter;
 mod read;
+mod replay;
 mod secrets;
 
 use api::{Cursors, Gate, Idempotency};
@@ -30,7 +34,7 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the state from its parts. `deliveries` takes test events; `policy` says which receivers may be
+    /// Makes the state from its parts. `deliveries` takes test events and replays; `policy` says which receivers may be
     /// called.
     #[must_use]
     pub fn new(table: Table, vault: Vault, deliveries: Sender, clock: Clock, policy: impl Into<Policy>) -> Self {
@@ -68,6 +72,10 @@ pub fn app(state: State) -> Router {
         .route("/webhooks/{id}", one)
         .route("/webhooks/{id}/rotate-secret", post(change::rotate_secret))
         .route("/webhooks/{id}/test", post(create::test_webhook))
+        .route("/webhooks/deliveries", get(deliveries::list_deliveries))
+        .route("/webhooks/deliveries/{id}", get(deliveries::get_delivery))
+        .route("/webhooks/deliveries/{id}/replay", post(replay::replay_delivery))
+        .route("/webhooks/replay", post(replay::replay_deliveries))
         .with_state(state);
     api::app(routes, Some(idempotency))
 }

@@ -102,6 +102,10 @@ pub enum LifecycleEvent {
     EndpointUpdated,
     /// An endpoint was deleted.
     EndpointDeleted,
+    /// A webhook receiver does nothing but fail.
+    WebhookFailing,
+    /// A webhook receiver was switched off by the system.
+    WebhookDisabled,
 }
 
 impl LifecycleEvent {
@@ -115,6 +119,8 @@ impl LifecycleEvent {
             Self::EndpointCreated => "endpoint.created",
             Self::EndpointUpdated => "endpoint.updated",
             Self::EndpointDeleted => "endpoint.deleted",
+            Self::WebhookFailing => "webhook.failing",
+            Self::WebhookDisabled => "webhook.disabled",
         }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! They say what to deliver and to whom, never a secret or a URL: both are read when the attempt is made.
 
-use domain::{CallId, DeliveryId, Mode, OrgId, OutboxId, webhook::ReceiverId};
+use domain::{CallId, DeliveryId, Mode, OrgId, OutboxId, Timestamp, delivery::DeliveryPlace, webhook::ReceiverId};
 use serde::{Deserialize, Serialize};
 
-/// One attempt to be made at one delivery.
+/// A delivery to be begun: its body to be frozen, and the first attempt to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryMessage {
     /// Whose event it is.
@@ -24,10 +24,50 @@ pub struct DeliveryMessage {
     pub event_id: String,
     /// The event's name as this receiver subscribed to it.
     pub event: String,
-    /// Which attempt is to be made, from 1.
+    /// Which attempt is to be made: the first, 1. Later ones are asked for by a [`RetryMessage`].
     pub attempt: u32,
     /// The JSON to be sent, frozen when the delivery was first queued.
     pub body: String,
+}
+
+/// A later attempt at a delivery. The body lies in the table since the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryMessage {
+    /// Whose event it is.
+    pub organization_id: OrgId,
+    /// In which data set.
+    pub mode: Mode,
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// The receiver.
+    #[serde(flatten)]
+    pub receiver: ReceiverId,
+    /// When the body was frozen.
+    pub frozen_at: Timestamp,
+    /// Which attempt is to be made.
+    pub retry: u32,
+    /// The request that asked for a replay: the attempt begins a new series, whatever became of the ones before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed_by: Option<String>,
+    /// How often the attempt was put off, because nothing but probes was sent to the receiver.
+    #[serde(default)]
+    pub put_off: u32,
+}
+
+impl RetryMessage {
+    /// Where the delivery's log lies.
+    #[must_use]
+    pub const fn place(&self) -> DeliveryPlace {
+        DeliveryPlace { id: self.delivery_id, receiver: self.receiver, created_at: self.frozen_at }
+    }
+
+    /// The message as it travels.
+    ///
+    /// # Errors
+    /// None in practice: every field is text or a number.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
 }
 
 /// A lifecycle event that waits in the outbox for its webhooks to be queued.
@@ -40,8 +80,10 @@ pub struct OutboxMessage {
 /// What the function is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookWork {
-    /// Make an attempt.
+    /// Begin a delivery.
     Deliver(Box<DeliveryMessage>),
+    /// Make a later attempt at one.
+    Retry(Box<RetryMessage>),
     /// Queue a lifecycle event's deliveries.
     FanOut(OutboxMessage),
 }
@@ -52,9 +94,12 @@ impl WebhookWork {
     /// # Errors
     /// The cause if the text is no such message; it never will be, however often it is read.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        if let Ok(message) = serde_json::from_str(text) {
+            return Ok(Self::FanOut(message));
+        }
         match serde_json::from_str(text) {
-            Ok(message) => Ok(Self::FanOut(message)),
-            Err(_) => serde_json::from_str(text).map(Box::new).map(Self::Deliver),
+            Ok(message) => Ok(Self::Retry(message)),
+            Err(_) => serde_json::from_str(text).map(Self::Deliver),
         }
     }
 }
@@ -106,7 +151,7 @@ mod tests {
     fn read(text: &str) -> DeliveryMessage {
         match WebhookWork::from_json(text).unwrap() {
             WebhookWork::Deliver(message) => *message,
-            WebhookWork::FanOut(_) => panic!("this is a delivery"),
+            other => panic!("this is a delivery and not {other:?}"),
         }
     }
 
@@ -117,6 +162,19 @@ mod tests {
         }
         let outbox = OutboxMessage { outbox_id: ID.parse().unwrap() };
         assert_eq!(WebhookWork::from_json(&outbox.to_json().unwrap()).unwrap(), WebhookWork::FanOut(outbox));
+        for replayed_by in [None, Some("request".to_owned())] {
+            let retry = RetryMessage {
+                organization_id: ID.parse().unwrap(),
+                mode: Mode::Live,
+                delivery_id: ID.parse().unwrap(),
+                receiver: receivers()[1],
+                frozen_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+                retry: 9,
+                replayed_by,
+                put_off: 1,
+            };
+            assert_eq!(WebhookWork::from_json(&retry.to_json().unwrap()).unwrap(), WebhookWork::Retry(Box::new(retry)));
+        }
     }
 
     #[test]

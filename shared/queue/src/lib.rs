@@ -15,7 +15,7 @@ mod testing;
 pub use batch::{Failure, Record, each};
 pub use call_event::{CallEventMessage, InvalidMessage};
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
-pub use delivery::{DeliveryMessage, OutboxMessage, WebhookWork};
+pub use delivery::{DeliveryMessage, OutboxMessage, RetryMessage, WebhookWork};
 pub use name::WorkQueue;
 pub use send::{OutMessage, SendError, Sender};
 

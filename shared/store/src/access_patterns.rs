@@ -65,23 +65,26 @@
 //! ```
 
 use domain::{
-    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
     api_key::{ApiKey, KeyHash},
     call::{CallAlias, CallRecord},
     credential::CarrierCredential,
+    delivery::{Delivery, DeliveryState},
     endpoint::Endpoint,
     idempotency::RequestKey,
     inventory::{NumberType, Slot},
     number::{Claim, PhoneNumber},
     subscription::Subscription,
+    webhook::ReceiverId,
 };
 
 use crate::{
-    NamedCall, Organization, OutboxEvent, OutboxShard, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    NamedCall, Organization, OutboxEvent, OutboxShard, ReceiverHealth, SecretSetting, SettingName, SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
-    deliveries::{Delivery, DeliveryState},
+    delivery_log::{Lane, LogPlace},
+    due::{DueAttempt, DueShard},
     idempotency::KeptRequest,
-    keys::{Get, Gsi1, Gsi2, List, Primary, Segment, Shard},
+    keys::{Get, Gsi1, Gsi2, Gsi3, List, Primary, Segment, Shard},
     lists::ListedCall,
     live::{BusyTenant, LiveCall},
     resealing::Resealing,
@@ -172,7 +175,12 @@ access_patterns! {
     "B1" "a lifecycle event that waits for its webhooks" Get outbox_event   -> OutboxEvent   in Primary ["OUTBOX#{shard}" "EVENT#{event}"] (shard: OutboxShard, event: OutboxId);
     "B2" "the lifecycle events of one shard that wait, oldest first" List outbox -> OutboxEvent in Primary ["OUTBOX#{shard}" "EVENT#"] (shard: OutboxShard);
     "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["DELIVERY#{org}#{mode}#{delivery}" "BODY"] (org: OrgId, mode: Mode, delivery: DeliveryId);
-    "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERY#{org}#{mode}#{delivery}" "STATE"] (org: OrgId, mode: Mode, delivery: DeliveryId);
+    "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERIES#{org}#{mode}#{lane}" "AT#{place}"] (org: OrgId, mode: Mode, lane: Lane, place: LogPlace);
+    "W3" "the deliveries of one lane of an organization, oldest first" List deliveries -> DeliveryState in Primary ["DELIVERIES#{org}#{mode}#{lane}" "AT#"] (org: OrgId, mode: Mode, lane: Lane);
+    "W4" "the deliveries of a call, oldest first"       List deliveries_of  -> DeliveryState in Gsi3    ["DELIVERIES#{org}#{mode}#CALL#{call}" "AT#"] (org: OrgId, mode: Mode, call: CallId);
+    "W5" "what is known of a webhook receiver that fails" Get receiver_health -> ReceiverHealth in Primary ["HEALTH#{org}#{mode}#{receiver}" "HEALTH"] (org: OrgId, mode: Mode, receiver: ReceiverId);
+    "D1" "an attempt that waits for its time"           Get  due_attempt    -> DueAttempt    in Primary ["DUE#{shard}" "AT#{at}#{delivery}#{attempt}"] (shard: DueShard, at: Timestamp, delivery: DeliveryId, attempt: u32);
+    "D2" "the attempts of one shard that wait, by their time" List due_attempts -> DueAttempt in Primary ["DUE#{shard}" "AT#"] (shard: DueShard);
     "P1" "one carrier credential of an organization"    Get  credential     -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#{credential}"] (org: OrgId, mode: Mode, credential: CredentialId);
     "P2" "the carrier credentials of an organization, oldest first" List credentials -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#"] (org: OrgId, mode: Mode);
     "V1" "how far the re-sealing of all secrets came"   Get  resealing      -> Resealing     in Primary ["OPERATION" "RESEALING"] ();

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The most items that a request may write.
-const BATCH: usize = 25;
+pub(crate) const BATCH: usize = 25;
 
 /// How many requests are on their way at the same time.
 const CONCURRENT: usize = 8;
@@ -53,7 +53,8 @@ impl Table {
         Ok(())
     }
 
-    async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
+    /// Writes or deletes at most [`BATCH`] different items, each for itself.
+    pub(crate) async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
         for tries in 1..=TRIES {
             let waiting = self.meter.send();
             let sent = self

@@ -5,7 +5,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     EndpointId, Timestamp,
-    endpoint::{Endpoint, EndpointStatus, GivenUrl, Provider, SimpleChange},
+    endpoint::{Endpoint, GivenUrl, Provider, SimpleChange},
 };
 
 use crate::{
@@ -103,20 +103,6 @@ impl Table {
             Changed::Refused(Some(_)) => ChangedEndpoint::LookFirst,
             Changed::Refused(None) => ChangedEndpoint::NotFound,
         })
-    }
-
-    /// Switches off an active endpoint on the system's own account, and says why. Another one is left as it is.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be written.
-    pub async fn fail_endpoint(&self, tenant: Tenant, id: EndpointId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-        let mut set = SetExpression::default();
-        set.set("status", AttributeValue::S(EndpointStatus::Error.as_str().to_owned()));
-        set.set("status_reason", AttributeValue::S(reason.to_owned()));
-        set.set("updated_at", AttributeValue::S(now.to_string()));
-        set.value(":active", AttributeValue::S(EndpointStatus::Active.as_str().to_owned()));
-        set.name("#status", "status");
-        self.update(access_patterns::endpoint(tenant.org, tenant.mode, id), &set, Some("#status = :active")).await.map(drop)
     }
 }
 

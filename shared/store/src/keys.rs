@@ -50,7 +50,10 @@ segments!(
     Day,
     E164,
     KeyHash,
-    RequestKey
+    RequestKey,
+    // In four-digit years, to the millisecond: the texts are in the order of time.
+    Timestamp,
+    u32
 );
 
 impl Segment for NumberType {
@@ -174,7 +177,7 @@ indexes! {
     Gsi1 "gsi1" "gsi1pk" "gsi1sk";
     /// The second generic index.
     Gsi2 "gsi2" "gsi2pk" "gsi2sk";
-    /// The third generic index; nothing uses it yet.
+    /// The third generic index.
     Gsi3 "gsi3" "gsi3pk" "gsi3sk";
 }
 
@@ -283,6 +286,8 @@ mod tests {
             domain::api_key::ApiKeyText::mint(Mode::Live, [1; 32]).hash().segment(),
             Shard::of(CallId::new(now, [9; 10])).segment(),
             Day::of(now).segment(),
+            now.segment(),
+            7_u32.segment(),
         ];
         for segment in segments {
             assert!(!segment.is_empty() && !segment.contains(SEPARATOR), "{segment}");

@@ -154,19 +154,6 @@ impl Table {
         Ok(matches!(self.transact(writes).await?, Outcome::Done))
     }
 
-    /// Switches off an active subscription on the system's own account, and says why.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be written.
-    pub async fn fail_subscription(&self, tenant: Tenant, id: SubscriptionId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-        let mut set = SetExpression::default();
-        set.set("active", AttributeValue::Bool(false));
-        set.set("status_reason", AttributeValue::S(reason.to_owned()));
-        set.set("updated_at", AttributeValue::S(now.to_string()));
-        set.value(":on", AttributeValue::Bool(true));
-        self.update(access_patterns::subscription(tenant.org, tenant.mode, id), &set, Some("active = :on")).await.map(drop)
-    }
-
     fn count_subscription(&self, tenant: Tenant, step: Step) -> Result<TransactWriteItem, StoreError> {
         let number = |value: usize| AttributeValue::N(value.to_string());
         let update = Update::builder()

@@ -3,11 +3,15 @@
 //! A row has a budget; a test fails when a measurement exceeds it. KMS is answered by a stand-in that counts.
 
 mod carriers;
+mod deliveries;
 
 use std::path::Path;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use aws_sdk_kms::{operation::generate_data_key::GenerateDataKeyOutput, primitives::Blob};
+use aws_sdk_kms::{
+    operation::{decrypt::DecryptOutput, generate_data_key::GenerateDataKeyOutput},
+    primitives::Blob,
+};
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
 use axum::{Router, body::Body};
 use domain::Mode;
@@ -19,7 +23,7 @@ use vault::Vault;
 use webhooks::guard::Loopback;
 
 use crate::{
-    Fixture, LocalTable, Receiver,
+    Fixture, LocalTable,
     budget::{Budget, Reading, Row},
     fixture,
 };
@@ -53,6 +57,7 @@ pub async fn measure() -> Vec<Row> {
 
 const SLOTS: u32 = 40;
 const SIP_DOMAIN: &str = "sip.example.com";
+const KEY_ID: &str = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000000";
 
 impl Bench {
     async fn start() -> Self {
@@ -292,36 +297,6 @@ impl Bench {
         let (_, bodies) = crate::call::messages(&file, &self.fixture.tenant.org.to_string(), "live", to, fixture::now(), 300).unwrap();
         bodies.iter().map(ToString::to_string).collect()
     }
-
-    async fn deliveries(&mut self) {
-        let receiver = Receiver::start().await;
-        let body = json!({"name": "Receiver", "type": "webhook", "url": receiver.url});
-        let endpoint = self.ask(&self.endpoints, Method::POST, "/v1/endpoints", Some(body), 201).await["id"].clone();
-        let message = |n: u8| {
-            let call = domain::CallId::new(fixture::now(), [n; 10]);
-            let delivery = domain::webhook::delivery_id(&format!("evt_{n}"), call.as_uuid());
-            let body = json!({"id": format!("evt_{n}"), "data": "x".repeat(1_300)}).to_string();
-            json!({
-                "organization_id": self.fixture.tenant.org, "mode": "live", "delivery_id": delivery, "endpoint_id": endpoint,
-                "call_id": call, "event_id": format!("evt_{n}"), "event": "call.completed", "attempt": 1, "body": body,
-            })
-            .to_string()
-        };
-        let nowhere = fixture::nowhere();
-        let function = webhook_delivery::WebhookDelivery::new(
-            self.local.table.clone(),
-            self.vault.clone(),
-            nowhere.clone(),
-            nowhere,
-            Clock::System,
-            Loopback::Allowed,
-        )
-        .unwrap();
-        let (first, second) = (batch(&[message(1)]), batch(&[message(2)]));
-        function.handle(first).await;
-        self.row("deliver a webhook at the first attempt, receiver cached", (2, 0.0, 3.0), function.handle(second)).await;
-        assert_eq!(receiver.arrivals().len(), 2);
-    }
 }
 
 /// A vault under a KMS that gives the same data key to everybody.
@@ -336,10 +311,12 @@ fn kms() -> aws_sdk_kms::Client {
             .plaintext(Blob::new([7; 32]))
             // As long as KMS's own.
             .ciphertext_blob(Blob::new([9; 184]))
-            .key_id("arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000000")
+            .key_id(KEY_ID)
             .build()
     });
-    mock_client!(aws_sdk_kms, RuleMode::MatchAny, [&key])
+    let opened =
+        mock!(aws_sdk_kms::Client::decrypt).then_output(|| DecryptOutput::builder().plaintext(Blob::new([7; 32])).key_id(KEY_ID).build());
+    mock_client!(aws_sdk_kms, RuleMode::MatchAny, [&key, &opened])
 }
 
 /// An SQS event with these bodies.

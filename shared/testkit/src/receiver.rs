@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,9 @@ impl Arrival {
 struct Shared {
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     answers: Arc<Mutex<Vec<StatusCode>>>,
+    /// What follows them; 0 is 200.
+    usual: Arc<AtomicU16>,
+    body: Arc<Mutex<String>>,
     retry_after: Arc<AtomicU64>,
     refused: Arc<Mutex<Refused>>,
 }
@@ -109,6 +112,16 @@ impl Receiver {
         Self { url, shared }
     }
 
+    /// Has every answer from now on be this status, after those that it was started with.
+    pub fn answer(&self, status: u16) {
+        self.shared.usual.store(status, Ordering::SeqCst);
+    }
+
+    /// Has every answer say this.
+    pub fn say(&self, body: &str) {
+        *self.shared.body.lock().unwrap() = body.to_owned();
+    }
+
     /// Has every answer ask for so many seconds of patience.
     pub fn retry_after(&self, seconds: u64) {
         self.shared.retry_after.store(seconds, Ordering::SeqCst);
@@ -134,17 +147,18 @@ impl Receiver {
     }
 }
 
-async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap) {
+async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, String) {
     let id = headers.get(WEBHOOK_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let refused = shared.refused.lock().unwrap().refuses(id);
     shared.arrivals.lock().unwrap().push(Arrival { headers, body });
     if refused {
-        return (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new());
+        return (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new(), String::new());
     }
     let mut headers = HeaderMap::new();
     let seconds = shared.retry_after.load(Ordering::SeqCst);
     if seconds > 0 {
         headers.insert(RETRY_AFTER, seconds.into());
     }
-    (shared.answers.lock().unwrap().pop().unwrap_or(StatusCode::OK), headers)
+    let usual = || StatusCode::from_u16(shared.usual.load(Ordering::SeqCst)).unwrap_or(StatusCode::OK);
+    (shared.answers.lock().unwrap().pop().unwrap_or_else(usual), headers, shared.body.lock().unwrap().clone())
 }

@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
     CallId, DeliveryId, EndpointId, Mode,
+    delivery::DeliveryStatus,
     secret::{Sealed, SecretKind},
     webhook::ReceiverId,
 };
 use queue::DeliveryMessage;
 use runtime::random;
-use store::{DeliveryStatus, Tenant};
+use store::Tenant;
 use testkit::{
     Fixture, LocalTable, Receiver, Stack,
     event_source::EventSource,
@@ -121,7 +122,8 @@ async fn webhook_delivery_that_is_killed_at_every_step_delivers_every_id_and_no_
     for message in &messages {
         let bodies = &arrived[&message.delivery_id.to_string()];
         assert!(bodies.iter().all(|body| *body == message.body), "{bodies:?}");
-        let state = bench.local.table.delivery_state(bench.tenant, message.delivery_id).await.unwrap().unwrap();
+        let delivery = bench.local.table.delivery(bench.tenant, message.delivery_id).await.unwrap().unwrap();
+        let state = bench.local.table.delivery_state(bench.tenant, delivery.place()).await.unwrap().unwrap();
         let (number, last) = state.attempts.last_key_value().unwrap();
         assert_eq!((state.status, last.status), (DeliveryStatus::Delivered, Some(200)));
         assert!(*number <= 2 && bodies.len() >= *number as usize, "a receiver that refuses once is asked twice");

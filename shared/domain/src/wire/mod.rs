@@ -3,16 +3,20 @@
 //! They stand here, and not in a function, because an API answer and a webhook show the same object.
 
 mod call;
+mod delivery;
 mod endpoint;
 mod envelope;
+mod notice;
 mod number;
 mod stats;
 mod subscription;
 mod telephony;
 
 pub use call::{Call, CallDetail, EventData, TimelineEvent};
+pub use delivery::{Attempt, Delivery, DeliveryDetail};
 pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};
 pub use envelope::{Envelope, MAX_BODY_BYTES};
+pub use notice::ReceiverNotice;
 pub use number::{AvailableNumber, Number, NumberDetail, PurchasedNumber, SipCredentials, sip_uri};
 pub use stats::{CallStats, CallTrends, TrendDay};
 pub use subscription::Subscription;

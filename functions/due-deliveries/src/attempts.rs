@@ -1,0 +1,61 @@
+//! Attempts whose time has come: a message each, and then they wait no longer.
+//!
+//! Sent first and taken out then. A run that dies in between, or two at the same time, send messages twice: whoever gets the
+//! second finds the attempt recorded.
+
+use domain::Timestamp;
+use futures_util::future::join_all;
+use queue::{OutMessage, RetryMessage};
+use store::{DueAttempt, DueShard};
+
+use crate::{DueDeliveries, RunError, and};
+
+/// How far ahead a run looks, in milliseconds: beyond the next run, and the one after it if that fails. The queue holds
+/// the messages back until their time.
+const AHEAD_MILLIS: i64 = 150_000;
+
+/// How many attempts of a shard are read at a time.
+const PAGE: usize = 250;
+
+/// How many attempts of a shard are queued in a run; the next run takes the rest.
+const MOST: usize = 5_000;
+
+impl DueDeliveries {
+    /// Queues what is due in every shard that can be read.
+    pub(crate) async fn attempts(&self) -> Result<usize, RunError> {
+        let queued = join_all(DueShard::all().map(|shard| self.shard(shard))).await;
+        queued.into_iter().fold(Ok(0), and)
+    }
+
+    async fn shard(&self, shard: DueShard) -> Result<usize, RunError> {
+        let mut queued = 0;
+        while queued < MOST {
+            let now = self.clock.now();
+            let due = self.table.due(shard, now.plus_millis(AHEAD_MILLIS), PAGE).await?;
+            let messages: Vec<OutMessage> = due.iter().map(|attempt| message(attempt, now)).collect::<Result<_, _>>()?;
+            self.queue.send_all(&messages).await?;
+            self.table.settle_due(&due).await?;
+            queued += due.len();
+            if due.len() < PAGE {
+                break;
+            }
+        }
+        Ok(queued)
+    }
+}
+
+fn message(attempt: &DueAttempt, now: Timestamp) -> Result<OutMessage, serde_json::Error> {
+    let message = RetryMessage {
+        organization_id: attempt.organization_id,
+        mode: attempt.mode,
+        delivery_id: attempt.delivery_id,
+        receiver: attempt.receiver,
+        frozen_at: attempt.frozen_at,
+        retry: attempt.attempt,
+        replayed_by: None,
+        put_off: 0,
+    };
+    let wait_millis = attempt.due_at.millis_since(now).max(0);
+    let delay_seconds = u16::try_from((wait_millis + 999) / 1_000).unwrap_or(u16::MAX);
+    Ok(OutMessage { body: message.to_json()?, delay_seconds, group: Some(attempt.organization_id.to_string()) })
+}

@@ -1,0 +1,140 @@
+//! One attempt: signed, sent, recorded, and what follows it.
+
+use domain::{
+    Timestamp,
+    delivery::{AttemptRecord, Delivery, DeliveryPlace, DeliveryStatus},
+};
+use queue::{OutMessage, RetryMessage, batch::Failure};
+use store::{DueAttempt, Recorded, Tenant};
+use webhooks::{
+    client::Outcome,
+    schedule::{self, MAX_QUEUE_DELAY_SECONDS, Next},
+    sign::Signatures,
+};
+
+use crate::{WebhookDelivery, health::Gate, receiver::Receiver};
+
+/// An attempt that is to be made.
+pub(crate) struct Job {
+    pub(crate) tenant: Tenant,
+    pub(crate) delivery: Delivery,
+    /// Its number, from 1.
+    pub(crate) number: u32,
+    /// The number of the first attempt of its series.
+    pub(crate) series_from: u32,
+    /// The request whose replay begins with it.
+    pub(crate) replayed_by: Option<String>,
+    /// How often it was put off.
+    pub(crate) put_off: u32,
+}
+
+impl Job {
+    /// Its number in its series, from 1.
+    const fn of_series(&self) -> u32 {
+        self.number + 1 - self.series_from
+    }
+}
+
+/// Why a receiver is switched off that says that it is gone.
+const GONE: &str = "the receiver answered 410 Gone";
+
+/// What came of an attempt: its record, and what it says of the receiver.
+struct Made {
+    record: AttemptRecord,
+    next: Next,
+    /// Whether anything was sent.
+    was_sent: bool,
+}
+
+impl WebhookDelivery {
+    /// Makes an attempt, records it and sees to what follows; or puts it off, if nothing but probes is sent to the receiver.
+    ///
+    /// When the next attempt is due is decided by delivery, number and outcome alone, and recorded with the attempt: who
+    /// finds it recorded after a crash queues the next attempt for the same time.
+    pub(crate) async fn attempt(&self, receiver: &Receiver, job: Job) -> Result<(), Failure> {
+        let made = match self.gate(job.tenant, job.delivery.receiver).await? {
+            Gate::Open => self.send(receiver, &job).await,
+            Gate::NotBefore(at) if self.put_off(&job, at).await? => return Ok(()),
+            Gate::NotBefore(_) => self.skip(&job),
+        };
+        let (tenant, place, number, next, was_sent) = (job.tenant, job.delivery.place(), job.number, made.next, made.was_sent);
+        let next_at = match next {
+            Next::RetryIn(wait) => {
+                let seconds = wait.spread(schedule::dice(place.id, number));
+                Some(self.clock.now().plus_millis(i64::from(seconds) * 1_000))
+            }
+            Next::Delivered | Next::Dead | Next::Disabled => None,
+        };
+        self.record(job, made, next_at).await?;
+        if let Some(next_at) = next_at {
+            self.queue_attempt(tenant, place, number + 1, next_at).await?;
+        }
+        match next {
+            Next::Delivered => self.succeeded(tenant, place.receiver).await,
+            Next::Disabled => self.switch_off(tenant, place.receiver, None, receiver, GONE).await,
+            Next::RetryIn(_) | Next::Dead if was_sent => self.failed(tenant, place.receiver, receiver).await,
+            Next::RetryIn(_) | Next::Dead => Ok(()),
+        }
+    }
+
+    async fn send(&self, receiver: &Receiver, job: &Job) -> Made {
+        let (at, delivery) = (self.clock.now(), &job.delivery);
+        let id = format!("{}{}", domain::DeliveryId::PREFIX, delivery.id);
+        let signatures = Signatures::new(&id, at, delivery.body.as_bytes(), &receiver.secret, receiver.previous(at));
+        let attempt = self.client.post(&receiver.url, &signatures.headers(), delivery.body.clone().into()).await;
+        let (status, error) = match &attempt.outcome {
+            Outcome::Answered { status } => (Some(*status), None),
+            Outcome::Refused { .. } => (None, Some("address_not_allowed")),
+            Outcome::Timeout => (None, Some("timeout")),
+            Outcome::Connection(fault) => (None, Some(fault.as_str())),
+        };
+        let next = schedule::after(job.of_series(), &attempt.outcome, attempt.retry_after_seconds);
+        let error = error.map(str::to_owned);
+        let record = AttemptRecord { at, status, error, duration_ms: attempt.duration_ms, answer: attempt.answer_head };
+        Made { record, next, was_sent: true }
+    }
+
+    /// An attempt that fails without being sent: it was put off often enough.
+    fn skip(&self, job: &Job) -> Made {
+        let error = Some("circuit_open".to_owned());
+        let record = AttemptRecord { at: self.clock.now(), status: None, error, duration_ms: 0, answer: String::new() };
+        Made { record, next: schedule::after(job.of_series(), &Outcome::Timeout, None), was_sent: false }
+    }
+
+    async fn record(&self, job: Job, made: Made, next_at: Option<Timestamp>) -> Result<(), Failure> {
+        let Job { tenant, delivery, number, replayed_by, .. } = job;
+        let Made { record: attempt, next, .. } = made;
+        let AttemptRecord { status, error, duration_ms, .. } = &attempt;
+        tracing::info!(delivery_id = %delivery.id, attempt = number, status, error, duration_ms, "attempt");
+        let status = match next {
+            Next::Delivered => DeliveryStatus::Delivered,
+            Next::RetryIn(_) => DeliveryStatus::Retrying,
+            Next::Dead | Next::Disabled => DeliveryStatus::Dead,
+        };
+        let recorded = Recorded { number, attempt, status, next_at, replayed_by };
+        self.table.record_attempt(tenant, &delivery, &recorded).await.map(drop).map_err(Failure::retry)
+    }
+
+    /// Has an attempt asked for at its time: by a message that the queue holds back, or from the table if that is longer than
+    /// it can. Doing it again costs a message at most.
+    pub(crate) async fn queue_attempt(&self, tenant: Tenant, place: DeliveryPlace, number: u32, at: Timestamp) -> Result<(), Failure> {
+        let wait_millis = at.millis_since(self.clock.now()).max(0);
+        if wait_millis > i64::from(MAX_QUEUE_DELAY_SECONDS) * 1_000 {
+            return self.table.put_due(&DueAttempt::new(tenant, place, number, at)).await.map_err(Failure::retry);
+        }
+        let message = RetryMessage {
+            organization_id: tenant.org,
+            mode: tenant.mode,
+            delivery_id: place.id,
+            receiver: place.receiver,
+            frozen_at: place.created_at,
+            retry: number,
+            replayed_by: None,
+            put_off: 0,
+        };
+        let body = message.to_json().map_err(Failure::retry)?;
+        let delay_seconds = u16::try_from((wait_millis + 999) / 1_000).unwrap_or(u16::MAX);
+        let message = OutMessage { body, delay_seconds, group: Some(tenant.org.to_string()) };
+        self.retries.send_all(&[message]).await.map_err(Failure::retry)
+    }
+}

@@ -1,0 +1,116 @@
+//! The log of deliveries: the list, and one with all its attempts.
+
+use api::{Caller, Code, Page, PathId, Problem, Query};
+use axum::{
+    Json,
+    extract::{OriginalUri, State},
+    response::{IntoResponse as _, Response},
+};
+use domain::{
+    DeliveryId, Timestamp,
+    delivery::{Delivery, DeliveryState},
+    scope::Scope,
+    wire,
+};
+use http::{HeaderValue, header::LINK};
+use serde::Serialize;
+use store::{DeliveryWalk, LogPlace};
+
+use crate::filter;
+
+const DEFAULT_LIMIT: u64 = 20;
+
+/// How many deliveries a page looks at, at most, for those that its filter takes.
+const REACH: usize = 1_000;
+
+/// A page of deliveries. It may have fewer than `limit` and yet have a next one: a filter may take few.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeliveryList {
+    data: Vec<wire::Delivery>,
+    limit: usize,
+    next_cursor: Option<String>,
+}
+
+/// `GET /webhooks/deliveries`: the deliveries of the last 30 days, newest first.
+pub(crate) async fn list_deliveries(
+    State(state): State<crate::State>,
+    caller: Caller,
+    uri: OriginalUri,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    caller.require(Scope::WebhooksRead)?;
+    let page = Page::read(&mut query, DEFAULT_LIMIT);
+    for parameter in ["offset", "page"] {
+        if query.has(parameter) {
+            query.fault(parameter, "is not taken by this list: go on by cursor");
+        }
+    }
+    let filter = filter::read(&mut query);
+    query.finish()?;
+    let list = format!("deliveries?{}", filter::name(&filter));
+    let after = match &page.cursor {
+        Some(cursor) => Some(place(&state.cursors.open(caller.tenant, &list, cursor).await?)?),
+        None => None,
+    };
+    let walk = DeliveryWalk { newest_first: true, after, limit: page.limit, reach: REACH };
+    let found = state.table.delivery_list(caller.tenant, &filter.kept_at(state.clock.now()), walk).await?;
+    let next_cursor = match found.next {
+        Some(next) => Some(sign(&state, &caller, &list, &next.to_string()).await?),
+        None => None,
+    };
+    let data = found.found.iter().map(|delivery| wire::Delivery::new(delivery, caller.tenant.org)).collect();
+    let link = next_cursor.as_ref().and_then(|cursor| link(&uri, cursor));
+    let mut response = Json(DeliveryList { data, limit: page.limit, next_cursor }).into_response();
+    if let Some(link) = link {
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}
+
+/// `GET /webhooks/deliveries/{id}`: the delivery with its attempts and its body.
+pub(crate) async fn get_delivery(
+    State(state): State<crate::State>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Json<wire::DeliveryDetail>, Problem> {
+    caller.require(Scope::WebhooksRead)?;
+    let (delivery, log) = find(&state, &caller, &id).await?;
+    Ok(Json(wire::DeliveryDetail::new(delivery, &log, caller.tenant.org)))
+}
+
+/// A delivery and its state; not found once it is kept no longer.
+pub(crate) async fn find(state: &crate::State, caller: &Caller, id: &str) -> Result<(Delivery, DeliveryState), Problem> {
+    let id: DeliveryId = id.parse().map_err(|_| not_found())?;
+    let delivery = state.table.delivery(caller.tenant, id).await?.filter(|delivery| is_kept(delivery, state.clock.now()));
+    let delivery = delivery.ok_or_else(not_found)?;
+    let log = state.table.delivery_state(caller.tenant, delivery.place()).await?;
+    let log = log.unwrap_or_else(|| delivery.unattempted());
+    Ok((delivery, log))
+}
+
+/// Whether it is still kept: the table forgets it a little later than it should.
+const fn is_kept(delivery: &Delivery, now: Timestamp) -> bool {
+    now.as_seconds() < delivery.expires_at()
+}
+
+/// The cursor to a position. These lists have no other way to go on, so it must be had.
+pub(crate) async fn sign(state: &crate::State, caller: &Caller, list: &str, position: &str) -> Result<String, Problem> {
+    let cursor = state.cursors.sign(caller.tenant, list, position).await;
+    cursor.ok_or_else(|| Problem::new(Code::EncryptionUnavailable, "Encryption service unavailable"))
+}
+
+/// The place that an opened cursor names.
+pub(crate) fn place(position: &str) -> Result<LogPlace, Problem> {
+    position.parse().map_err(|_| Problem::invalid(vec![domain::Invalid::new("cursor", "is none of this list")]))
+}
+
+fn link(uri: &OriginalUri, cursor: &str) -> Option<HeaderValue> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let kept = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "cursor");
+    query.extend_pairs(kept).append_pair("cursor", cursor);
+    HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish())).ok()
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("Delivery")
+}

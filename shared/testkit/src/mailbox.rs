@@ -1,0 +1,82 @@
+//! A queue in memory, under a clock that a test moves: what is sent with a delay lies there until its time.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, Ordering},
+};
+
+use aws_sdk_sqs::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    operation::send_message_batch::{SendMessageBatchInput, SendMessageBatchOutput},
+};
+use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
+use queue::Sender;
+
+/// A message and when it is seen: milliseconds since 1970.
+type Letter = (i64, String);
+
+/// The queue. Cheap to clone; clones are one queue.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    letters: Arc<Mutex<Vec<Letter>>>,
+    clock: Arc<AtomicI64>,
+}
+
+impl Mailbox {
+    /// An empty queue under this clock.
+    #[must_use]
+    pub fn new(clock: Arc<AtomicI64>) -> Self {
+        Self { letters: Arc::default(), clock }
+    }
+
+    /// Sends to it.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        let mailbox = self.clone();
+        let rule = mock!(Client::send_message_batch).then_compute_output(move |request: &SendMessageBatchInput| {
+            let now = mailbox.clock.load(Ordering::SeqCst);
+            let letters = request.entries().iter().map(|entry| {
+                let delay_millis = i64::from(entry.delay_seconds().unwrap_or(0)) * 1_000;
+                (now + delay_millis, entry.message_body().to_owned())
+            });
+            mailbox.letters.lock().unwrap().extend(letters);
+            SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
+        });
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(create_mock_http_client())
+            .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&rule));
+        Sender::new(Client::from_conf(config.build()), "https://mailbox".to_owned())
+    }
+
+    /// How many messages lie there, those included that are not seen yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.letters.lock().unwrap().len()
+    }
+
+    /// Whether nothing lies there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When the next message is seen.
+    #[must_use]
+    pub fn next_at(&self) -> Option<i64> {
+        self.letters.lock().unwrap().iter().map(|(at, _)| *at).min()
+    }
+
+    /// Takes out what is seen now, at most `limit` messages.
+    #[must_use]
+    pub fn take(&self, limit: usize) -> Vec<String> {
+        let now = self.clock.load(Ordering::SeqCst);
+        let mut letters = self.letters.lock().unwrap();
+        let taken: Vec<usize> = (0..letters.len()).filter(|at| letters[*at].0 <= now).take(limit).collect();
+        taken.into_iter().rev().map(|at| letters.swap_remove(at).1).collect()
+    }
+}
