@@ -6,6 +6,7 @@ mod access_patterns;
 mod call_counters;
 mod call_events;
 mod call_lists;
+mod call_orders;
 mod call_patterns;
 mod call_reaper;
 mod call_records;

@@ -242,7 +242,7 @@ fn arrivals() -> impl Strategy<Value = (Vec<CallEvent>, Vec<usize>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn any_order_and_any_repetition_gives_the_same_call((events, order) in arrivals()) {

@@ -108,8 +108,12 @@ fn number(value: Value) -> Option<Number> {
     if let Value::Number(number) = value { Some(number) } else { None }
 }
 
+/// An integer; `1.0` is one in JSON's eyes too.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 pub(super) fn integer(value: Value) -> Read<i64> {
-    number(value).as_ref().and_then(Number::as_i64).ok_or_else(|| "must be an integer".to_owned())
+    let number = number(value);
+    let whole = |number: &Number| number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15).map(|whole| whole as i64);
+    number.and_then(|number| number.as_i64().or_else(|| whole(&number))).ok_or_else(|| "must be an integer".to_owned())
 }
 
 /// A count of seconds or milliseconds. `12.0` is an integer in JSON's eyes too.
@@ -142,7 +146,7 @@ pub(super) fn status(value: Value) -> Read<Option<CallStatus>> {
 
 /// The number of a part, or of parts. All together must fit into an answer of the API.
 pub(super) fn part(value: Value) -> Read<u16> {
-    let part = number(value).as_ref().and_then(Number::as_u64).and_then(|part| u16::try_from(part).ok());
+    let part = count(value).ok().and_then(|part| u16::try_from(part).ok());
     part.filter(|part| (1..=MAX_PARTS).contains(part)).ok_or_else(|| format!("must be an integer from 1 to {MAX_PARTS}"))
 }
 

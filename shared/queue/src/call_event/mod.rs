@@ -116,4 +116,6 @@ impl Serialize for CallEventMessage {
 }
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
