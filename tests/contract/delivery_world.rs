@@ -91,7 +91,6 @@ impl World {
             receiver,
             call_id: Some(call),
             event: "call.completed".to_owned(),
-            attempt: 1,
             body: json!({"id": event_id, "event": "call.completed", "data": {"call_id": call}}).to_string(),
             event_id,
         }

@@ -86,7 +86,6 @@ fn work(tenant: Tenant, call: &wire::Call, event: &CallEvent, receiver: Receiver
         receiver,
         call_id: Some(call.id),
         event: name.clone(),
-        attempt: 1,
         body: wire::Envelope::of_call(event_id.clone(), name, event.timestamp, call).into_body(),
         event_id,
     };

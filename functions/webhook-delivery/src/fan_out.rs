@@ -36,7 +36,6 @@ fn work(event: &OutboxEvent, subscription: &Subscription) -> Option<Result<OutMe
             receiver,
             call_id: None,
             event: name.to_owned(),
-            attempt: 1,
             body: envelope.into_body(),
             event_id,
         };

@@ -96,7 +96,12 @@ impl WebhookDelivery {
 
     /// Handles a batch; the answer names the messages that the queue must bring again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        batch::each(event, Duration::MAX, &self.dead_letters, |record| self.one(record)).await
+        self.handle_within(event, Duration::MAX).await
+    }
+
+    /// Handles a batch in so much time; what is not done by then must be brought again too.
+    pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
+        batch::each(event, limit, &self.dead_letters, |record| self.one(record)).await
     }
 
     async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {

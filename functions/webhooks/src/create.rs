@@ -110,7 +110,6 @@ pub(crate) async fn test_webhook(
         call_id: None,
         event_id: event_id.clone(),
         event: TEST_EVENT.to_owned(),
-        attempt: 1,
         body: wire::Envelope::of_resource(event_id.clone(), TEST_EVENT.to_owned(), birth.at, org, data).into_body(),
     };
     let body = message.to_json().map_err(Problem::internal)?;

@@ -24,8 +24,6 @@ pub struct DeliveryMessage {
     pub event_id: String,
     /// The event's name as this receiver subscribed to it.
     pub event: String,
-    /// Which attempt is to be made: the first, 1. Later ones are asked for by a [`RetryMessage`].
-    pub attempt: u32,
     /// The JSON to be sent, frozen when the delivery was first queued.
     pub body: String,
 }
@@ -139,7 +137,6 @@ mod tests {
             call_id: ID.parse().ok(),
             event_id: "evt_1".into(),
             event: "call.completed".into(),
-            attempt: 3,
             body: "{\"a\":\"ü\\u0000\"}".into(),
         }
     }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use axum::{
     Json, Router,
     body::Bytes,
@@ -111,6 +112,19 @@ impl Function {
             Outcome::Ended => {}
         }
         outcome
+    }
+
+    /// How much CPU time the process that runs has used so far, in hundredths of a second.
+    ///
+    /// # Errors
+    /// If none runs, or the system has no `/proc`.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        let pid = self.sandbox.as_ref().and_then(|sandbox| sandbox.child.id()).context("no process runs")?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // User and system time are the 12th and 13th field after the name in parentheses: proc(5).
+        let fields = stat.rsplit_once(')').context("no process status")?.1.split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
+        Ok(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second()))
     }
 
     async fn start(&self) -> Sandbox {

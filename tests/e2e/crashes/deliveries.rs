@@ -96,7 +96,6 @@ impl Bench {
             call_id: Some(CallId::new(fixture::now(), random::bytes())),
             event_id: format!("evt_{n}"),
             event: "call.completed".to_owned(),
-            attempt: 1,
             body: format!(r#"{{"id":"evt_{n}"}}"#),
         };
         (0..DELIVERIES).map(message).collect()

@@ -27,7 +27,7 @@ const TOGETHER: usize = 25;
 const WAVES: usize = 80;
 
 /// How many requests a run makes for so many events.
-const REQUESTS: u32 = 9;
+const REQUESTS: u32 = 17;
 
 async fn subscribe(bench: &Bench) -> SubscriptionId {
     let id = SubscriptionId::new(fixture::now(), random::bytes());
