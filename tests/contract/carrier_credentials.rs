@@ -107,7 +107,7 @@ impl Bench {
 
     /// Everything that is stored, as text to be searched and compared.
     pub(crate) async fn stored(&self) -> String {
-        let items = self.local.dump().await;
+        let items = self.local.dump_unused().await;
         let mut texts: Vec<String> = items.iter().map(|item| format!("{:?}", item.iter().collect::<BTreeMap<_, _>>())).collect();
         texts.sort();
         texts.join("\n")

@@ -6,14 +6,13 @@ use aws_lambda_events::sqs::SqsEvent;
 use axum::Router;
 use domain::{
     Mode, OrgId,
-    api_key::{ApiKey, ApiKeyText},
+    api_key::{ApiKey, ApiKeyText, KeyRecord},
     id::KeyId,
-    scope::Scope,
 };
 use lambda_http::{RequestExt as _, http::Request};
 use runtime::Clock;
 use serde_json::Value;
-use store::{Organization, Table};
+use store::{Organization, Table, Tenant};
 use testkit::{LocalTable, Stack, call::events_folder, fixture};
 use tower::ServiceExt as _;
 use webhooks::guard::Loopback;
@@ -30,17 +29,8 @@ async fn table() -> LocalTable {
     let now = fixture::now();
     local.table.create_organization(&Organization { id: org, name: "Events".to_owned(), created_at: now }).await.unwrap();
     for (n, (mode, text)) in (1..).zip(KEYS) {
-        let key = ApiKey {
-            id: KeyId::new(now, [n; 10]),
-            organization_id: org,
-            mode,
-            name: "Events".to_owned(),
-            scopes: Scope::ALL.iter().copied().collect(),
-            created_at: now,
-            valid_until: None,
-            revoked_at: None,
-        };
-        local.table.create_api_key(ApiKeyText::parse(text).unwrap().hash(), &key).await.unwrap();
+        let key = ApiKey { id: KeyId::new(now, [n; 10]), ..fixture::api_key(Tenant { org, mode }) };
+        local.table.create_api_key(&KeyRecord::new(key, &ApiKeyText::parse(text).unwrap())).await.unwrap();
     }
     local.table.import_slot(Mode::Live, &fixture::slot(1)).await.unwrap();
     local
@@ -145,6 +135,15 @@ async fn webhooks_answers_its_events() {
 }
 
 #[tokio::test]
+async fn api_keys_answers_its_events() {
+    let vault = Stack::load().unwrap().vault().await;
+    for case in cases("api-keys") {
+        let local = table().await;
+        check_http(&case, api_keys::app(api_keys::State::new(local.table.clone(), vault.clone(), Clock::System))).await;
+    }
+}
+
+#[tokio::test]
 async fn due_deliveries_answers_its_events() {
     let local = table().await;
     let function = due_deliveries::DueDeliveries::new(local.table.clone(), fixture::nowhere(), Clock::System);
@@ -173,6 +172,7 @@ fn every_event_belongs_to_a_function_and_has_its_answer() {
         "endpoints",
         "calls",
         "carrier-credentials",
+        "api-keys",
         "webhooks",
         "call-events",
         "webhook-delivery",

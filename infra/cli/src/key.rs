@@ -6,11 +6,12 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use domain::{
     KeyId, Mode, OrgId, Timestamp,
-    api_key::{ApiKey, ApiKeyText},
+    allowed_ip::{AllowedIp, MAX_ALLOWED_IPS},
+    api_key::{ApiKey, ApiKeyText, KeyRecord, MAX_KEYS},
     scope::Scope,
 };
 use runtime::{Clock, random};
-use store::{Consistency, Table, access_patterns};
+use store::{Consistency, CreateApiKey, Table, access_patterns};
 
 /// What can be done with API keys.
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,9 @@ pub(crate) enum Command {
         /// From when on it is refused, such as 2027-01-01T00:00:00Z; by default never.
         #[arg(long)]
         valid_until: Option<Timestamp>,
+        /// An address or network that it may be used from, once for each; by default from everywhere.
+        #[arg(long = "allowed-ip")]
+        allowed_ips: Vec<AllowedIp>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -39,9 +43,10 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitCode> {
-    let Command::Create { organization, mode, name, scopes, valid_until, json } = command;
+    let Command::Create { organization, mode, name, scopes, valid_until, allowed_ips, json } = command;
     let existing = table.get(access_patterns::organization(organization), Consistency::Strong).await?;
     existing.with_context(|| format!("there is no organization {organization}"))?;
+    anyhow::ensure!(allowed_ips.len() <= MAX_ALLOWED_IPS, "a key has at most {MAX_ALLOWED_IPS} addresses and networks");
     let now = Clock::System.now();
     let text = ApiKeyText::mint(mode, random::bytes());
     let key = ApiKey {
@@ -51,10 +56,14 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
         name,
         scopes: if scopes.is_empty() { Scope::ALL.iter().copied().collect() } else { scopes.into_iter().collect() },
         created_at: now,
+        updated_at: now,
+        allowed_ips,
         valid_until,
         revoked_at: None,
     };
-    table.create_api_key(text.hash(), &key).await?;
-    crate::show(json, &[("id", key.id.to_string()), ("key", text.reveal().to_owned())]);
+    let record = KeyRecord::new(key, &text);
+    let created = table.create_api_key(&record).await?;
+    anyhow::ensure!(created == CreateApiKey::Done, "the organization has {MAX_KEYS} keys that are not revoked, and no more may be");
+    crate::show(json, &[("id", record.key.id.to_string()), ("key", text.reveal().to_owned())]);
     Ok(ExitCode::SUCCESS)
 }

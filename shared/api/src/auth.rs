@@ -1,5 +1,7 @@
 //! Who is calling. [`Caller`] is the only thing in HTTP code that knows an organization.
 
+use std::{net::IpAddr, time::Duration};
+
 use axum::extract::{FromRef, FromRequestParts};
 use domain::{
     KeyId, OrgId,
@@ -7,10 +9,14 @@ use domain::{
     scope::{Scope, Scopes},
 };
 use http::{HeaderMap, request::Parts};
+use lambda_http::request::RequestContext;
 use runtime::{Clock, Recent};
 use store::{Table, Tenant};
 
-use crate::problem::{Code, Problem};
+use crate::{
+    beside::Beside,
+    problem::{Code, Problem},
+};
 
 /// How long a process believes what it read of a key. A revoked key works at most so long where it was used before.
 const CACHE_MILLIS: i64 = 60_000;
@@ -18,12 +24,19 @@ const CACHE_MILLIS: i64 = 60_000;
 /// The most keys that a process remembers.
 const CACHE_ENTRIES: usize = 1_000;
 
-/// The gate that every request passes: looks keys up, remembers them for a minute. Cheap to clone.
+/// How often a process notes that a key is used: once in so many milliseconds.
+const USE_MILLIS: i64 = 60_000;
+
+/// The longest that an answer waits for such a note.
+const USE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The gate that every request passes: looks keys up, remembers them for a minute, notes that they are used. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Gate {
     table: Table,
     clock: Clock,
     recent: Recent<KeyHash, ApiKey>,
+    noted: Recent<KeyId, ()>,
 }
 
 /// An authenticated principal and the tenant it acts for.
@@ -51,6 +64,18 @@ impl Caller {
         }
     }
 
+    /// Passes if the caller holds all of these scopes: what it gives away.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_SCOPE`, naming those it lacks.
+    pub fn require_each(&self, scopes: &Scopes) -> Result<(), Problem> {
+        let lacking: Vec<&str> = scopes.difference(&self.scopes).map(|scope| scope.as_str()).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::new(Code::InsufficientScope, format!("This needs a key with the scopes {}", lacking.join(", "))))
+    }
+
     /// Whether the caller holds the scope.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
@@ -75,7 +100,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let gate = Gate::from_ref(state);
         let text = key_text(&parts.headers)?;
-        let key = gate.key(&text).await?;
+        let key = gate.key(&text, source(parts)).await?;
         let organization = key.organization_id;
         if named_organization(&parts.headers)?.is_some_and(|named| named != organization) {
             return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one named in the header"));
@@ -84,6 +109,7 @@ where
         span.record("organization_id", tracing::field::display(organization));
         span.record("mode", key.mode.as_str());
         let tenant = Tenant { org: organization, mode: key.mode };
+        gate.note_use(&key, parts.extensions.get()).await;
         Ok(Self { tenant, key: key.id, scopes: key.scopes, pepper: text.pepper() })
     }
 }
@@ -92,7 +118,8 @@ impl Gate {
     /// A gate in front of this table.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self { table, clock, recent: Recent::new(CACHE_ENTRIES, CACHE_MILLIS) }
+        let (recent, noted) = (Recent::new(CACHE_ENTRIES, CACHE_MILLIS), Recent::new(CACHE_ENTRIES, USE_MILLIS));
+        Self { table, clock, recent, noted }
     }
 
     /// The time now.
@@ -100,8 +127,13 @@ impl Gate {
         self.clock.now()
     }
 
-    /// What is known of a key that may be used now.
-    async fn key(&self, text: &ApiKeyText) -> Result<ApiKey, Problem> {
+    /// Reads a key anew at its next use: for who knows that it changed. Other processes go on believing what they read.
+    pub fn forget(&self, hash: &KeyHash) {
+        self.recent.forget(hash);
+    }
+
+    /// What is known of a key that may be used now, from this address.
+    async fn key(&self, text: &ApiKeyText, from: Option<IpAddr>) -> Result<ApiKey, Problem> {
         let (hash, now) = (text.hash(), self.clock.now());
         let key = match self.recent.get(&hash, now) {
             Some(key) => key,
@@ -111,11 +143,43 @@ impl Gate {
                 key
             }
         };
-        match key.check(now) {
+        match key.check(now, from) {
             Ok(()) => Ok(key),
             Err(KeyRefusal::Revoked) => Err(Problem::new(Code::KeyRevoked, "The API key was revoked")),
             Err(KeyRefusal::Expired) => Err(Problem::new(Code::KeyExpired, "The API key has expired")),
+            Err(KeyRefusal::Address) => Err(Problem::new(Code::IpNotAllowed, "The API key may not be used from this address")),
         }
+    }
+
+    /// Notes that a key was used, at most once a minute, beside the request. A note that fails is made at the next use.
+    async fn note_use(&self, key: &ApiKey, beside: Option<&Beside>) {
+        let (org, id, now) = (key.organization_id, key.id, self.clock.now());
+        if self.noted.get(&id, now).is_some() {
+            return;
+        }
+        self.noted.put(id, (), now);
+        let (table, noted) = (self.table.clone(), self.noted.clone());
+        let note = async move {
+            let fault = match tokio::time::timeout(USE_LIMIT, table.note_key_use(org, id, now)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the table did not answer in time".to_owned(),
+            };
+            noted.forget(&id);
+            tracing::warn!(key = %id, fault, "the use of a key was not noted");
+        };
+        match beside {
+            Some(beside) => beside.start(note),
+            None => note.await,
+        }
+    }
+}
+
+/// The address that the request came from, as the gateway saw it. What a header says of it is the client's word.
+fn source(parts: &Parts) -> Option<IpAddr> {
+    match parts.extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
+        _ => None,
     }
 }
 
@@ -172,4 +236,29 @@ fn malformed_organization(header: &str, problem: &str) -> Problem {
 
 fn unauthorized() -> Problem {
     Problem::new(Code::Unauthorized, "The credentials are not valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+
+    use super::*;
+
+    #[test]
+    fn the_address_is_the_gateways_word_and_never_a_headers() {
+        let parts = |source_ip: Option<&str>| {
+            let headers = ["x-forwarded-for", "forwarded", "x-real-ip"];
+            let request = headers.into_iter().fold(Request::builder(), |request, name| request.header(name, "203.0.113.7"));
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            let mut context = ApiGatewayV2httpRequestContext::default();
+            context.http.source_ip = source_ip.map(str::to_owned);
+            parts.extensions.insert(RequestContext::ApiGatewayV2(context));
+            parts
+        };
+        assert_eq!(source(&parts(Some("198.51.100.1"))), Some("198.51.100.1".parse().unwrap()));
+        for unknown in [None, Some(""), Some("203.0.113.7, 198.51.100.1")] {
+            assert_eq!(source(&parts(unknown)), None, "{unknown:?}");
+        }
+    }
 }

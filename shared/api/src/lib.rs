@@ -5,6 +5,7 @@
 
 pub mod app;
 mod auth;
+mod beside;
 mod cursor;
 mod fields;
 mod idempotency;
@@ -22,7 +23,7 @@ pub use app::app;
 pub use auth::{Caller, Gate};
 pub use cursor::Cursors;
 pub use fields::{Fields, JsonBody};
-pub use idempotency::{Born, Idempotency, ShowsSecret};
+pub use idempotency::{Born, Idempotency, KeptInstead, ShowsSecret};
 pub use lifecycle::{Lifecycle, News};
 pub use listed::{Listed, Order, Part};
 pub use page::Page;

@@ -51,6 +51,8 @@ codes! {
     Forbidden 403 "FORBIDDEN";
     /// The key lacks a scope.
     InsufficientScope 403 "INSUFFICIENT_SCOPE";
+    /// The key may not be used from the caller's address.
+    IpNotAllowed 403 "IP_NOT_ALLOWED";
     /// There is no such thing, or it is not the caller's.
     NotFound 404 "NOT_FOUND";
     /// The number cannot be bought.
@@ -281,6 +283,7 @@ mod tests {
     #[case(Problem::invalid(vec![Invalid::new("label", "is too long")]), 400, "Invalid body or missing field: label: is too long")]
     #[case(Problem::new(Code::KeyRevoked, "The API key was revoked"), 401, "Unauthorized")]
     #[case(Problem::new(Code::InsufficientScope, "This needs a scope"), 403, "Forbidden")]
+    #[case(Problem::new(Code::IpNotAllowed, "Not from there"), 403, "Forbidden")]
     #[case(Problem::not_found("Credential"), 404, "Credential not found")]
     #[case(Problem::new(Code::MethodNotAllowed, "x"), 405, "Method not allowed")]
     #[case(Problem::new(Code::Conflict, "Credential in use by phone numbers"), 409, "Credential in use by phone numbers")]

@@ -4,12 +4,12 @@
 //! all that stands before. The format is the one GitHub published for its tokens in 2021: a scanner can verify a
 //! leaked key offline, and a wrong checksum costs the API no look-up.
 
-use std::fmt;
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use aws_lc_rs::digest;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{KeyId, Mode, OrgId, Timestamp, scope::Scopes};
+use crate::{KeyId, Mode, OrgId, Timestamp, allowed_ip::AllowedIp, scope::Scopes};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SECRET_LENGTH: usize = 30;
@@ -19,7 +19,20 @@ const CHECKSUM_LENGTH: usize = 6;
 pub const PREFIX: &str = "kros_";
 
 /// A regular expression for secret scanners that finds every key and little else.
-pub const PATTERN: &str = "kros_(live|test)_[0-9A-Za-z]{36}";
+pub const PATTERN: &str = r"\bkros_(live|test)_[0-9A-Za-z]{36}\b";
+
+/// The most keys of one organization that are not revoked, those of both modes together.
+pub const MAX_KEYS: usize = 100;
+
+/// The most characters of a key's name.
+pub const MAX_NAME_CHARS: usize = 100;
+
+/// How long a revoked key can still be read: 90 days, in seconds.
+pub const REVOKED_KEPT_SECONDS: i64 = 90 * 24 * 3600;
+
+/// How many of a key's last characters its owner is shown to know it by. They are of the checksum: 24 bits that leave
+/// the secret more than 150.
+const HINT_LENGTH: usize = 4;
 
 /// A key as its owner holds it. Printed once, when it is minted; never stored, never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,6 +95,12 @@ impl ApiKeyText {
         pepper
     }
 
+    /// The key's last characters, by which its owner knows it again.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        self.0.split_at_checked(self.0.len().saturating_sub(HINT_LENGTH)).map_or("", |(_, hint)| hint)
+    }
+
     /// The key itself, for the one answer that shows it.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -114,7 +133,32 @@ impl fmt::Display for KeyHash {
     }
 }
 
-/// What is known of an issued key. The key itself is not.
+/// The text is no hash of a key.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("must be 64 hexadecimal digits")]
+pub struct NotAKeyHash;
+
+impl FromStr for KeyHash {
+    type Err = NotAKeyHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAKeyHash> {
+        hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(NotAKeyHash)
+    }
+}
+
+impl Serialize for KeyHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// What is known of an issued key and decides whether it is honoured. The key itself is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// The key's public name.
@@ -129,6 +173,11 @@ pub struct ApiKey {
     pub scopes: Scopes,
     /// When it was minted.
     pub created_at: Timestamp,
+    /// When its settings last changed; two versions of a key differ in it.
+    pub updated_at: Timestamp,
+    /// Where it may be used from; everywhere if nothing is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ips: Vec<AllowedIp>,
     /// From when on it is refused; `None` means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
@@ -144,21 +193,93 @@ pub enum KeyRefusal {
     Revoked,
     /// Its time is over.
     Expired,
+    /// It may not be used from there.
+    Address,
 }
 
 impl ApiKey {
-    /// Whether the key may be used now.
+    /// Whether the key may be used now, from this address. An address that is not known is none that is allowed.
     ///
     /// # Errors
-    /// [`KeyRefusal`] with the reason; a key both revoked and expired counts as revoked.
-    pub fn check(&self, now: Timestamp) -> Result<(), KeyRefusal> {
+    /// [`KeyRefusal`] with the reason; of several the first one of its list.
+    pub fn check(&self, now: Timestamp, from: Option<IpAddr>) -> Result<(), KeyRefusal> {
         if self.revoked_at.is_some() {
             return Err(KeyRefusal::Revoked);
         }
-        match self.valid_until {
-            Some(end) if end <= now => Err(KeyRefusal::Expired),
-            _ => Ok(()),
+        if self.valid_until.is_some_and(|end| end <= now) {
+            return Err(KeyRefusal::Expired);
         }
+        let allowed = |address| self.allowed_ips.iter().any(|range| range.contains(address));
+        if self.allowed_ips.is_empty() || from.is_some_and(allowed) { Ok(()) } else { Err(KeyRefusal::Address) }
+    }
+
+    /// The key as it is once revoked.
+    #[must_use]
+    pub fn revoked(&self, now: Timestamp) -> Self {
+        let at = self.next_version(now);
+        Self { revoked_at: Some(at), updated_at: at, ..self.clone() }
+    }
+
+    /// A time for the version after this one.
+    fn next_version(&self, now: Timestamp) -> Timestamp {
+        now.max(self.updated_at.plus_millis(1))
+    }
+}
+
+/// Settings of a key that a PATCH changes; `None` leaves one as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// What it may do.
+    pub scopes: Option<Scopes>,
+    /// Where it may be used from; an empty list lifts the limit.
+    pub allowed_ips: Option<Vec<AllowedIp>>,
+    /// From when on it is refused; `Some(None)` means never.
+    pub valid_until: Option<Option<Timestamp>>,
+}
+
+impl KeyChange {
+    /// Whether it changes what somebody can do with the key, and not its name alone.
+    #[must_use]
+    pub const fn changes_power(&self) -> bool {
+        self.scopes.is_some() || self.allowed_ips.is_some() || self.valid_until.is_some()
+    }
+
+    /// The key as it is after the change.
+    #[must_use]
+    pub fn applied_to(&self, key: &ApiKey, now: Timestamp) -> ApiKey {
+        ApiKey {
+            name: self.name.clone().unwrap_or_else(|| key.name.clone()),
+            scopes: self.scopes.clone().unwrap_or_else(|| key.scopes.clone()),
+            allowed_ips: self.allowed_ips.clone().unwrap_or_else(|| key.allowed_ips.clone()),
+            valid_until: self.valid_until.unwrap_or(key.valid_until),
+            updated_at: key.next_version(now),
+            ..key.clone()
+        }
+    }
+}
+
+/// A key as its organization keeps it: what decides, and what is only told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// What decides.
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// The hash under which the key is looked up. Never shown.
+    pub key_hash: KeyHash,
+    /// The key's last characters.
+    pub hint: String,
+    /// When it was last used, to within a minute or two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// The record of a key that was just minted.
+    #[must_use]
+    pub fn new(key: ApiKey, text: &ApiKeyText) -> Self {
+        Self { key, key_hash: text.hash(), hint: text.hint().to_owned(), last_used_at: None }
     }
 }
 
@@ -176,32 +297,83 @@ mod tests {
         assert_eq!(format!("{key:?}"), "ApiKeyText(…)");
     }
 
-    #[test]
-    fn a_revoked_or_expired_key_says_which() {
-        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let id = KeyId::new(now, [0; 10]);
-        let organization_id = OrgId::new(now, [0; 10]);
-        let key = ApiKey {
-            id,
-            organization_id,
+    fn now() -> Timestamp {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn key() -> ApiKey {
+        ApiKey {
+            id: KeyId::new(now(), [0; 10]),
+            organization_id: OrgId::new(now(), [0; 10]),
             mode: Mode::Live,
             name: "k".into(),
             scopes: Scopes::new(),
-            created_at: now,
+            created_at: now(),
+            updated_at: now(),
+            allowed_ips: Vec::new(),
             valid_until: None,
             revoked_at: None,
-        };
-        assert_eq!(key.check(now), Ok(()));
-        assert_eq!(ApiKey { valid_until: Some(now), ..key.clone() }.check(now), Err(KeyRefusal::Expired));
-        assert_eq!(ApiKey { valid_until: Some(now), revoked_at: Some(now), ..key }.check(now), Err(KeyRefusal::Revoked));
+        }
+    }
+
+    #[test]
+    fn a_revoked_or_expired_key_says_which() {
+        let (now, key) = (now(), key());
+        assert_eq!(key.check(now, None), Ok(()));
+        let expired = ApiKey { valid_until: Some(now), ..key };
+        assert_eq!(expired.check(now.plus_millis(-1), None), Ok(()));
+        assert_eq!(expired.check(now, None), Err(KeyRefusal::Expired));
+        assert_eq!(expired.revoked(now).check(now, None), Err(KeyRefusal::Revoked));
+    }
+
+    #[test]
+    fn a_key_with_addresses_works_from_them_alone() {
+        let key = ApiKey { allowed_ips: vec!["203.0.113.7".parse().unwrap(), "2001:db8::/32".parse().unwrap()], ..key() };
+        let from = |address: &str| key.check(now(), Some(address.parse().unwrap()));
+        for allowed in ["203.0.113.7", "::ffff:203.0.113.7", "2001:db8::1"] {
+            assert_eq!(from(allowed), Ok(()), "{allowed}");
+        }
+        for other in ["203.0.113.8", "2001:db9::1", "127.0.0.1"] {
+            assert_eq!(from(other), Err(KeyRefusal::Address), "{other}");
+        }
+        assert_eq!(key.check(now(), None), Err(KeyRefusal::Address), "nobody knows from where");
+    }
+
+    #[test]
+    fn a_change_leaves_what_it_does_not_name_and_makes_a_new_version() {
+        let key = ApiKey { valid_until: Some(now().plus_millis(1)), ..key() };
+        let renamed = KeyChange { name: Some("other".into()), ..KeyChange::default() };
+        let changed = renamed.applied_to(&key, now());
+        let updated_at = now().plus_millis(1);
+        assert_eq!(changed, ApiKey { name: "other".into(), updated_at, ..key.clone() });
+        assert!(!renamed.changes_power());
+        let lifted = KeyChange { valid_until: Some(None), ..KeyChange::default() };
+        assert_eq!(lifted.applied_to(&key, now()).valid_until, None);
+        assert!(lifted.changes_power());
+    }
+
+    #[test]
+    fn what_the_pattern_finds_is_bounded_and_has_the_published_length() {
+        let pattern = regex::Regex::new(PATTERN).unwrap();
+        let key = ApiKeyText::mint(Mode::Test, [1; 32]);
+        for around in [format!("KEY={}", key.reveal()), format!("'{}',", key.reveal())] {
+            assert_eq!(pattern.find(&around).map(|found| found.as_str()), Some(key.reveal()), "{around}");
+        }
+        for other in [format!("{}x", key.reveal()), key.reveal()[..45].to_owned(), key.reveal().replace("test", "prod")] {
+            assert!(!pattern.is_match(&other), "{other}");
+        }
     }
 
     proptest! {
         #[test]
         fn every_minted_key_is_read_back(random: [u8; 32]) {
+            let pattern = regex::Regex::new(PATTERN).unwrap();
             for mode in Mode::ALL {
                 let key = ApiKeyText::mint(mode, random);
                 prop_assert_eq!(ApiKeyText::parse(key.reveal()), Ok(key.clone()));
+                prop_assert_eq!(pattern.find(key.reveal()).map(|found| found.as_str()), Some(key.reveal()));
+                prop_assert!(key.reveal().ends_with(key.hint()) && key.hint().len() == HINT_LENGTH);
+                prop_assert_eq!(key.hash().to_string().parse::<KeyHash>(), Ok(key.hash()));
             }
         }
 

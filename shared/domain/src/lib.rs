@@ -3,6 +3,7 @@
 //! Whatever a rule needs from the world (the time, random bytes, a record) is an argument. What is
 //! here decides; other crates carry decisions out.
 
+pub mod allowed_ip;
 pub mod api_key;
 pub mod call;
 pub mod callback;

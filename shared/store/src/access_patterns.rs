@@ -52,7 +52,7 @@
 //! ```compile_fail,E0308
 //! # use {store::{access_patterns, Table, Tenant}};
 //! # async fn example(table: Table, tenant: Tenant) {
-//! let keys = table.list(access_patterns::keys_of(tenant.org)).await;
+//! let gone = table.list(access_patterns::sweeps()).await;
 //! # }
 //! ```
 //!
@@ -65,8 +65,8 @@
 //! ```
 
 use domain::{
-    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
-    api_key::{ApiKey, KeyHash},
+    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
+    api_key::{ApiKey, KeyHash, KeyRecord},
     call::{CallAlias, CallRecord},
     credential::CarrierCredential,
     delivery::{Delivery, DeliveryState},
@@ -79,12 +79,12 @@ use domain::{
 };
 
 use crate::{
-    NamedCall, Organization, OutboxEvent, OutboxShard, ReceiverHealth, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    KeyCount, NamedCall, Organization, OutboxEvent, OutboxShard, ReceiverHealth, SecretSetting, SettingName, SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},
     due::{DueAttempt, DueShard},
     idempotency::KeptRequest,
-    keys::{Get, Gsi1, Gsi2, Gsi3, List, Primary, Segment, Shard},
+    keys::{Get, Gsi2, Gsi3, List, Primary, Segment, Shard},
     lists::ListedCall,
     live::{BusyTenant, LiveCall},
     resealing::Resealing,
@@ -140,7 +140,9 @@ macro_rules! access_patterns {
 access_patterns! {
     "O1" "an organization"                              Get  organization   -> Organization  in Primary ["ORG#{org}" "ORG"] (org: OrgId);
     "K1" "an API key by its hash"                       Get  api_key        -> ApiKey        in Primary ["KEY#{hash}" "KEY"] (hash: KeyHash);
-    "K2" "the API keys of an organization, oldest first" List keys_of       -> ApiKey        in Gsi1    ["ORG#{org}" "KEY#"] (org: OrgId);
+    "K2" "the API keys of an organization, oldest first" List api_keys      -> KeyRecord     in Primary ["ORG#{org}" "KEY#"] (org: OrgId);
+    "K3" "one API key of an organization"               Get  key_record     -> KeyRecord     in Primary ["ORG#{org}" "KEY#{key}"] (org: OrgId, key: KeyId);
+    "K4" "how many API keys of an organization are not revoked" Get key_count -> KeyCount    in Primary ["ORG#{org}" "COUNT#KEY"] (org: OrgId);
     "I1" "a number that can be bought"                  Get  slot           -> Slot          in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#{e164}"] (mode: Mode, country: Country, kind: NumberType, e164: &E164);
     "I2" "the numbers of a country and type that can be bought, by number" List slots -> Slot in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#"] (mode: Mode, country: Country, kind: NumberType);
     "N1" "one number of an organization"                Get  number         -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#{number}"] (org: OrgId, mode: Mode, number: NumberId);

@@ -1,37 +1,204 @@
-//! API keys, found by their hash.
+//! API keys: the item that is looked up by the key's hash, the record by which its organization knows it, and their count.
+//!
+//! The first decides at each request whether a key is honoured, and one read finds it. The second is listed and found by
+//! id, and alone tells when the key was last used. What stands in both changes in one transaction (ADR 0018).
 
-use domain::api_key::{ApiKey, KeyHash};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use domain::{
+    KeyId, OrgId, Timestamp,
+    api_key::{ApiKey, ApiKeyText, KeyHash, KeyRecord, MAX_KEYS, REVOKED_KEPT_SECONDS},
+};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
     error::StoreError,
-    item::serde_item,
+    expression::SetExpression,
+    inventory::built,
+    item::{EXPIRES_AT, Item as _, KIND, VERSION, read, serde_item, whole},
     keys::Keys,
-    table::{Consistency, Created, Table},
+    table::{Consistency, Table, key_attributes},
+    transaction::Outcome,
 };
 
-serde_item!(ApiKey, "api_key", KeyHash, |key, hash| Keys::primary(access_patterns::api_key(*hash))
-    .listed_in(access_patterns::keys_of(key.organization_id), &key.id));
+serde_item!(ApiKey, "api_key", KeyHash, |_key, hash| Keys::primary(access_patterns::api_key(*hash)));
+
+serde_item!(KeyRecord, "key_record", (), |record, _scope| Keys::primary(access_patterns::key_record(
+    record.key.organization_id,
+    record.key.id
+)));
+
+/// How many keys of an organization are not revoked: what keeps their number within its limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCount {
+    /// How many.
+    pub api_keys: u32,
+}
+
+serde_item!(KeyCount, "key_count", OrgId, |_count, org| Keys::primary(access_patterns::key_count(*org)));
+
+/// What became of a new key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateApiKey {
+    /// It is there.
+    Done,
+    /// One with this id was there before: this one.
+    Exists(Box<KeyRecord>),
+    /// There are as many as there may be.
+    TooMany,
+}
+
+/// Attributes of a key that change while it lives.
+const CHANGEABLE: [&str; 6] = ["name", "scopes", "allowed_ips", "valid_until", "revoked_at", "updated_at"];
+
+/// Uses that follow one another more closely than this are not noted, in milliseconds.
+const USE_MILLIS: i64 = 60_000;
 
 impl Table {
-    /// Stores what is known of a new key under its hash.
+    /// Stores what is known of a new key, if there is room for one more.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written, or if the hash is taken, which only a broken source of
     /// randomness can bring about.
-    pub async fn create_api_key(&self, hash: KeyHash, key: &ApiKey) -> Result<(), StoreError> {
-        match self.create(key, &hash).await? {
-            Created::New => Ok(()),
-            Created::Exists(_) => Err(StoreError::Refused("a key with this hash exists".to_owned())),
+    pub async fn create_api_key(&self, record: &KeyRecord) -> Result<CreateApiKey, StoreError> {
+        let writes = vec![
+            TransactWriteItem::builder().put(self.put_new(whole(record, &())?)?).build(),
+            TransactWriteItem::builder().put(self.put_new(whole(&record.key, &record.key_hash)?)?).build(),
+            self.count_key(record.key.organization_id, Step::Up)?,
+        ];
+        let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(CreateApiKey::Done) };
+        if let Some(existing) = Outcome::failed(&reasons, 0) {
+            return Ok(CreateApiKey::Exists(Box::new(read(existing.item.clone().unwrap_or_default())?)));
+        }
+        match Outcome::failed(&reasons, 1) {
+            Some(_) => Err(StoreError::Refused("a key with this hash exists".to_owned())),
+            None => Ok(CreateApiKey::TooMany),
         }
     }
 
-    /// Looks a key up by its hash; `None` if none was issued with it. Eventually consistent: a key works within a
-    /// second of its creation.
+    /// Looks a key up by its hash; `None` if none was issued with it. A new key is found at once; a change may be missed
+    /// in its first moment.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn api_key(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError> {
-        self.get(access_patterns::api_key(hash), Consistency::Eventual).await
+        self.get(access_patterns::api_key(hash), Consistency::EventualIfThere).await
     }
+
+    /// One key of an organization, as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn key_record(&self, org: OrgId, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.get(access_patterns::key_record(org, id), Consistency::Strong).await
+    }
+
+    /// All keys of an organization, newest first, those among them that were revoked not long ago.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn key_records(&self, org: OrgId) -> Result<Vec<KeyRecord>, StoreError> {
+        let mut records = self.list(access_patterns::api_keys(org)).await?;
+        records.reverse();
+        Ok(records)
+    }
+
+    /// Writes a key as it shall be if nobody changed it since it was read and it is not revoked; revoking it makes room
+    /// for another. False if somebody was faster.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn replace_api_key(&self, seen: &KeyRecord, key: &ApiKey) -> Result<bool, StoreError> {
+        let mut on_record = settings(key)?;
+        let unchanged = unchanged_since(&mut on_record, seen);
+        let mut writes = vec![
+            self.update_write(&access_patterns::key_record(key.organization_id, key.id), &on_record, unchanged)?,
+            self.update_write(&access_patterns::api_key(seen.key_hash), &settings(key)?, "attribute_exists(pk)")?,
+        ];
+        if key.revoked_at.is_some() {
+            writes.push(self.count_key(key.organization_id, Step::Down)?);
+        }
+        Ok(matches!(self.transact(writes).await?, Outcome::Done))
+    }
+
+    /// Puts another key into the place of one that nobody was shown; the one before opens nothing any more. `None` if
+    /// somebody was faster.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn remint_api_key(&self, seen: &KeyRecord, text: &ApiKeyText) -> Result<Option<KeyRecord>, StoreError> {
+        let renewed = KeyRecord { last_used_at: seen.last_used_at, ..KeyRecord::new(seen.key.clone(), text) };
+        let mut set = SetExpression::default();
+        set.set("key_hash", AttributeValue::S(renewed.key_hash.to_string()));
+        set.set("hint", AttributeValue::S(renewed.hint.clone()));
+        let unchanged = unchanged_since(&mut set, seen);
+        let before = Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&access_patterns::api_key(seen.key_hash))));
+        let writes = vec![
+            self.update_write(&access_patterns::key_record(seen.key.organization_id, seen.key.id), &set, unchanged)?,
+            TransactWriteItem::builder().delete(built(before.build())?).build(),
+            TransactWriteItem::builder().put(self.put_new(whole(&renewed.key, &renewed.key_hash)?)?).build(),
+        ];
+        Ok(matches!(self.transact(writes).await?, Outcome::Done).then_some(renewed))
+    }
+
+    /// Notes that a key was used, unless a use within the last minute is noted already.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn note_key_use(&self, org: OrgId, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+        let mut set = SetExpression::default();
+        set.set("last_used_at", AttributeValue::S(now.to_string()));
+        set.value(":before", AttributeValue::S(now.plus_millis(-USE_MILLIS).to_string()));
+        let due = "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :before)";
+        self.update(access_patterns::key_record(org, id), &set, Some(due)).await.map(drop)
+    }
+
+    fn count_key(&self, org: OrgId, step: Step) -> Result<TransactWriteItem, StoreError> {
+        let number = |value: usize| AttributeValue::N(value.to_string());
+        let mut set = SetExpression::default();
+        set.set(KIND, AttributeValue::S(KeyCount::KIND.to_owned()));
+        set.set(VERSION, number(KeyCount::VERSION.into()));
+        let condition = match step {
+            Step::Up => {
+                set.add("api_keys", 1);
+                set.value(":most", number(MAX_KEYS));
+                "attribute_not_exists(api_keys) OR api_keys < :most"
+            }
+            Step::Down => {
+                set.add("api_keys", -1);
+                "attribute_exists(pk)"
+            }
+        };
+        self.update_write(&access_patterns::key_count(org), &set, condition)
+    }
+}
+
+/// One key more or less.
+#[derive(Clone, Copy)]
+enum Step {
+    Up,
+    Down,
+}
+
+/// The condition that a record is as it was seen, and not revoked.
+fn unchanged_since(set: &mut SetExpression, seen: &KeyRecord) -> &'static str {
+    set.value(":seen", AttributeValue::S(seen.key.updated_at.to_string()));
+    set.value(":hash", AttributeValue::S(seen.key_hash.to_string()));
+    "updated_at = :seen AND key_hash = :hash AND attribute_not_exists(revoked_at)"
+}
+
+/// What of a key changes while it lives; a revoked one is removed some time later.
+fn settings(key: &ApiKey) -> Result<SetExpression, StoreError> {
+    let mut attributes = key.to_attributes()?;
+    let mut set = SetExpression::default();
+    for name in CHANGEABLE {
+        match attributes.remove(name) {
+            Some(value) => set.set(name, value),
+            None => set.remove(name),
+        }
+    }
+    if let Some(revoked_at) = key.revoked_at {
+        set.set(EXPIRES_AT, AttributeValue::N((revoked_at.as_seconds() + REVOKED_KEPT_SECONDS).to_string()));
+    }
+    Ok(set)
 }

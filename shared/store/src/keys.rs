@@ -173,7 +173,7 @@ macro_rules! indexes {
 }
 
 indexes! {
-    /// The first generic index.
+    /// The first generic index; nothing uses it yet.
     Gsi1 "gsi1" "gsi1pk" "gsi1sk";
     /// The second generic index.
     Gsi2 "gsi2" "gsi2pk" "gsi2sk";

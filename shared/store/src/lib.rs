@@ -46,6 +46,7 @@ mod usage;
 mod verify;
 
 pub use aliases::NamedCall;
+pub use api_keys::{CreateApiKey, KeyCount};
 pub use calls::{EventWrite, RecordedEvent};
 pub use carrier_numbers::{CredentialFault, Registered};
 pub use counts::{CountRow, CountWork, Dimension, Part, Settled, Spread, Watch, Year};

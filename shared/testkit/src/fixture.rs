@@ -2,7 +2,7 @@
 
 use domain::{
     Mode, OrgId, Timestamp,
-    api_key::{ApiKey, ApiKeyText},
+    api_key::{ApiKey, ApiKeyText, KeyRecord},
     carrier::Carrier,
     credential::CarrierCredential,
     endpoint::{Endpoint, EndpointStatus, Provider},
@@ -13,7 +13,7 @@ use domain::{
     secret::Sealed,
 };
 use runtime::random;
-use store::{Organization, Table, Tenant};
+use store::{CreateApiKey, Organization, Table, Tenant};
 
 /// An organization in a table, with a live key that may do everything.
 #[derive(Debug, Clone)]
@@ -43,20 +43,32 @@ impl Fixture {
 
 /// Mints a key.
 pub async fn key(table: &Table, tenant: Tenant, scopes: Scopes) -> ApiKeyText {
-    let text = ApiKeyText::mint(tenant.mode, random::bytes());
-    let id = KeyId::new(now(), random::bytes());
-    let key = ApiKey {
-        id,
+    key_as(table, ApiKey { scopes, ..api_key(tenant) }).await
+}
+
+/// Mints a key as it shall be.
+pub async fn key_as(table: &Table, key: ApiKey) -> ApiKeyText {
+    let text = ApiKeyText::mint(key.mode, random::bytes());
+    let created = table.create_api_key(&KeyRecord::new(key, &text)).await.unwrap();
+    assert_eq!(created, CreateApiKey::Done);
+    text
+}
+
+/// A key that may do everything from everywhere for ever.
+#[must_use]
+pub fn api_key(tenant: Tenant) -> ApiKey {
+    ApiKey {
+        id: KeyId::new(now(), random::bytes()),
         organization_id: tenant.org,
         mode: tenant.mode,
         name: "fixture".to_owned(),
-        scopes,
+        scopes: Scope::ALL.iter().copied().collect(),
         created_at: now(),
+        updated_at: now(),
+        allowed_ips: Vec::new(),
         valid_until: None,
         revoked_at: None,
-    };
-    table.create_api_key(text.hash(), &key).await.unwrap();
-    text
+    }
 }
 
 /// A number on offer: Nigerian mobile numbers, told apart by `n`.

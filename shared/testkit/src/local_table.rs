@@ -73,6 +73,13 @@ impl LocalTable {
     pub async fn dump(&self) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
         self.client.scan().table_name(NAME).into_paginator().items().send().collect::<Result<_, _>>().await.unwrap()
     }
+
+    /// Every item as it would be if nobody had used a key: what a request leaves behind that is refused.
+    pub async fn dump_unused(&self) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+        let mut items = self.dump().await;
+        items.iter_mut().for_each(|item| drop(item.remove("last_used_at")));
+        items
+    }
 }
 
 /// A client of a local DynamoDB.

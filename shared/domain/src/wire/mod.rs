@@ -2,6 +2,7 @@
 //!
 //! They stand here, and not in a function, because an API answer and a webhook show the same object.
 
+mod api_key;
 mod call;
 mod delivery;
 mod endpoint;
@@ -12,6 +13,7 @@ mod stats;
 mod subscription;
 mod telephony;
 
+pub use api_key::{ApiKey, CreatedApiKey};
 pub use call::{Call, CallDetail, EventData, TimelineEvent};
 pub use delivery::{Attempt, Delivery, DeliveryDetail};
 pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};

@@ -1,0 +1,59 @@
+//! API keys of an organization: minted, listed, changed, revoked. A key is shown in the one answer that mints it.
+
+mod change;
+mod create;
+mod read;
+mod settings;
+
+use api::{Cursors, Gate, Idempotency};
+use axum::{Router, extract::FromRef, routing::get};
+use runtime::{Clock, aws::Environment, env};
+use store::Table;
+use vault::Vault;
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct State {
+    gate: Gate,
+    cursors: Cursors,
+    table: Table,
+    vault: Vault,
+    clock: Clock,
+}
+
+impl State {
+    /// Makes the state from its parts. `vault` opens the key of cursors alone: no secret of a tenant is kept here.
+    #[must_use]
+    pub fn new(table: Table, vault: Vault, clock: Clock) -> Self {
+        let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
+        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, clock }
+    }
+
+    /// Makes the state from the environment.
+    ///
+    /// # Errors
+    /// [`env::ConfigError`] if a setting is missing.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::read()?;
+        let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
+        let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
+        Ok(Self::new(table, vault, Clock::System))
+    }
+}
+
+impl FromRef<State> for Gate {
+    fn from_ref(state: &State) -> Self {
+        state.gate.clone()
+    }
+}
+
+/// The function's routes.
+pub fn app(state: State) -> Router {
+    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
+    let one = get(read::get_api_key).patch(change::update_api_key).delete(change::delete_api_key);
+    let routes = Router::new()
+        .route("/api-keys", get(read::list_api_keys).post(create::create_api_key))
+        .route("/api-keys/{id}", one)
+        .with_state(state);
+    api::app(routes, Some(idempotency))
+}
