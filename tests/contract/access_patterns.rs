@@ -1,6 +1,6 @@
 //! One test per access pattern, named after it. A pattern without a test fails the last one.
 
-use domain::{CallId, CredentialId, EndpointId, Mode, NumberId, api_key::ApiKeyText, carrier::Carrier};
+use domain::{CallId, CredentialId, EndpointId, Mode, NumberId, carrier::Carrier};
 use runtime::random;
 use store::{Consistency, Organization, Shard, access_patterns as patterns};
 use testkit::{Fixture, LocalTable, fixture};
@@ -20,24 +20,6 @@ async fn o1_an_organization() {
     assert_eq!(found.id, mine.tenant.org);
     let again = Organization { name: "Another name".to_owned(), ..found.clone() };
     assert_eq!(local.table.create_organization(&again).await.unwrap(), found, "creating it again changes nothing");
-}
-
-#[tokio::test]
-async fn k1_an_api_key_by_its_hash() {
-    let (local, mine, _) = two_tenants().await;
-    assert_eq!(local.table.api_key(mine.key.hash()).await.unwrap().unwrap().organization_id, mine.tenant.org);
-    let never_issued = ApiKeyText::mint(Mode::Live, random::bytes());
-    assert_eq!(local.table.api_key(never_issued.hash()).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn k2_the_api_keys_of_an_organization_oldest_first() {
-    let (local, mine, _) = two_tenants().await;
-    fixture::key(&local.table, mine.tenant, [].into()).await;
-    let keys = local.table.list_index(patterns::keys_of(mine.tenant.org)).await.unwrap();
-    assert_eq!(keys.len(), 2);
-    assert!(keys.iter().all(|key| key.organization_id == mine.tenant.org));
-    assert!(keys.is_sorted_by_key(|key| key.id));
 }
 
 #[tokio::test]
@@ -202,6 +184,7 @@ async fn an_item_of_another_kind_under_a_key_is_an_error_and_not_read() {
 fn every_access_pattern_has_its_test() {
     let source = concat!(
         include_str!("access_patterns.rs"),
+        include_str!("api_keys.rs"),
         include_str!("call_patterns.rs"),
         include_str!("cursors.rs"),
         include_str!("deliveries.rs"),

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests break raw items")]
 
 mod access_patterns;
+mod api_keys;
 mod call_counters;
 mod call_events;
 mod call_lists;
@@ -27,6 +28,7 @@ mod hostile_headers;
 mod hostile_input;
 mod hostile_queries;
 mod idempotency;
+mod key_gate;
 mod kms;
 mod lifecycle;
 mod purchases;

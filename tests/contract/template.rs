@@ -47,7 +47,7 @@ fn the_table_has_the_indexes_that_the_store_uses_and_no_other() {
 #[test]
 fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
     let functions = resources("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 9);
+    assert_eq!(functions.len(), 10);
     let roles: BTreeSet<String> = functions.iter().map(|(_, function)| format!("{:?}", untagged(&function["Role"]))).collect();
     assert_eq!(roles.len(), functions.len());
     let declared = resources("AWS::IAM::Role");
@@ -67,7 +67,8 @@ fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
 /// Which kinds of secrets each role seals and which it opens. Only what must be shown or used is ever opened.
 ///
 /// Whoever makes cursors needs their key, which is of the kind `configuration`.
-const SECRETS: [(&str, &[&str], &[&str]); 6] = [
+const SECRETS: [(&str, &[&str], &[&str]); 7] = [
+    ("ApiKeysRole", &["configuration"], &["configuration"]),
     ("CallsRole", &["configuration", "idempotent-answer"], &["configuration", "idempotent-answer"]),
     ("PhoneNumbersRole", &["configuration", "sip-password"], &["configuration", "sip-password"]),
     (

@@ -23,12 +23,14 @@ async fn another_organizations_key_gets_404_for_every_id() {
         world.client.get(&log).await.expect(200)["data"][0]["id"].as_str().map(str::to_owned)
     })
     .await;
+    let key = world.client.post("/v1/api-keys", json!({"name": "K", "scopes": ["calls:read"]})).await.expect(201);
     let paths = [
         format!("/v1/phone-numbers/{}", line.number["id"].as_str().unwrap()),
         format!("/v1/endpoints/{}", line.endpoint["id"].as_str().unwrap()),
         format!("/v1/calls/{call}"),
         format!("/v1/webhooks/{}", subscription["id"].as_str().unwrap()),
         format!("/v1/webhooks/deliveries/{delivery}"),
+        format!("/v1/api-keys/{}", key["id"].as_str().unwrap()),
     ];
     let mut others = vec![world.stranger().await];
     let test_mode = Tenant { mode: Mode::Test, ..world.fixture.tenant };
@@ -58,6 +60,8 @@ async fn another_organizations_key_gets_404_for_every_id() {
     assert_eq!(stranger.post(&format!("{}/replay", paths[4]), json!({})).await.code(), "NOT_FOUND");
     assert_eq!(stranger.post("/v1/webhooks/replay", json!({"call_id": call})).await.expect(202)["count"], 0);
     assert_eq!(stranger.get(&log).await.expect(200)["data"], json!([]));
+    assert_eq!(stranger.patch(&paths[5], json!({"name": "mine"})).await.code(), "NOT_FOUND");
+    assert_eq!(stranger.delete(&paths[5]).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[1]).await.code(), "NOT_FOUND");
     assert_eq!(stranger.delete(&paths[2]).await.code(), "NOT_FOUND");
     world.client.get(&paths[1]).await.expect(200);
@@ -87,6 +91,11 @@ async fn every_route_needs_a_key_and_its_scope() {
         (Method::DELETE, format!("/v1/endpoints/{id}")),
         (Method::POST, format!("/v1/endpoints/{id}/rotate-secret")),
         (Method::GET, format!("/v1/endpoints/{id}")),
+        (Method::GET, "/v1/api-keys".to_owned()),
+        (Method::POST, "/v1/api-keys".to_owned()),
+        (Method::GET, format!("/v1/api-keys/{id}")),
+        (Method::PATCH, format!("/v1/api-keys/{id}")),
+        (Method::DELETE, format!("/v1/api-keys/{id}")),
         (Method::GET, "/v1/webhooks".to_owned()),
         (Method::POST, "/v1/webhooks".to_owned()),
         (Method::GET, format!("/v1/webhooks/{id}")),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod after;
+mod api_keys;
 mod call_life;
 mod calls;
 mod crashes;

@@ -1,4 +1,4 @@
-//! Routes of numbers, endpoints, deliveries and simulated calls: both prefixes, wrong methods and paths, request ids, the shape of an
+//! Routes of numbers, endpoints, API keys, deliveries and simulated calls: both prefixes, wrong methods and paths, request ids, the shape of an
 //! error, bodies that are none.
 
 use std::collections::BTreeSet;
@@ -29,6 +29,8 @@ use crate::{
 #[case::delete_on_a_delivery("DELETE", "/v1/webhooks/deliveries/{id}", &["GET"])]
 #[case::get_on_a_replay("GET", "/v1/webhooks/deliveries/{id}/replay", &["POST"])]
 #[case::get_on_many_replays("GET", "/api/v1/webhooks/replay", &["POST"])]
+#[case::put_on_the_api_keys("PUT", "/v1/api-keys", &["GET", "POST"])]
+#[case::post_on_an_api_key("POST", "/api/v1/api-keys/{id}", &["GET", "PATCH", "DELETE"])]
 #[case::get_on_simulated_calls("GET", "/v1/test/calls", &["POST"])]
 #[case::delete_on_simulated_calls("DELETE", "/api/v1/test/calls", &["POST"])]
 #[tokio::test]
@@ -47,6 +49,7 @@ async fn a_wrong_method_is_405_with_allow_for(#[case] method: &str, #[case] path
 #[case::below_an_endpoint("/v1/endpoints/0198c0de-0000-7000-8000-000000000001/secret")]
 #[case::below_a_rotation("/v1/endpoints/0198c0de-0000-7000-8000-000000000001/rotate-secret/x")]
 #[case::below_simulated_calls("/v1/test/calls/0198c0de-0000-7000-8000-000000000001")]
+#[case::below_an_api_key("/v1/api-keys/0198c0de-0000-7000-8000-000000000001/rotate")]
 #[case::under_api_v1("/api/v1/endpoints/a/b/c")]
 #[tokio::test]
 async fn an_unknown_path_is_404_for_every_method(#[case] path: &str) {
@@ -96,6 +99,7 @@ fn without_request_id(mut body: Value) -> Value {
 #[rstest]
 #[case::a_list_of_numbers("GET", "/v1/phone-numbers", 200)]
 #[case::a_list_of_endpoints("GET", "/v1/endpoints", 200)]
+#[case::a_list_of_api_keys("GET", "/v1/api-keys", 200)]
 #[case::a_validation_error("GET", "/v1/endpoints?limit=0", 400)]
 #[case::an_unknown_number("GET", "/v1/phone-numbers/0198c0de-0000-7000-8000-000000000001", 404)]
 #[case::an_unknown_path("GET", "/v1/endpoints/a/b/c", 404)]
@@ -118,6 +122,8 @@ async fn a_request_id_is_echoed_by(#[case] method: &str, #[case] path: &str, #[c
 #[case::a_change_of_a_number("PATCH", "/v1/phone-numbers/0198c0de-0000-7000-8000-000000000001")]
 #[case::a_new_endpoint("POST", "/v1/endpoints")]
 #[case::a_change_of_an_endpoint("PATCH", "/v1/endpoints/0198c0de-0000-7000-8000-000000000001")]
+#[case::a_new_api_key("POST", "/v1/api-keys")]
+#[case::a_change_of_an_api_key("PATCH", "/v1/api-keys/0198c0de-0000-7000-8000-000000000001")]
 #[case::a_simulated_call("POST", "/v1/test/calls")]
 #[tokio::test]
 async fn a_body_that_is_too_large_or_no_json_is_refused_by(#[case] method: &str, #[case] path: &str) {

@@ -4,6 +4,7 @@
 
 mod carriers;
 mod deliveries;
+mod keys;
 
 use std::path::Path;
 
@@ -36,6 +37,7 @@ struct Bench {
     endpoints: Router,
     webhooks: Router,
     credentials: Router,
+    keys: Router,
     events: call_events::CallEvents,
     vault: Vault,
     rows: Vec<Row>,
@@ -47,6 +49,7 @@ pub async fn measure() -> Vec<Row> {
     bench.authentication().await;
     bench.numbers().await;
     bench.told().await;
+    bench.api_keys().await;
     bench.endpoints().await;
     bench.credentials().await;
     bench.carrier_numbers().await;
@@ -72,6 +75,7 @@ impl Bench {
             endpoints::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, Loopback::Allowed, SIP_DOMAIN);
         let credentials = carrier_credentials::State::new(local.table.clone(), vault.clone(), Clock::System, "https://api.example.com");
         let credentials = carrier_credentials::app(credentials);
+        let keys = api_keys::State::new(local.table.clone(), vault.clone(), Clock::System);
         // Nothing listens there, and nothing is sent: the endpoint of these calls takes no events.
         let nowhere = fixture::nowhere();
         let webhooks = webhooks_api::State::new(local.table.clone(), vault.clone(), nowhere.clone(), Clock::System, Loopback::Allowed);
@@ -80,6 +84,7 @@ impl Bench {
             numbers: phone_numbers::app(state),
             endpoints: endpoints::app(endpoints),
             credentials,
+            keys: api_keys::app(keys),
             webhooks: webhooks_api::app(webhooks),
             events,
             local,
@@ -132,16 +137,6 @@ impl Bench {
             assert_eq!(got, status, "{body}");
             body
         }
-    }
-
-    async fn authentication(&mut self) {
-        let unknown = "/v1/phone-numbers/not-an-id";
-        let first = self.ask(&self.numbers, Method::GET, unknown, None, 404);
-        self.row("authentication, key not cached", (1, 0.5, 0.0), first).await;
-        let again = self.ask(&self.numbers, Method::GET, unknown, None, 404);
-        self.row("authentication, key cached", (0, 0.0, 0.0), again).await;
-        self.ask(&self.endpoints, Method::GET, "/v1/endpoints/not-an-id", None, 404).await;
-        self.ask(&self.credentials, Method::DELETE, "/v1/telephony/providers/not-an-id", None, 404).await;
     }
 
     async fn numbers(&mut self) {
