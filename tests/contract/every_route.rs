@@ -1,8 +1,8 @@
-//! Every route of numbers, endpoints and webhooks, and that of simulated calls, in process on a table of its own, with requests
+//! Every route of numbers, endpoints, webhooks and API keys, and that of simulated calls, in process on a table of its own, with requests
 //! that can be spoilt in one place.
 
 use axum::{Router, body::Body};
-use domain::{DeliveryId, EndpointId, Mode, NumberId, SubscriptionId, delivery::Delivery, webhook::ReceiverId};
+use domain::{DeliveryId, EndpointId, KeyId, Mode, NumberId, SubscriptionId, delivery::Delivery, webhook::ReceiverId};
 use http::{Method, Request, request::Builder};
 use runtime::Clock;
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ pub(crate) struct EveryRoute {
     endpoints: Router,
     webhooks: Router,
     calls: Router,
+    keys: Router,
+    key: KeyId,
     pub(crate) number: NumberId,
     pub(crate) endpoint: EndpointId,
     pub(crate) webhook: SubscriptionId,
@@ -58,16 +60,25 @@ impl EveryRoute {
         let created = ask(&webhooks, fixture.key.reveal(), Method::POST, "/v1/webhooks", Some(&body)).await.expect(201);
         let webhook: SubscriptionId = created["id"].as_str().unwrap().parse().unwrap();
         let delivery = frozen(&local, fixture.tenant, ReceiverId::Subscription(webhook)).await;
-        let calls = calls::app(calls::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System));
+        let calls = calls::app(calls::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System));
+        let key = fixture::api_key(fixture.tenant);
+        fixture::key_as(&local.table, key.clone()).await;
+        let keys = api_keys::app(api_keys::State::new(local.table.clone(), vault, Clock::System));
         let (number, endpoint) = (number.id, endpoint.id);
-        Self { local, fixture, numbers, endpoints, webhooks, calls, number, endpoint, webhook, delivery }
+        Self { local, fixture, numbers, endpoints, webhooks, calls, keys, key: key.id, number, endpoint, webhook, delivery }
     }
 
     /// Every route: method and path.
     pub(crate) fn routes(&self) -> Vec<(Method, String)> {
         let (number, endpoint) = (format!("/v1/phone-numbers/{}", self.number), format!("/v1/endpoints/{}", self.endpoint));
         let (webhook, delivery) = (format!("/v1/webhooks/{}", self.webhook), format!("/v1/webhooks/deliveries/{}", self.delivery));
+        let key = format!("/v1/api-keys/{}", self.key);
         vec![
+            (Method::GET, "/v1/api-keys".to_owned()),
+            (Method::POST, "/v1/api-keys".to_owned()),
+            (Method::GET, key.clone()),
+            (Method::PATCH, key.clone()),
+            (Method::DELETE, key),
             (Method::GET, "/v1/phone-numbers".to_owned()),
             (Method::GET, "/v1/phone-numbers/available?country=NG".to_owned()),
             (Method::GET, number.clone()),
@@ -112,6 +123,7 @@ impl EveryRoute {
             path if path.contains("/phone-numbers") => &self.numbers,
             path if path.contains("/webhooks") => &self.webhooks,
             path if path.contains("/calls") => &self.calls,
+            path if path.contains("/api-keys") => &self.keys,
             _ => &self.endpoints,
         };
         let response = app.clone().oneshot(request).await.unwrap();

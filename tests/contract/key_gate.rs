@@ -1,7 +1,15 @@
 //! The gate: which keys it honours, from where, until when, and that it notes their use.
 
-use std::sync::{Arc, atomic::AtomicI64, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
+use aws_sdk_dynamodb::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
+    error::BoxError,
+    operation::update_item::UpdateItemInput,
+};
 use axum::{Router, body::Body};
 use domain::{
     Mode, Timestamp,
@@ -12,6 +20,7 @@ use http::{Method, Request};
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
 use runtime::Clock;
 use serde_json::{Value, json};
+use store::Table;
 use testkit::{Fixture, client::ask, fixture};
 use tower::ServiceExt as _;
 
@@ -201,8 +210,45 @@ async fn a_request_waits_for_no_note_that_it_does_not_have_to_wait_for() {
     assert_eq!((cost.requests, cost.round_trips), (3, 2), "the key, then the call and the note side by side");
 }
 
+/// Lets no update reach the table while it lasts.
+#[derive(Debug, Clone, Default)]
+struct Outage(Arc<AtomicBool>);
+
+impl Intercept for Outage {
+    fn name(&self) -> &'static str {
+        "Outage"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let stopped = self.0.load(Ordering::SeqCst) && context.input().downcast_ref::<UpdateItemInput>().is_some();
+        if stopped { Err("out of order".into()) } else { Ok(()) }
+    }
+}
+
 #[tokio::test]
-async fn a_key_whose_use_cannot_be_noted_works_all_the_same() {
+async fn a_use_that_cannot_be_noted_is_no_fault_of_the_request_and_is_noted_at_the_next() {
+    let gated = Gated::start().await;
+    let (minted, key) = gated.mint(json!({})).await;
+    let outage = Outage::default();
+    let client = aws_sdk_dynamodb::Client::from_conf(gated.bench.local.client.config().to_builder().interceptor(outage.clone()).build());
+    let (table, clock) = (Table::new(client, "trunkline"), Clock::Manual(Arc::clone(&gated.now)));
+    let calls = calls::app(calls::State::new(table, testkit::costs::vault(), fixture::nowhere(), clock));
+    outage.0.store(true, Ordering::SeqCst);
+    assert_eq!(told(&calls, &key).await, says(404, "NOT_FOUND"));
+    assert_eq!(gated.last_used(&minted).await, None);
+    outage.0.store(false, Ordering::SeqCst);
+    gated.pass(1);
+    assert_eq!(told(&calls, &key).await, says(404, "NOT_FOUND"));
+    assert_eq!(gated.last_used(&minted).await, Some(gated.time()));
+}
+
+#[tokio::test]
+async fn a_key_whose_record_is_gone_works_and_no_record_is_made_of_its_use() {
     let gated = Gated::start().await;
     let key = ApiKey { scopes: Scope::ALL.iter().copied().collect(), ..fixture::api_key(gated.bench.fixture.tenant) };
     let text: ApiKeyText = fixture::key_as(&gated.bench.local.table, key.clone()).await;
@@ -212,7 +258,7 @@ async fn a_key_whose_use_cannot_be_noted_works_all_the_same() {
     item.send().await.unwrap();
     assert_eq!(gated.told(text.reveal()).await, says(404, "NOT_FOUND"));
     let found = gated.bench.local.table.key_record(key.organization_id, key.id).await.unwrap();
-    assert_eq!(found, None, "no record is made of a use alone");
+    assert_eq!(found, None);
 }
 
 #[tokio::test]

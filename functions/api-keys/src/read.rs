@@ -6,15 +6,10 @@ use axum::{
     extract::{OriginalUri, State},
     response::Response,
 };
-use domain::{
-    Mode,
-    api_key::{KeyRecord, MAX_KEYS},
-    scope::Scope,
-    wire,
-};
+use domain::{Mode, api_key::KeyRecord, scope::Scope, wire};
 
-/// A list without a limit shows all keys that can be in use.
-const DEFAULT_LIMIT: u64 = MAX_KEYS as u64;
+/// How many keys a list shows without a limit.
+const DEFAULT_LIMIT: u64 = 20;
 
 /// `GET /api-keys`: the organization's keys, newest first; revoked ones only with `include_revoked=true`.
 pub(crate) async fn list_api_keys(
