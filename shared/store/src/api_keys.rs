@@ -1,7 +1,7 @@
 //! API keys: the item that is looked up by the key's hash, the record by which its organization knows it, and their count.
 //!
 //! The first decides at each request whether a key is honoured, and one read finds it. The second is listed and found by
-//! id, and alone tells when the key was last used. What stands in both changes in one transaction (ADR 0018).
+//! id, and alone tells when the key was last used. What stands in both changes in one transaction (ADR 0022).
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use domain::{
