@@ -143,6 +143,43 @@ async fn an_end_that_was_told_in_the_meantime_stands_and_nobody_hears_of_the_oth
 }
 
 #[tokio::test]
+async fn an_answer_that_was_told_in_the_meantime_goes_before_silence() {
+    let world = World::start().await;
+    let events = world.bench.events("answered-call.json");
+    world.bench.handle(&events[..2]).await;
+    assert_eq!(world.reaper(130).run().await.unwrap(), 1);
+    world.bench.handle(&events[2..3]).await;
+    world.told().await;
+    world.handle_ends().await;
+    assert_eq!(world.call(id(&events[0])).await.status, CallStatus::InProgress);
+    assert_eq!((world.told().await, marked(&world).await.len()), (vec![], 1));
+    world.is_exact().await;
+}
+
+#[tokio::test]
+async fn ringing_counts_from_when_it_rang_and_one_of_many_calls_is_found_among_all() {
+    let world = World::start().await;
+    let (table, tenant) = (&world.bench.local.table, world.bench.tenant);
+    let mut calls: Vec<CallId> = Vec::new();
+    for _ in 0..60 {
+        let events = world.bench.events("missed-call.json");
+        world.bench.handle(&events[..1]).await;
+        calls.push(id(&events[0]));
+    }
+    let ringing = world.bench.events("missed-call.json");
+    let mut ring = ringing[1].clone();
+    // It waits for ten minutes and then rings.
+    (ring["call_id"], ring["timestamp"]) = (calls[59].to_string().into(), fixture::now().plus_millis(600_000).to_string().into());
+    world.bench.handle(&[ring]).await;
+    assert_eq!(world.reap(700).await, 0, "it has rung for 100 s");
+    assert_eq!(world.reap(725).await, 1);
+    assert_eq!(world.call(calls[59]).await.status, CallStatus::NoAnswer);
+    assert_eq!(world.reap(4 * 3_600 + 5).await, 59, "the others never rang");
+    assert_eq!(table.live_calls(tenant).await.unwrap(), vec![]);
+    world.is_exact().await;
+}
+
+#[tokio::test]
 async fn what_a_crash_left_of_a_call_that_is_over_is_cleared_away() {
     let world = World::start().await;
     let (table, tenant) = (&world.bench.local.table, world.bench.tenant);

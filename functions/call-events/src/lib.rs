@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
     CallId, EndpointId, Timestamp,
-    call::{CallAlias, CallRecord, EventKind},
+    call::{CallAlias, CallEvent, CallRecord, EventKind},
     endpoint::Endpoint,
     subscription::Subscription,
 };
@@ -26,7 +26,7 @@ use queue::{
 };
 use route::Found;
 use runtime::{Clock, Recent, aws::Environment, env};
-use store::{EventWrite, RecordedEvent, StoreError, Table, Tenant};
+use store::{Consistency, EventWrite, RecordedEvent, StoreError, Table, Tenant};
 
 /// How long a process believes what it read of an endpoint: its event filter and status change that much later.
 const ENDPOINT_AGE_MILLIS: i64 = 30_000;
@@ -101,6 +101,9 @@ impl CallEvents {
         if let Some(alias) = &message.alias {
             message.call_id = self.named(tenant, alias, message.event.timestamp).await?;
         }
+        if message.event.is_timeout() && !self.still_stands(tenant, &message).await? {
+            return Ok(());
+        }
         let retried = record.receive_count > 1;
         let Some(written) = self.record(tenant, &message, retried).await? else {
             // Deleted: a try before this one may have left its marker.
@@ -151,6 +154,17 @@ impl CallEvents {
         }
     }
 
+    /// Whether a call is still what the system gave it up for, or was given up by this very event before. Its source may
+    /// have spoken since.
+    async fn still_stands(&self, tenant: Tenant, message: &CallEventMessage) -> Result<bool, Failure> {
+        let record = self.table.record(tenant, message.call_id, Consistency::Strong).await.map_err(failure)?;
+        Ok(record.is_some_and(|record| {
+            let would_be = CallEvent::timeout(record.call().status, message.event.timestamp).terminal_status();
+            let stands = !record.is_over() && would_be == message.event.terminal_status();
+            stands || record.events.contains_key(&message.event.id)
+        }))
+    }
+
     /// The id of a call that its source knows by a name.
     async fn named(&self, tenant: Tenant, alias: &CallAlias, at: Timestamp) -> Result<CallId, Failure> {
         let (key, now) = ((tenant, alias.clone()), self.clock.now());
@@ -174,10 +188,7 @@ impl CallEvents {
 
     /// Takes back the marker of a call that an earlier try of a message marked and of which nothing is known.
     async fn unmark_unknown(&self, tenant: Tenant, call: CallId, retried: bool) -> Result<(), Failure> {
-        if retried && self.table.call(tenant, call).await.map_err(failure)?.is_none() {
-            self.table.unmark_live(tenant, call).await.map_err(failure)?;
-        }
-        Ok(())
+        if retried { self.table.unmark_unknown(tenant, call).await.map_err(failure) } else { Ok(()) }
     }
 
     /// Adds the event to a call that has its route.

@@ -6,12 +6,12 @@
 
 use domain::{
     Timestamp,
-    call::{CallEvent, CallRecord, CallStatus},
+    call::{CallEvent, CallRecord, CallStatus, EventKind},
 };
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::join_all, stream};
 use queue::{OutMessage, SendError, Sender, call_event::CallEventMessage};
 use runtime::{Clock, Recent, aws::Environment, env};
-use store::{BusyTenant, LiveCall, StoreError, Table, Tenant};
+use store::{BusyTenant, Consistency, LiveCall, StoreError, Table, Tenant};
 
 /// How long a tenant stays noted after it was last busy, in milliseconds: longer than a process relies on having noted it.
 const QUIET_MILLIS: i64 = 1_800_000;
@@ -20,8 +20,10 @@ const QUIET_MILLIS: i64 = 1_800_000;
 const SEEN_MILLIS: i64 = 900_000;
 const SEEN: usize = 50_000;
 
-/// How many tenants are looked at at the same time.
-const CONCURRENT: usize = 16;
+/// How many tenants are looked at at the same time, and how many calls of one: their ends are told before the next ones are
+/// looked at, so that a run which is cut off has done what it has done.
+const CONCURRENT: usize = 4;
+const TOGETHER: usize = 50;
 
 /// The longest that a call may go on, in milliseconds since its first event was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub struct CallReaper {
     queue: Sender,
     clock: Clock,
     limits: Limits,
-    /// Calls that were answered within their limit a while ago.
+    /// Calls that were seen to be answered, within their limit, a while ago.
     seen: Recent<(Tenant, domain::CallId), ()>,
 }
 
@@ -93,7 +95,7 @@ impl CallReaper {
         let tenants = stream::iter(self.table.busy_tenants().await?);
         let ended: Vec<Result<usize, RunError>> = tenants.map(|busy| self.tenant(busy)).buffer_unordered(CONCURRENT).collect().await;
         tracing::info!(?ended, "reaped");
-        ended.into_iter().sum()
+        ended.into_iter().fold(Ok(0), and)
     }
 
     async fn tenant(&self, busy: BusyTenant) -> Result<usize, RunError> {
@@ -103,22 +105,34 @@ impl CallReaper {
             self.table.note_quiet(&busy).await?;
         }
         let shortest = self.limits.ringing_millis.min(self.limits.call_millis);
-        let mut messages = Vec::new();
-        for call in live.iter().filter(|call| now.millis_since(call.since) >= shortest) {
-            if self.seen.get(&(tenant, call.id), now).is_none() {
-                messages.extend(self.given_up(tenant, call, now).await?);
+        let old = live.into_iter().filter(|call| now.millis_since(call.since) >= shortest);
+        let due: Vec<LiveCall> = old.filter(|call| self.seen.get(&(tenant, call.id), now).is_none()).collect();
+        let mut ended = Ok(0);
+        for some in due.chunks(TOGETHER) {
+            ended = and(ended, self.some(tenant, some, now).await);
+        }
+        ended
+    }
+
+    /// Gives up those of some calls that have to be; one that cannot be looked at keeps nobody else from it.
+    async fn some(&self, tenant: Tenant, calls: &[LiveCall], now: Timestamp) -> Result<usize, RunError> {
+        let looked_at = calls.iter().map(|call| self.given_up(tenant, call, now));
+        let (mut messages, mut failed) = (Vec::new(), None);
+        for message in join_all(looked_at).await {
+            match message {
+                Ok(message) => messages.extend(message),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         self.queue.send_all(&messages).await?;
-        Ok(messages.len())
+        failed.map_or(Ok(messages.len()), Err)
     }
 
     /// The message that ends a call, if nothing was heard of it for too long.
     async fn given_up(&self, tenant: Tenant, live: &LiveCall, now: Timestamp) -> Result<Option<OutMessage>, RunError> {
-        let age_millis = now.millis_since(live.since);
-        let Some(record) = self.table.call(tenant, live.id).await? else {
+        let Some(record) = self.table.record(tenant, live.id, Consistency::Strong).await? else {
             // Its first event became a dead letter after the call was marked, or it was deleted.
-            if age_millis >= self.limits.call_millis {
+            if now.millis_since(live.since) >= self.limits.call_millis {
                 self.table.unmark_left_over(tenant, live).await?;
             }
             return Ok(None);
@@ -127,8 +141,11 @@ impl CallReaper {
             return self.clear(tenant, live, &record).await.map(|()| None);
         }
         let status = record.call().status;
-        if age_millis < self.limits.of(status) {
-            self.seen.put((tenant, live.id), (), now);
+        if now.millis_since(since(live, &record, status)) < self.limits.of(status) {
+            // What does not ring yet may ring at any moment.
+            if status == CallStatus::InProgress {
+                self.seen.put((tenant, live.id), (), now);
+            }
             return Ok(None);
         }
         let event = CallEvent::timeout(status, now);
@@ -141,4 +158,16 @@ impl CallReaper {
         self.table.recount_call(tenant, record).await?;
         Ok(self.table.unmark_left_over(tenant, live).await?)
     }
+}
+
+/// Since when the limit of a call's status counts: from when it was taken in, or from when it began to ring.
+fn since(live: &LiveCall, record: &CallRecord, status: CallStatus) -> Timestamp {
+    let rings = record.events.values().filter(|event| event.kind == EventKind::Ringing).map(|event| event.timestamp).min();
+    rings.filter(|_| status == CallStatus::Ringing).map_or(live.since, |rings| rings.max(live.since))
+}
+
+/// How many were ended in all, or the first error.
+fn and(ended: Result<usize, RunError>, next: Result<usize, RunError>) -> Result<usize, RunError> {
+    let ended = ended?;
+    next.map(|next| ended + next)
 }

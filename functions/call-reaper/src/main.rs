@@ -1,11 +1,16 @@
 //! Starts the function: logs, configuration, runtime.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use runtime::clock::time_left;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init();
     let function = call_reaper::CallReaper::from_env()?;
-    let handle = async |_: LambdaEvent<serde_json::Value>| Ok::<_, Error>(function.run().await?);
+    let handle = async |event: LambdaEvent<serde_json::Value>| {
+        // What was told until then is told, and what was seen is remembered: the next run goes on from there.
+        let run = tokio::time::timeout(time_left(event.context.deadline), function.run()).await;
+        Ok::<_, Error>(run.unwrap_or(Ok(0))?)
+    };
     lambda_runtime::run(service_fn(handle)).await
 }

@@ -30,7 +30,7 @@ impl Table {
     /// [`StoreError`] if the table cannot be written.
     pub async fn load_calls(&self, tenant: Tenant, records: &[CallRecord]) -> Result<(), StoreError> {
         if let Some(record) = records.iter().find(|record| !record.is_over()) {
-            self.note_busy(tenant, live(record).since).await?;
+            self.note_busy_since(tenant, live(record).since).await?;
         }
         let mut deltas = Deltas::default();
         let mut writes = Vec::with_capacity(records.len() * 2);

@@ -159,7 +159,10 @@ impl Table {
     }
 
     /// One call's record without transcripts that are kept beside it; `None` if there is none or it was deleted.
-    pub(crate) async fn record(&self, tenant: Tenant, id: CallId, consistency: Consistency) -> Result<Option<CallRecord>, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn record(&self, tenant: Tenant, id: CallId, consistency: Consistency) -> Result<Option<CallRecord>, StoreError> {
         let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id);
         Ok(self.get(key, consistency).await?.filter(|record| !record.events.is_empty()))
     }

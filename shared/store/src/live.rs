@@ -15,7 +15,7 @@ use crate::{
     error::StoreError,
     item::serde_item,
     keys::{Keys, Tenant},
-    table::Table,
+    table::{Consistency, Table},
 };
 
 /// How many records are read at the same time.
@@ -70,6 +70,11 @@ impl Table {
         self.put(&BusyTenant { organization_id: tenant.org, mode: tenant.mode, noted_at: now }, &()).await
     }
 
+    /// Notes a tenant's calls that have gone on for a while, unless it is noted already: a newer note must not look old.
+    pub(crate) async fn note_busy_since(&self, tenant: Tenant, since: Timestamp) -> Result<(), StoreError> {
+        self.create(&BusyTenant { organization_id: tenant.org, mode: tenant.mode, noted_at: since }, &()).await.map(|_| ())
+    }
+
     /// The tenants that may have calls that go on.
     ///
     /// # Errors
@@ -112,6 +117,20 @@ impl Table {
         self.delete(access_patterns::live_call(tenant.org, tenant.mode, id)).await
     }
 
+    /// Takes the marker of a call away of which nothing is known, unless it is marked again in the meantime.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or written.
+    pub async fn unmark_unknown(&self, tenant: Tenant, id: CallId) -> Result<(), StoreError> {
+        let key = access_patterns::live_call(tenant.org, tenant.mode, id);
+        // The marker first: whoever writes the call's first event marks it before.
+        let Some(live) = self.get(key, Consistency::Strong).await? else { return Ok(()) };
+        match self.record(tenant, id, Consistency::Strong).await? {
+            None => self.unmark_left_over(tenant, &live).await,
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The calls that go on, newest first. Eventually consistent.
     pub(crate) async fn live_ids(&self, tenant: Tenant) -> Result<Vec<CallId>, StoreError> {
         let mut live = self.live_calls(tenant).await?;
@@ -121,7 +140,7 @@ impl Table {
 
     /// The records of some calls, in their order; those that are not there or were deleted are left out.
     pub(crate) async fn records(&self, tenant: Tenant, ids: &[CallId]) -> Result<Vec<CallRecord>, StoreError> {
-        let read = stream::iter(ids.to_vec()).map(|id| self.record(tenant, id, crate::Consistency::Eventual));
+        let read = stream::iter(ids.to_vec()).map(|id| self.record(tenant, id, Consistency::Eventual));
         let found: Vec<Option<CallRecord>> = read.buffered(CONCURRENT).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }

@@ -138,7 +138,7 @@ impl Verifier<'_> {
                 self.differences.push(Difference::NotLive(record.id));
                 if self.repair {
                     let since = record.call().created_at;
-                    self.table.note_busy(self.tenant, since).await?;
+                    self.table.note_busy_since(self.tenant, since).await?;
                     self.table.mark_live(self.tenant, record.id, since).await?;
                 }
             }

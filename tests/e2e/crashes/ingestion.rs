@@ -34,7 +34,7 @@ use super::{
 const NUMBERS: u32 = 8;
 
 /// The time-out of the template.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An organization with numbers, most of which ring an endpoint, and a subscription to the ends of calls.
 pub(super) struct Bench {

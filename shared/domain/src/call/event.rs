@@ -21,6 +21,12 @@ impl EventId {
     /// The id of the one event in a call that no source told: the system's own, by which it gave the call up.
     pub const TIMEOUT: &str = "~timeout";
 
+    /// Whether the id is one of those that no source gives.
+    #[must_use]
+    pub fn is_kept_for_the_system(&self) -> bool {
+        self.0.starts_with('~')
+    }
+
     /// The id as the source wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -295,7 +301,8 @@ impl CallEvent {
     /// Whether the system told it, because no source did.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        self.kind == EventKind::Failed && self.id.as_str() == EventId::TIMEOUT
+        let named = self.kind == EventKind::Failed && self.facts.hangup_reason == Some(HangupReason::Timeout);
+        named && self.id.as_str() == EventId::TIMEOUT
     }
 
     /// The event's place in the order that decides everything.

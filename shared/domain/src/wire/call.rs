@@ -149,7 +149,7 @@ pub struct TimelineEvent {
     pub data: Value,
     /// Whether the event had no effect on the call's status.
     pub ignored: bool,
-    /// Why it had none: `call_was_over` or `unknown_type`.
+    /// Why it had none: `call_was_over`, `end_was_told` or `unknown_type`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored_reason: Option<&'static str>,
 }

@@ -68,6 +68,9 @@ pub(super) fn message(body: &str, now: Timestamp) -> Result<CallEventMessage, Ve
     match (organization_id, call, id, kind, timestamp, faults.into_result()) {
         (Some(organization_id), Some((call_id, alias)), Some(id), Some(kind), Some(timestamp), Ok(())) => {
             let event = CallEvent { id, kind, timestamp, sequence, parties, facts };
+            if event.id.is_kept_for_the_system() && !event.is_timeout() {
+                return Err(vec![Invalid::new("id", "must not begin with ~, which is kept for the system")]);
+            }
             Ok(CallEventMessage { organization_id, mode, call_id, alias, event })
         }
         (.., faults) => Err(faults.err().unwrap_or_default()),

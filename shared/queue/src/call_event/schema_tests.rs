@@ -97,6 +97,8 @@ proptest! {
 #[rstest]
 #[case("id", json!("a b"))]
 #[case("id", json!("x".repeat(129)))]
+#[case("id", json!("~timeout"))]
+#[case("id", json!("~"))]
 #[case("type", json!("call ringing"))]
 #[case("timestamp", json!("yesterday"))]
 #[case("timestamp", json!(1_767_225_600))]

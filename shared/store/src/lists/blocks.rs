@@ -119,7 +119,10 @@ impl Outline<'_> {
         let (read, other) = if is_newer { ((middle, end), (first, middle)) } else { ((first, middle), (middle, end)) };
         let mut parts = self.days(read.0, read.1).await?;
         let rest = month.taken - parts.iter().map(|day| day.taken).sum::<i64>();
-        if rest > 0 && other.0 < other.1 {
+        if rest <= 0 {
+            // Nothing is left, or the year's row is older than the days': only the days know.
+            parts.extend(self.days(other.0, other.1).await?);
+        } else if other.0 < other.1 {
             parts.push(Block { from: other.0.start(), until: other.1.start(), taken: rest, all: None, grain: Grain::Month });
         }
         Ok(parts)

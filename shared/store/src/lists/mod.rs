@@ -111,7 +111,7 @@ impl Table {
         }
         let live = live.into_iter().filter_map(|entry| entry.call);
         for call in edges.into_iter().flatten().chain(live) {
-            days.entry(Day::of(call.created_at)).or_default().count(&call.counted());
+            days.entry(Day::of(call.id.time().unwrap_or(call.created_at))).or_default().count(&call.counted());
         }
         Ok(days)
     }
