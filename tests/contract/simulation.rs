@@ -3,17 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
 
-use aws_sdk_sqs::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-    operation::send_message_batch::{SendMessageBatchInput, SendMessageBatchOutput},
-};
-use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
 use axum::{Router, body::Body};
 use call_events::CallEvents;
 use domain::{Mode, Timestamp, endpoint::Endpoint, number::PhoneNumber, scope::Scope, simulation::STRANGER};
@@ -28,6 +22,7 @@ use testkit::{
     client::{Answer, ask},
     costs::batch,
     fixture,
+    mailbox::Mailbox,
 };
 use tower::ServiceExt as _;
 
@@ -41,28 +36,6 @@ const PATH: &str = "/v1/test/calls";
 /// 2026-01-02T03:04:05.678Z.
 const NOW_MS: i64 = 1_767_323_045_678;
 
-/// The messages that a queue took, each with its delay, in order.
-type Taken = Arc<Mutex<Vec<(String, i32)>>>;
-
-/// A queue that takes everything.
-fn recording() -> (Sender, Taken) {
-    let taken = Taken::default();
-    let log = Arc::clone(&taken);
-    let rule = mock!(Client::send_message_batch).then_compute_output(move |request: &SendMessageBatchInput| {
-        let entries = request.entries().iter().map(|entry| (entry.message_body().to_owned(), entry.delay_seconds().unwrap_or(0)));
-        log.lock().unwrap().extend(entries);
-        SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
-    });
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(create_mock_http_client())
-        .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&rule));
-    (Sender::new(Client::from_conf(config.build()), "https://queue".to_owned()), taken)
-}
-
 /// An organization that holds a number in test data, which rings a webhook endpoint.
 struct Bench {
     local: LocalTable,
@@ -70,7 +43,7 @@ struct Bench {
     number: PhoneNumber,
     endpoint: Endpoint,
     app: Router,
-    sent: Taken,
+    sent: Mailbox,
     clock: Arc<AtomicI64>,
 }
 
@@ -85,9 +58,9 @@ impl Bench {
         local.table.import_slot(Mode::Test, &slot).await.unwrap();
         let (number, claim) = fixture::purchase(fixture.tenant, &slot, Some(endpoint.id));
         local.table.buy_number(fixture.tenant, &slot, &number, &claim, None).await.unwrap();
-        let (sender, sent) = recording();
         let clock = Arc::new(AtomicI64::new(NOW_MS));
-        let app = app(&local, sender, &clock);
+        let sent = Mailbox::new(Arc::clone(&clock));
+        let app = app(&local, sent.sender(), &clock);
         Self { local, fixture, number, endpoint, app, sent, clock }
     }
 
@@ -101,9 +74,8 @@ impl Bench {
 
     /// Takes out what was sent.
     fn sent(&self) -> Vec<(CallEventMessage, i32)> {
-        let taken = std::mem::take(&mut *self.sent.lock().unwrap());
         let now = Timestamp::from_millis(self.clock.load(Ordering::SeqCst)).unwrap();
-        taken.into_iter().map(|(body, delay)| (CallEventMessage::from_json(&body, now).unwrap(), delay)).collect()
+        self.sent.take_all().into_iter().map(|(body, delay)| (CallEventMessage::from_json(&body, now).unwrap(), delay)).collect()
     }
 
     async fn call(&self, id: &Value) -> Answer {
@@ -112,16 +84,15 @@ impl Bench {
 
     /// Has the true function handle what was sent, message by message in the order of delays, and answers the webhooks.
     async fn handled(&self, messages: &[(CallEventMessage, i32)]) -> Vec<DeliveryMessage> {
-        let (deliveries, queued) = recording();
-        let (dead_letters, dead) = recording();
-        let function = CallEvents::new(self.local.table.clone(), deliveries, dead_letters, Clock::Manual(Arc::clone(&self.clock)));
+        let (deliveries, dead_letters) = (Mailbox::new(Arc::clone(&self.clock)), Mailbox::new(Arc::clone(&self.clock)));
+        let (table, queues) = (self.local.table.clone(), (deliveries.sender(), dead_letters.sender()));
+        let function = CallEvents::new(table, queues.0, queues.1, Clock::Manual(Arc::clone(&self.clock)));
         for (message, _) in messages {
             let answer = function.handle(batch(&[message.to_json().unwrap()])).await;
             assert!(answer.batch_item_failures.is_empty());
         }
-        assert!(dead.lock().unwrap().is_empty());
-        let queued = queued.lock().unwrap();
-        queued.iter().map(|(body, _)| serde_json::from_str(body).unwrap()).collect()
+        assert!(dead_letters.is_empty());
+        deliveries.take_all().iter().map(|(body, _)| serde_json::from_str(body).unwrap()).collect()
     }
 }
 

@@ -95,7 +95,7 @@ impl CallReaper {
         let tenants = stream::iter(self.table.busy_tenants().await?);
         let ended: Vec<Result<usize, RunError>> = tenants.map(|busy| self.tenant(busy)).buffer_unordered(CONCURRENT).collect().await;
         tracing::info!(?ended, "reaped");
-        ended.into_iter().fold(Ok(0), and)
+        ended.into_iter().sum()
     }
 
     async fn tenant(&self, busy: BusyTenant) -> Result<usize, RunError> {
@@ -107,11 +107,11 @@ impl CallReaper {
         let shortest = self.limits.ringing_millis.min(self.limits.call_millis);
         let old = live.into_iter().filter(|call| now.millis_since(call.since) >= shortest);
         let due: Vec<LiveCall> = old.filter(|call| self.seen.get(&(tenant, call.id), now).is_none()).collect();
-        let mut ended = Ok(0);
+        let mut ended = Vec::new();
         for some in due.chunks(TOGETHER) {
-            ended = and(ended, self.some(tenant, some, now).await);
+            ended.push(self.some(tenant, some, now).await);
         }
-        ended
+        ended.into_iter().sum()
     }
 
     /// Gives up those of some calls that have to be; one that cannot be looked at keeps nobody else from it.
@@ -164,10 +164,4 @@ impl CallReaper {
 fn since(live: &LiveCall, record: &CallRecord, status: CallStatus) -> Timestamp {
     let rings = record.events.values().filter(|event| event.kind == EventKind::Ringing).map(|event| event.timestamp).min();
     rings.filter(|_| status == CallStatus::Ringing).map_or(live.since, |rings| rings.max(live.since))
-}
-
-/// How many were ended in all, or the first error.
-fn and(ended: Result<usize, RunError>, next: Result<usize, RunError>) -> Result<usize, RunError> {
-    let ended = ended?;
-    next.map(|next| ended + next)
 }

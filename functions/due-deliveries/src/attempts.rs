@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use queue::{OutMessage, RetryMessage};
 use store::{DueAttempt, DueShard};
 
-use crate::{DueDeliveries, RunError, and};
+use crate::{DueDeliveries, RunError};
 
 /// How far ahead a run looks, in milliseconds: beyond the next run, and the one after it if that fails. The queue holds
 /// the messages back until their time.
@@ -24,7 +24,7 @@ impl DueDeliveries {
     /// Queues what is due in every shard that can be read.
     pub(crate) async fn attempts(&self) -> Result<usize, RunError> {
         let queued = join_all(DueShard::all().map(|shard| self.shard(shard))).await;
-        queued.into_iter().fold(Ok(0), and)
+        queued.into_iter().sum()
     }
 
     async fn shard(&self, shard: DueShard) -> Result<usize, RunError> {

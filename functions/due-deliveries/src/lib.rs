@@ -67,28 +67,28 @@ impl DueDeliveries {
         let (attempts, events) = (Box::pin(self.attempts()).await, Box::pin(self.outbox()).await);
         let swept = Box::pin(self.sweeps()).await;
         tracing::info!(?attempts, ?events, ?swept, "due");
-        swept.and(and(attempts, events))
+        swept.and([attempts, events].into_iter().sum())
     }
 
     /// Finishes deletions of endpoints that were cut off: all that can be, also if some cannot.
     async fn sweeps(&self) -> Result<usize, RunError> {
-        let (now, mut swept) = (self.clock.now(), Ok(0));
+        let (now, mut swept) = (self.clock.now(), Vec::new());
         for sweep in self.table.sweeps().await? {
             if now.millis_since(sweep.deleted_at) >= PATIENCE_MILLIS {
-                swept = and(swept, self.table.sweep(sweep, now).await.map(|()| 1).map_err(RunError::from));
+                swept.push(self.table.sweep(sweep, now).await.map(|()| 1).map_err(RunError::from));
             }
         }
-        swept
+        swept.into_iter().sum()
     }
 
     /// Queues what waits in every shard that can be read.
     async fn outbox(&self) -> Result<usize, RunError> {
         let waiting_since = self.clock.now().plus_millis(-PATIENCE_MILLIS);
-        let mut queued = Ok(0);
+        let mut queued = Vec::new();
         for shard in OutboxShard::all() {
-            queued = and(queued, self.queue_late(shard, waiting_since).await);
+            queued.push(self.queue_late(shard, waiting_since).await);
         }
-        queued
+        queued.into_iter().sum()
     }
 
     async fn queue_late(&self, shard: OutboxShard, waiting_since: Timestamp) -> Result<usize, RunError> {
@@ -100,10 +100,4 @@ impl DueDeliveries {
         self.queue.send_all(&messages).await?;
         Ok(messages.len())
     }
-}
-
-/// How many were done so far, or the first error.
-fn and(done: Result<usize, RunError>, next: Result<usize, RunError>) -> Result<usize, RunError> {
-    let done = done?;
-    next.map(|next| done + next)
 }

@@ -13,8 +13,8 @@ use aws_sdk_sqs::{
 use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
 use queue::Sender;
 
-/// A message and when it is seen: milliseconds since 1970.
-type Letter = (i64, String);
+/// A message, when it is seen (milliseconds since 1970), and the delay in seconds with which it was sent.
+type Letter = (i64, i32, String);
 
 /// The queue. Cheap to clone; clones are one queue.
 #[derive(Debug, Clone)]
@@ -37,8 +37,8 @@ impl Mailbox {
         let rule = mock!(Client::send_message_batch).then_compute_output(move |request: &SendMessageBatchInput| {
             let now = mailbox.clock.load(Ordering::SeqCst);
             let letters = request.entries().iter().map(|entry| {
-                let delay_millis = i64::from(entry.delay_seconds().unwrap_or(0)) * 1_000;
-                (now + delay_millis, entry.message_body().to_owned())
+                let delay_seconds = entry.delay_seconds().unwrap_or(0);
+                (now + i64::from(delay_seconds) * 1_000, delay_seconds, entry.message_body().to_owned())
             });
             mailbox.letters.lock().unwrap().extend(letters);
             SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
@@ -68,7 +68,7 @@ impl Mailbox {
     /// When the next message is seen.
     #[must_use]
     pub fn next_at(&self) -> Option<i64> {
-        self.letters.lock().unwrap().iter().map(|(at, _)| *at).min()
+        self.letters.lock().unwrap().iter().map(|(at, ..)| *at).min()
     }
 
     /// Takes out what is seen now, at most `limit` messages.
@@ -77,6 +77,12 @@ impl Mailbox {
         let now = self.clock.load(Ordering::SeqCst);
         let mut letters = self.letters.lock().unwrap();
         let taken: Vec<usize> = (0..letters.len()).filter(|at| letters[*at].0 <= now).take(limit).collect();
-        taken.into_iter().rev().map(|at| letters.swap_remove(at).1).collect()
+        taken.into_iter().rev().map(|at| letters.swap_remove(at).2).collect()
+    }
+
+    /// Takes out everything in the order in which it was sent, seen or not, each with the delay in seconds it was sent with.
+    #[must_use]
+    pub fn take_all(&self) -> Vec<(String, i32)> {
+        std::mem::take(&mut *self.letters.lock().unwrap()).into_iter().map(|(_, delay_seconds, body)| (body, delay_seconds)).collect()
     }
 }
