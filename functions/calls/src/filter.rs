@@ -1,7 +1,7 @@
 //! What a request narrows calls to: the same parameters for the list, the statistics and the trends.
 
 use api::Query;
-use domain::{Day, Timestamp, stats::CallFilter};
+use domain::{Day, RangeEnd, Timestamp, stats::CallFilter};
 
 /// The filters, and both ends of the range as they were written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,18 +17,11 @@ const MOST_DAYS: i32 = 366;
 /// How many days trends tell if nobody says.
 const USUAL_DAYS: i32 = 30;
 
-/// Which end of a range.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    First,
-    Last,
-}
-
 impl Asked {
     /// Reads the filters; faults are noted.
     pub(crate) fn read(query: &mut Query) -> Self {
-        let start = date(query, "start_date", "from_date", End::First);
-        let end = date(query, "end_date", "to_date", End::Last);
+        let start = date(query, "start_date", "from_date", RangeEnd::First);
+        let end = date(query, "end_date", "to_date", RangeEnd::Last);
         let (from, until) = (start.as_ref().map(|(time, _)| *time), end.as_ref().map(|(time, _)| *time));
         if from.zip(until).is_some_and(|(from, until)| until <= from) {
             query.fault("end_date", "must not be before start_date");
@@ -61,23 +54,14 @@ impl Asked {
 }
 
 /// A date or a time under either of its names. A range includes both its ends; days are those of UTC.
-fn date(query: &mut Query, name: &str, alias: &str, end: End) -> Option<(Timestamp, String)> {
+fn date(query: &mut Query, name: &str, alias: &str, end: RangeEnd) -> Option<(Timestamp, String)> {
     let (text, other) = (query.text(name).map(str::to_owned), query.text(alias).map(str::to_owned));
     if text.is_some() && other.is_some() && text != other {
         query.fault(alias, format!("says something else than {name}"));
     }
     let text = text.or(other)?;
-    let time = match (text.parse::<Day>(), text.parse::<Timestamp>(), end) {
-        (Ok(day), _, End::First) => Some(day.start()),
-        (Ok(day), _, End::Last) => Some(day.plus(1).start()),
-        (_, Ok(time), End::First) => Some(time),
-        (_, Ok(time), End::Last) => Some(time.plus_millis(1)),
-        _ => None,
-    };
-    if time.is_none() {
-        query.fault(name, "must be a date such as 2026-01-02 or an RFC 3339 time such as 2026-01-02T03:04:05Z");
-    }
-    Some((time?, text))
+    let time = end.read(&text).map_err(|error| query.fault(name, error)).ok()?;
+    Some((time, text))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use api::{Fields, Query};
-use domain::{Day, EndpointId, SubscriptionId, Timestamp, delivery::DeliveryFilter, webhook::EventFilter};
+use domain::{EndpointId, RangeEnd, SubscriptionId, Timestamp, delivery::DeliveryFilter, webhook::EventFilter};
 use uuid::Uuid;
 
 /// Where the parts of a filter are read from.
@@ -45,8 +45,8 @@ pub(crate) fn read(source: &mut impl Source) -> DeliveryFilter {
         call: parsed(source, "call_id"),
         event: event(source),
         status: parsed(source, "status"),
-        from: end(source, STARTS, |day| day.start(), |time| time),
-        until: end(source, ENDS, |day| day.plus(1).start(), |time| time.plus_millis(1)),
+        from: end(source, STARTS, RangeEnd::First),
+        until: end(source, ENDS, RangeEnd::Last),
     };
     if filter.from.zip(filter.until).is_some_and(|(from, until)| until <= from) {
         source.wrong("end_date", &"must not be before start_date");
@@ -95,13 +95,8 @@ where
     text.parse().map_err(|error| source.wrong(name, &error)).ok()
 }
 
-/// One end of the range, under one of its names: a UTC day, all of it included, or a time, included too.
-fn end(
-    source: &mut impl Source,
-    names: [&str; 3],
-    of_day: impl Fn(Day) -> Timestamp,
-    of_time: impl Fn(Timestamp) -> Timestamp,
-) -> Option<Timestamp> {
+/// One end of the range, under one of its names.
+fn end(source: &mut impl Source, names: [&str; 3], which: RangeEnd) -> Option<Timestamp> {
     let mut found: Option<(&str, String)> = None;
     for name in names {
         match (source.part(name), &found) {
@@ -111,11 +106,7 @@ fn end(
         }
     }
     let (name, text) = found?;
-    let time = text.parse().map(of_day).ok().or_else(|| text.parse().map(of_time).ok());
-    if time.is_none() {
-        source.wrong(name, &"must be a date such as 2026-01-02 or an RFC 3339 time such as 2026-01-02T03:04:05Z");
-    }
-    time
+    which.read(&text).map_err(|error| source.wrong(name, &error)).ok()
 }
 
 #[cfg(test)]

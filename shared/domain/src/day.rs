@@ -19,6 +19,34 @@ pub struct Day(i32);
 #[error("must be a date such as 2026-01-02")]
 pub struct InvalidDay;
 
+/// Which end of a range that includes both: whoever asks for days means all of the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeEnd {
+    /// Where it begins.
+    First,
+    /// Where it ends.
+    Last,
+}
+
+/// The text is no end of a range.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("must be a date such as 2026-01-02 or an RFC 3339 time such as 2026-01-02T03:04:05Z")]
+pub struct InvalidRangeEnd;
+
+impl RangeEnd {
+    /// Reads a day or a time: the instant at which the range begins, or the one before which it ends.
+    ///
+    /// # Errors
+    /// [`InvalidRangeEnd`] if the text is neither.
+    pub fn read(self, text: &str) -> Result<Timestamp, InvalidRangeEnd> {
+        if let Ok(day) = text.parse::<Day>() {
+            return Ok(if self == Self::First { day.start() } else { day.plus(1).start() });
+        }
+        let time: Timestamp = text.parse().map_err(|_| InvalidRangeEnd)?;
+        Ok(if self == Self::First { time } else { time.plus_millis(1) })
+    }
+}
+
 impl Day {
     /// The day in which an instant lies.
     #[must_use]

@@ -32,7 +32,7 @@ pub mod webhook;
 pub mod wire;
 
 pub use country::Country;
-pub use day::Day;
+pub use day::{Day, InvalidRangeEnd, RangeEnd};
 pub use e164::E164;
 pub use id::{CallId, CredentialId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId};
 pub use invalid::Invalid;
