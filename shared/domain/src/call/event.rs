@@ -2,10 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use aws_lc_rs::digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{CallStatus, Direction};
-use crate::{EndpointId, NumberId, Timestamp};
+use crate::{EndpointId, NumberId, Timestamp, carrier::Carrier};
 
 /// The id that a source gave an event: 1 to 128 printable ASCII characters without spaces. Two messages with one id
 /// are one event.
@@ -25,6 +26,21 @@ impl EventId {
     #[must_use]
     pub fn is_kept_for_the_system(&self) -> bool {
         self.0.starts_with('~')
+    }
+
+    /// The id of what a carrier told and gave no id to: made from the parts that identify it, so that the same thing
+    /// told again is the same event.
+    #[must_use]
+    pub fn of_carrier(carrier: Carrier, parts: &[&str]) -> Self {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in parts {
+            // With their lengths, so that no two lists of parts read the same.
+            hash.update(&part.len().to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let hash = hash.finish();
+        let half = hash.as_ref().get(..16).unwrap_or_default();
+        Self(format!("{carrier}_{}", hex::encode(half)).into())
     }
 
     /// The id as the source wrote it.

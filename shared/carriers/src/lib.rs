@@ -1,0 +1,72 @@
+//! What carriers send and what they expect, carrier by carrier: who signed a request, what a callback says in the
+//! words of the API, and the XML that routes a call.
+//!
+//! Pure: no AWS, no I/O, no clock. The four functions here are the same for every carrier; what is a carrier's own
+//! stands in its file: [`twilio`], [`plivo`], and [`vobiz`], which speaks Plivo's language under its own signature.
+//! Which number or endpoint a call belongs to is not decided here.
+
+mod answer;
+mod callback;
+mod outcome;
+mod parameters;
+mod plivo;
+mod request;
+mod signature;
+mod told;
+mod twilio;
+mod vobiz;
+mod xml;
+
+pub use answer::{Answer, CONTENT_TYPE, Credentials, Dial, DialTarget, Recording, RejectReason, answer};
+pub use callback::{Party, StatusCallback, Unreadable, VoiceRequest};
+pub use request::{MAX_BODY_BYTES, MAX_PARAMETERS, Request};
+pub use signature::{Refused, Verified};
+
+use domain::carrier::Carrier;
+use secrecy::SecretString;
+
+/// Checks that a carrier signed a request with one of an account's tokens, exactly as that carrier computes it.
+///
+/// `tokens` are the account's token and, while they keep verifying, the ones before; every one is tried and compared
+/// in constant time. Nonces are returned and not remembered: see [`Verified::nonces`].
+///
+/// # Errors
+/// [`Refused`], one and the same for a missing, malformed and wrong signature and for a request that no carrier makes:
+/// a body of more than [`MAX_BODY_BYTES`], more than [`MAX_PARAMETERS`], text that is not UTF-8.
+pub fn verify(carrier: Carrier, request: &Request<'_>, tokens: &[SecretString]) -> Result<Verified, Refused> {
+    if request.body.len() > MAX_BODY_BYTES {
+        return Err(Refused);
+    }
+    match carrier {
+        Carrier::Twilio => twilio::verify(request, tokens),
+        Carrier::Plivo => plivo::verify(request, tokens),
+        Carrier::Vobiz => vobiz::verify(request, tokens),
+    }
+}
+
+/// Reads a carrier's question where a call shall go.
+///
+/// # Errors
+/// [`Unreadable`] if it names no call or no called side, or is no form (or JSON object) at all.
+pub fn voice(carrier: Carrier, request: &Request<'_>) -> Result<VoiceRequest, Unreadable> {
+    let parameters = request.parameters()?;
+    match carrier {
+        Carrier::Twilio => twilio::voice(&parameters),
+        Carrier::Plivo | Carrier::Vobiz => plivo::voice(carrier, &parameters),
+    }
+}
+
+/// Reads what a carrier tells of a call: its status, the end of the leg that an XML answer dialled, or a recording.
+///
+/// A word that is not known becomes an event under its own name, which changes nothing. `None`: there is nothing to
+/// tell, as with a recording that has only begun.
+///
+/// # Errors
+/// [`Unreadable`] if it names no call, or is no form (or JSON object) at all.
+pub fn status(carrier: Carrier, request: &Request<'_>) -> Result<Option<StatusCallback>, Unreadable> {
+    let parameters = request.parameters()?;
+    match carrier {
+        Carrier::Twilio => twilio::status(&parameters),
+        Carrier::Plivo | Carrier::Vobiz => plivo::status(carrier, &parameters),
+    }
+}
