@@ -12,7 +12,10 @@ use crate::parameters::Parameters;
 const MAX_SHOWN_CHARS: usize = 64;
 
 /// What is shown for a caller who hides.
-pub(crate) const ANONYMOUS: &str = "anonymous";
+const ANONYMOUS: &str = "anonymous";
+
+/// Words in the place of a caller who hides.
+const HIDDEN: [&str; 6] = ["", ANONYMOUS, "restricted", "private", "blocked", "unavailable"];
 
 /// The request cannot be read. No variant repeats what was sent.
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
@@ -132,6 +135,12 @@ impl Party {
             None => "unknown".to_owned(),
         };
         Self { number, shown }
+    }
+
+    /// Reads a caller, who may hide: then there is no text, or a word that says so.
+    pub(crate) fn caller(text: Option<&str>) -> Self {
+        let text = text.map(str::trim).filter(|text| !HIDDEN.iter().any(|word| word.eq_ignore_ascii_case(text)));
+        text.map_or_else(Self::anonymous, Self::read)
     }
 
     /// A caller who hides.

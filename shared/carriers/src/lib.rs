@@ -7,6 +7,7 @@
 
 mod answer;
 mod callback;
+mod money;
 mod outcome;
 mod parameters;
 mod plivo;

@@ -19,6 +19,13 @@ pub(crate) enum Meaning {
     Failed,
 }
 
+impl Meaning {
+    /// Whether the call is over.
+    pub(crate) const fn is_end(self) -> bool {
+        matches!(self, Self::Completed | Self::Ended(_) | Self::Failed)
+    }
+}
+
 /// How a call without a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {

@@ -19,7 +19,9 @@ impl Parameters {
                 return Err(Unreadable::Size);
             }
             let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-                Some(at) => pair.split_at_checked(at).map_or((pair, [].as_slice()), |(name, value)| (name, value.get(1..).unwrap_or_default())),
+                Some(at) => {
+                    pair.split_at_checked(at).map_or((pair, [].as_slice()), |(name, value)| (name, value.get(1..).unwrap_or_default()))
+                }
                 None => (pair, [].as_slice()),
             };
             parameters.push((decoded(name)?, decoded(value)?));

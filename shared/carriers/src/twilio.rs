@@ -44,8 +44,9 @@ const STATUSES: &[(&str, Meaning)] = &[
     ("failed", Meaning::Failed),
 ];
 
-/// What Twilio shows for callers who hide: numbers that spell a word ("anonymous", "restricted", …) on a keypad.
-const HIDDEN: &[&str] = &["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous", "restricted", "private"];
+/// What Twilio shows for callers who hide: numbers that on a keypad spell anonymous, restricted, blocked, unknown and
+/// unavailable.
+const HIDDEN: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
 
 pub(crate) fn verify(request: &Request<'_>, tokens: &[SecretString]) -> Result<Verified, Refused> {
     let algorithm = algorithm(request.header(SIGNATURE_SETTINGS))?;
@@ -188,8 +189,7 @@ fn told_parties(parameters: &Parameters, call: &str) -> Parties {
 }
 
 fn caller(parameters: &Parameters) -> Party {
-    let from = parameters.get("From").filter(|from| !HIDDEN.iter().any(|hidden| hidden.eq_ignore_ascii_case(from)));
-    from.map_or_else(Party::anonymous, Party::read)
+    Party::caller(parameters.get("From").filter(|from| !HIDDEN.contains(from)))
 }
 
 /// `inbound`, `outbound-api`, `outbound-dial`.

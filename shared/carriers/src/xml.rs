@@ -48,7 +48,7 @@ impl Element {
             let _ = write!(xml, " {name}=\"{}\"", escaped(value));
         }
         if self.text.is_empty() && self.children.is_empty() {
-            xml.push_str(" />");
+            xml.push_str("/>");
             return;
         }
         let _ = write!(xml, ">{}", escaped(&self.text));
