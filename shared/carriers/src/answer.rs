@@ -56,9 +56,10 @@ pub enum DialTarget<'a> {
         uri: &'a str,
         /// What the called side asks for. Only Twilio's XML can carry it.
         credentials: Option<Credentials<'a>>,
-        /// `X-…` headers and their values. Twilio carries them up to 1,024 characters in all; Plivo and Vobiz only
-        /// names and values of letters and digits, under a prefix of their own. What a carrier's XML cannot carry is
-        /// left out.
+        /// `X-…` headers and their values. Twilio carries them up to 1,024 characters in all. Plivo and Vobiz carry
+        /// names without their hyphens, under prefixes of their own; of values that are not letters and digits alone
+        /// Plivo carries the `%` escapes, up to 120 characters, and Vobiz nothing. What a carrier's XML cannot carry
+        /// is left out.
         headers: Vec<(&'a str, &'a str)>,
     },
     /// A phone number.
@@ -86,6 +87,6 @@ pub struct Recording<'a> {
 pub fn answer(carrier: Carrier, answer: &Answer<'_>) -> String {
     match carrier {
         Carrier::Twilio => twilio::answer(answer),
-        Carrier::Plivo | Carrier::Vobiz => plivo::answer(answer),
+        Carrier::Plivo | Carrier::Vobiz => plivo::answer(carrier, answer),
     }
 }

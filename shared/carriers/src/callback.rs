@@ -5,6 +5,7 @@ use domain::{
     call::{CallEvent, Direction, EventId, EventKind, Facts, Parties},
     carrier::Carrier,
 };
+use percent_encoding::percent_decode_str;
 
 use crate::parameters::Parameters;
 
@@ -85,7 +86,8 @@ pub struct StatusCallback {
 }
 
 impl VoiceRequest {
-    /// The event that the call exists, received at this time. Every repetition of the request gives the same id.
+    /// The event that the call exists, received at this time; see [`StatusCallback::event`] for when it happened. Every
+    /// repetition of the request gives the same id.
     #[must_use]
     pub fn event(&self, received: Timestamp) -> CallEvent {
         let parties = Parties {
@@ -96,7 +98,8 @@ impl VoiceRequest {
         };
         let kind = EventKind::Initiated;
         let id = EventId::of_carrier(self.carrier, &[&self.carrier_call_id, kind.as_str()]);
-        CallEvent { id, kind, timestamp: received, sequence: None, parties, facts: Facts::default() }
+        let timestamp = happened(self.carrier, received);
+        CallEvent { id, kind, timestamp, sequence: None, parties, facts: Facts::default() }
     }
 }
 
@@ -108,14 +111,10 @@ impl StatusCallback {
     /// followed it.
     #[must_use]
     pub fn event(self, received: Timestamp) -> CallEvent {
-        let received = match self.carrier {
-            Carrier::Twilio => received.plus_millis(-received.as_millis().rem_euclid(1000)),
-            Carrier::Plivo | Carrier::Vobiz => received,
-        };
         CallEvent {
             id: self.event_id,
             kind: self.kind,
-            timestamp: self.timestamp.unwrap_or(received),
+            timestamp: self.timestamp.unwrap_or_else(|| happened(self.carrier, received)),
             sequence: self.sequence,
             parties: self.parties,
             facts: self.facts,
@@ -149,15 +148,22 @@ impl Party {
     }
 }
 
+/// When something happened of which only the receipt is known, in the grain of what the carrier times itself.
+fn happened(carrier: Carrier, received: Timestamp) -> Timestamp {
+    match carrier {
+        Carrier::Twilio => received.plus_millis(-received.as_millis().rem_euclid(1000)),
+        Carrier::Plivo | Carrier::Vobiz => received,
+    }
+}
+
 /// The number in a text: with or without its `+`, alone or as the user of a SIP address.
 fn number(text: &str) -> Option<E164> {
     let text = match text.split_once(':') {
         Some((scheme, rest)) if ["sip", "sips", "tel"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
-            rest.split(['@', ';']).next().unwrap_or_default()
+            percent_decode_str(rest.split(['@', ';']).next().unwrap_or_default()).decode_utf8_lossy()
         }
-        _ => text,
+        _ => text.into(),
     };
-    let text = text.replace("%2B", "+");
     text.parse().or_else(|_| format!("+{text}").parse()).ok()
 }
 

@@ -2,7 +2,7 @@
 //! words of the API, and the XML that routes a call.
 //!
 //! Pure: no AWS, no I/O, no clock. The four functions here are the same for every carrier; what is a carrier's own
-//! stands in its file: [`twilio`], [`plivo`], and [`vobiz`], which speaks Plivo's language under its own signature.
+//! stands in its file: `twilio`, `plivo`, and `vobiz`, which speaks Plivo's language under its own signature.
 //! Which number or endpoint a call belongs to is not decided here.
 
 mod answer;
@@ -17,6 +17,9 @@ mod told;
 mod twilio;
 mod vobiz;
 mod xml;
+
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, CONTENT_TYPE, Credentials, Dial, DialTarget, Recording, RejectReason, answer};
 pub use callback::{Party, StatusCallback, Unreadable, VoiceRequest};
@@ -50,7 +53,7 @@ pub fn verify(carrier: Carrier, request: &Request<'_>, tokens: &[SecretString]) 
 /// # Errors
 /// [`Unreadable`] if it names no call or no called side, or is no form (or JSON object) at all.
 pub fn voice(carrier: Carrier, request: &Request<'_>) -> Result<VoiceRequest, Unreadable> {
-    let parameters = request.parameters()?;
+    let parameters = request.parameters(carrier)?;
     match carrier {
         Carrier::Twilio => twilio::voice(&parameters),
         Carrier::Plivo | Carrier::Vobiz => plivo::voice(carrier, &parameters),
@@ -65,7 +68,7 @@ pub fn voice(carrier: Carrier, request: &Request<'_>) -> Result<VoiceRequest, Un
 /// # Errors
 /// [`Unreadable`] if it names no call, or is no form (or JSON object) at all.
 pub fn status(carrier: Carrier, request: &Request<'_>) -> Result<Option<StatusCallback>, Unreadable> {
-    let parameters = request.parameters()?;
+    let parameters = request.parameters(carrier)?;
     match carrier {
         Carrier::Twilio => twilio::status(&parameters),
         Carrier::Plivo | Carrier::Vobiz => plivo::status(carrier, &parameters),

@@ -18,8 +18,6 @@ pub(crate) fn micro_cents(dollars: &str) -> Option<u64> {
 mod tests {
     use rstest::rstest;
 
-    use super::*;
-
     #[rstest]
     #[case("0.00850", Some(850_000))]
     #[case("0", Some(0))]

@@ -8,6 +8,7 @@ use domain::{
     call::{Direction, EventKind, Parties},
     carrier::Carrier,
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
 use crate::{
@@ -257,10 +258,10 @@ fn direction(parameters: &Parameters) -> Direction {
     if is_outbound { Direction::Outbound } else { Direction::Inbound }
 }
 
-pub(crate) fn answer(answer: &Answer<'_>) -> String {
+pub(crate) fn answer(carrier: Carrier, answer: &Answer<'_>) -> String {
     let response = Element::new("Response");
     let response = match answer {
-        Answer::Dial(dial) => recorded(response, dial).child(dial_element(dial)),
+        Answer::Dial(dial) => recorded(response, dial).child(dial_element(carrier, dial)),
         Answer::Reject(RejectReason::Busy) => response.child(Element::new("Hangup").with("reason", "busy")),
         Answer::Reject(RejectReason::Rejected) => response.child(Element::new("Hangup").with("reason", "rejected")),
         Answer::HangUp => response.child(Element::new("Hangup")),
@@ -286,10 +287,10 @@ fn recorded(response: Element, dial: &Dial<'_>) -> Element {
     )
 }
 
-fn dial_element(dial: &Dial<'_>) -> Element {
+fn dial_element(carrier: Carrier, dial: &Dial<'_>) -> Element {
     let target = match &dial.target {
         DialTarget::Number(number) => Element::new("Number").text(number.as_str()),
-        DialTarget::Sip { uri, headers, .. } => Element::new("User").with("sipHeaders", sip_headers(headers).as_deref()).text(uri),
+        DialTarget::Sip { uri, headers, .. } => Element::new("User").with("sipHeaders", sip_headers(carrier, headers).as_deref()).text(uri),
     };
     let timeout = dial.timeout_seconds.map(|seconds| seconds.to_string());
     Element::new("Dial")
@@ -304,12 +305,16 @@ fn dial_element(dial: &Dial<'_>) -> Element {
 const MAX_HEADER_NAME: usize = 24;
 const MAX_HEADER_VALUE: usize = 120;
 
-/// `Name=value,…` of the headers that the XML can carry: letters and digits. `X-PH-` is put before each name, so the
-/// `X-` of ours is left out.
-fn sip_headers(headers: &[(&str, &str)]) -> Option<String> {
-    let is_plain = |text: &str, max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let bare = headers.iter().map(|(name, value)| (name.get(2..).unwrap_or_default(), *value));
-    let carried = bare.filter(|(name, value)| is_plain(name, MAX_HEADER_NAME) && is_plain(value, MAX_HEADER_VALUE));
-    let texts: Vec<String> = carried.map(|(name, value)| format!("{name}={value}")).collect();
+/// `Name=value,…` of the headers that the XML can carry: names of letters and digits, so that `X-Customer-Id` becomes
+/// `CustomerId`, before which `X-PH-` is put; of other values Plivo takes the `%` escapes, and Vobiz nothing.
+fn sip_headers(carrier: Carrier, headers: &[(&str, &str)]) -> Option<String> {
+    let carried = headers.iter().filter_map(|(name, value)| {
+        let name = name.get(2..)?.replace('-', "");
+        let escaped = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (carrier == Carrier::Plivo || escaped == *value);
+        let fits = (1..=MAX_HEADER_NAME).contains(&name.len()) && (1..=MAX_HEADER_VALUE).contains(&escaped.len());
+        (is_plain && fits).then(|| format!("{name}={escaped}"))
+    });
+    let texts: Vec<String> = carried.collect();
     (!texts.is_empty()).then(|| texts.join(","))
 }

@@ -1,5 +1,6 @@
 //! A carrier's request as its signature sees it.
 
+use domain::carrier::Carrier;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
 
 use crate::{callback::Unreadable, parameters::Parameters};
@@ -52,13 +53,18 @@ impl<'a> Request<'a> {
         media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
     }
 
-    /// What the carrier says: the form or the JSON object in the body, or the query of a request without a body.
-    pub(crate) fn parameters(&self) -> Result<Parameters, Unreadable> {
+    /// What the carrier says: the form or the JSON object in the body, or the query of a request without a body. A body
+    /// is read as what its signature took it for.
+    pub(crate) fn parameters(&self, carrier: Carrier) -> Result<Parameters, Unreadable> {
         if self.is_get() || self.body.is_empty() {
             return Parameters::from_form(self.query().as_bytes());
         }
-        // One carrier sends JSON under a form's content type. No form begins with a brace.
-        let looks_like_json = self.body.trim_ascii_start().first() == Some(&b'{');
-        if self.is_json() || looks_like_json { Parameters::from_json(self.body) } else { Parameters::from_form(self.body) }
+        let is_json = match carrier {
+            Carrier::Twilio => self.is_json(),
+            Carrier::Plivo => false,
+            // It sends JSON under a form's content type, too, and signs neither. No form begins with a brace.
+            Carrier::Vobiz => self.is_json() || self.body.trim_ascii_start().first() == Some(&b'{'),
+        };
+        if is_json { Parameters::from_json(self.body) } else { Parameters::from_form(self.body) }
     }
 }

@@ -14,6 +14,9 @@ use crate::{
 /// The longest recording's URL that is kept, as in events.
 const MAX_URL_LENGTH: usize = 2048;
 
+/// How much of an unknown word is kept; with the carrier's name it must fit into an event's.
+const MAX_WORD_CHARS: usize = 48;
+
 /// What happened, and by what it is known again within its call.
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -47,8 +50,10 @@ impl Told {
         Some(Self { kind: EventKind::RecordingReady, facts, identity: vec!["recording".to_owned(), id.to_owned()] })
     }
 
-    /// A word that is in no table: kept under its name, and changes nothing. Nothing if it cannot be a name.
+    /// A word that is in no table: kept as the name of an event that changes nothing, `twilio.paused` for `paused`.
     pub(crate) fn unknown(carrier: Carrier, word: &str, leg: &str, count: Option<&str>) -> Option<Self> {
+        let name = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+        let word: String = word.chars().map(name).take(MAX_WORD_CHARS).collect();
         let kind: EventKind = format!("{carrier}.{word}").parse().ok()?;
         let identity = vec![leg.to_owned(), kind.as_str().to_owned(), count.unwrap_or_default().to_owned()];
         Some(Self { kind, facts: Facts::default(), identity })

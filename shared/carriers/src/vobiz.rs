@@ -1,4 +1,4 @@
-//! Vobiz: signatures. Callbacks and XML are Plivo's, see [`plivo`](crate::plivo).
+//! Vobiz: signatures. Callbacks and XML are Plivo's, see `plivo`.
 //!
 //! Source: "Validating callbacks" in Vobiz's documentation. **The body is not signed**, so that a pair of headers that
 //! was seen once would carry any body: whoever takes callbacks in must give each credential a URL that nobody guesses,

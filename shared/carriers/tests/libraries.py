@@ -158,11 +158,19 @@ def twilio_xml(answer):
     return response.to_xml()
 
 
+def plain(text):
+    return text.isascii() and text.isalnum()
+
+
+def escape(text):
+    return "".join(chr(byte) if plain(chr(byte)) else f"%{byte:02X}" for byte in text.encode())
+
+
 def plivo_xml(answer):
     response = plivoxml.ResponseElement()
     if "dial" not in answer:
         response.add(plivoxml.HangupElement(reason=answer.get("reject")))
-        return response.to_string()
+        return response.to_string(pretty=False)
     told = answer["dial"]
     recording = told["recording_url"]
     if recording:
@@ -176,17 +184,18 @@ def plivo_xml(answer):
     if "number" in told:
         dial.add_number(told["number"])
     else:
-        plain = [(name[2:], value) for name, value in told["headers"] if (name[2:] + value).isascii() and name[2:].isalnum() and value.isalnum()]
-        dial.add_user(told["uri"], sip_headers=",".join(f"{name}={value}" for name, value in plain) or None)
+        escaped = [(name[2:].replace("-", ""), escape(value)) for name, value in told["headers"]]
+        carried = [(name, value) for name, value in escaped if plain(name) and (answer["carrier"] == "plivo" or plain(value))]
+        dial.add_user(told["uri"], sip_headers=",".join(f"{name}={value}" for name, value in carried) or None)
     response.add(dial)
     return response.to_string(pretty=False)
 
 
 def tree(xml):
-    def plain(element):
-        return element.tag, element.attrib, element.text or "", [plain(child) for child in element]
+    def parts(element):
+        return element.tag, element.attrib, element.text or "", [parts(child) for child in element]
 
-    return plain(ElementTree.fromstring(xml))
+    return parts(ElementTree.fromstring(xml))
 
 
 def compare(answers):
