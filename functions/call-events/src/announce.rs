@@ -21,8 +21,7 @@ impl CallEvents {
     /// The event that found the route speaks to the endpoint for those that came before it too: they had nobody to be
     /// sent to. Subscriptions take every event as it comes.
     pub(crate) async fn announce(&self, tenant: Tenant, call: &CallRecord, event: &CallEvent) -> Result<(), Failure> {
-        let shown = wire::Call::new(call, tenant.org);
-        let endpoint = match shown.endpoint_id {
+        let endpoint = match call.endpoint_id() {
             Some(id) => self.endpoint(tenant, id).await?,
             None => None,
         };
@@ -45,6 +44,10 @@ impl CallEvents {
                 owed.push((ReceiverId::Subscription(subscription.id), event, name.to_owned()));
             }
         }
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let shown = wire::Call::new(call, tenant.org);
         let messages = owed.into_iter().map(|(receiver, event, name)| work(tenant, &shown, event, receiver, name));
         let messages: Vec<OutMessage> = messages.collect::<Result<_, _>>().map_err(Failure::retry)?;
         self.deliveries.send_all(&messages).await.map_err(Failure::retry)

@@ -1,96 +1,98 @@
-//! Calls of one batch that are over are counted together: they share most counter rows, and each row is written once.
+//! What the messages of one batch do together: one request serves all of them.
 //!
-//! Who has written its event waits until all others of the batch have; the one that sees this first counts for all.
+//! Who has come to the point waits until all others of the batch have come to it or passed it by; the one that sees this
+//! first acts for all.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use store::{CountWork, Table, Tenant};
 use tokio::sync::{Notify, oneshot};
 
-/// How counting ended, for each who waits for it: the error's text if it failed.
-type Counted = Result<(), String>;
+/// How it ended, for each who waits for it: the error's text if it failed.
+pub(crate) type Done = Result<(), String>;
 
-/// Work, whose it is, and who waits for it.
-type Waiting = (Tenant, CountWork, oneshot::Sender<Counted>);
-
-/// The counting of one batch.
-#[derive(Debug, Default)]
-pub(crate) struct Gathering {
-    state: Mutex<State>,
+/// One common act of a batch, to which each message may bring work.
+#[derive(Debug)]
+pub(crate) struct Gathering<W> {
+    state: Mutex<State<W>>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    writing: usize,
-    waiting: Vec<Waiting>,
+#[derive(Debug)]
+struct State<W> {
+    coming: usize,
+    waiting: Vec<(W, oneshot::Sender<Done>)>,
 }
 
-/// One message of the batch whose event is being written. Dropping it means that it is, or that it failed.
-pub(crate) struct Writing {
-    gathering: Arc<Gathering>,
+/// One message's part in it: it brings work or passes by.
+pub(crate) struct Coming<W> {
+    gathering: Arc<Gathering<W>>,
+    awaited: bool,
 }
 
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.gathering.state().writing -= 1;
-        self.gathering.changed.notify_waiters();
-    }
-}
-
-impl Gathering {
-    /// A message begins.
-    pub(crate) fn begin(self: &Arc<Self>) -> Writing {
-        self.state().writing += 1;
-        Writing { gathering: Arc::clone(self) }
+impl<W> Coming<W> {
+    /// The others need not wait for this message any more; it may still bring work.
+    pub(crate) fn pass_by(&mut self) {
+        if std::mem::take(&mut self.awaited) {
+            self.gathering.state().coming -= 1;
+            self.gathering.changed.notify_waiters();
+        }
     }
 
-    /// Counts a call, together with those that the rest of the batch brings. The message's own [`Writing`] must be
-    /// dropped before.
+    /// Has this work done together with what the rest of the batch brings. `act` answers each work in its place.
     ///
     /// # Errors
     /// The words of whatever went wrong: the message has to come again.
-    pub(crate) async fn count(&self, table: &Table, tenant: Tenant, work: CountWork) -> Counted {
+    pub(crate) async fn join<A, F>(mut self, work: W, act: A) -> Done
+    where
+        A: Fn(Vec<W>) -> F,
+        F: Future<Output = Vec<Done>>,
+    {
         let (tell, mut told) = oneshot::channel();
-        self.state().waiting.push((tenant, work, tell));
+        self.gathering.state().waiting.push((work, tell));
+        self.pass_by();
         loop {
-            let changed = self.changed.notified();
-            if let Some(all) = self.complete() {
-                count_all(table, all).await;
+            let changed = self.gathering.changed.notified();
+            if let Some(all) = self.gathering.complete() {
+                let (works, tells): (Vec<W>, Vec<oneshot::Sender<Done>>) = all.into_iter().unzip();
+                for (tell, done) in tells.into_iter().zip(act(works).await) {
+                    // Who does not wait any more was given up with its invocation.
+                    let _ = tell.send(done);
+                }
             }
             tokio::select! {
-                counted = &mut told => return counted.unwrap_or_else(|_| Err("counting was given up".to_owned())),
+                done = &mut told => return done.unwrap_or_else(|_| Err("what the batch did together was given up".to_owned())),
                 () = changed => {}
             }
         }
     }
+}
 
-    /// Everything that waits, if nothing is written any more.
-    fn complete(&self) -> Option<Vec<Waiting>> {
-        let mut state = self.state();
-        (state.writing == 0 && !state.waiting.is_empty()).then(|| std::mem::take(&mut state.waiting))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl<W> Drop for Coming<W> {
+    fn drop(&mut self) {
+        self.pass_by();
     }
 }
 
-/// Counts the calls of each tenant and tells those who wait.
-async fn count_all(table: &Table, mut all: Vec<Waiting>) {
-    while let Some(tenant) = all.first().map(|(tenant, ..)| *tenant) {
-        let (own, rest): (Vec<Waiting>, Vec<Waiting>) = all.into_iter().partition(|(whose, ..)| *whose == tenant);
-        all = rest;
-        let (works, tells): (Vec<CountWork>, Vec<oneshot::Sender<Counted>>) = own.into_iter().map(|(_, work, tell)| (work, tell)).unzip();
-        let together = table.count_calls(tenant, works.clone()).await;
-        for (work, tell) in works.into_iter().zip(tells) {
-            // One that cannot be counted keeps nobody else from it; those that were counted are not counted again.
-            let counted = match &together {
-                Ok(()) => Ok(()),
-                Err(_) => table.count_calls(tenant, vec![work]).await.map_err(|error| error.to_string()),
-            };
-            // Who does not wait any more was given up with its invocation.
-            let _ = tell.send(counted);
-        }
+impl<W> Default for Gathering<W> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { coming: 0, waiting: Vec::new() }), changed: Notify::new() }
+    }
+}
+
+impl<W> Gathering<W> {
+    /// A message begins.
+    pub(crate) fn begin(self: &Arc<Self>) -> Coming<W> {
+        self.state().coming += 1;
+        Coming { gathering: Arc::clone(self), awaited: true }
+    }
+
+    /// Everything that waits, if nobody is still coming.
+    fn complete(&self) -> Option<Vec<(W, oneshot::Sender<Done>)>> {
+        let mut state = self.state();
+        (state.coming == 0 && !state.waiting.is_empty()).then(|| std::mem::take(&mut state.waiting))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

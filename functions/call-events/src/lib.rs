@@ -18,7 +18,7 @@ use domain::{
     endpoint::Endpoint,
     subscription::Subscription,
 };
-use gather::Gathering;
+use gather::{Coming, Done, Gathering};
 use queue::{
     Sender,
     batch::{self, Failure, Record},
@@ -26,6 +26,7 @@ use queue::{
 };
 use route::Found;
 use runtime::{Clock, Recent, aws::Environment, env};
+use settle::Count;
 use store::{Consistency, EventWrite, RecordedEvent, StoreError, Table, Tenant};
 
 /// How long a process believes what it read of an endpoint: its event filter and status change that much later.
@@ -90,12 +91,14 @@ impl CallEvents {
 
     /// Handles a batch in so much time; what is not done by then must be brought again too.
     pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
-        let gathering = Arc::new(Gathering::default());
-        batch::each(event, limit, &self.dead_letters, |record| self.one(record, Arc::clone(&gathering))).await
+        let together = Together::default();
+        batch::each(event, limit, &self.dead_letters, |record| self.one(record, &together)).await
     }
 
-    async fn one(&self, record: Arc<Record>, gathering: Arc<Gathering>) -> Result<(), Failure> {
-        let writing = gathering.begin();
+    async fn one(&self, record: Arc<Record>, together: &Together) -> Result<(), Failure> {
+        let (marking, counting) = (together.marks.begin(), together.counts.begin());
+        // The others of the batch begin too.
+        tokio::task::yield_now().await;
         let mut message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
         if let Some(alias) = &message.alias {
@@ -105,11 +108,11 @@ impl CallEvents {
             return Ok(());
         }
         let retried = record.receive_count > 1;
-        let Some(written) = self.record(tenant, &message, retried).await? else {
+        let Some(written) = self.record(tenant, &message, retried, marking).await? else {
             // Deleted: a try before this one may have left its marker.
             return self.table.unmark_live(tenant, message.call_id).await.map_err(failure);
         };
-        self.settle(tenant, &written, &message.event, writing, &gathering).await?;
+        self.settle(tenant, &written, &message.event, counting).await?;
         self.announce(tenant, &written.call, &message.event).await
     }
 
@@ -117,8 +120,15 @@ impl CallEvents {
     ///
     /// Most events find a call that has its route: one write. The first one looks the route up before. Of a message that
     /// comes again nobody knows what an earlier try has done: it may have marked the call as live.
-    async fn record(&self, tenant: Tenant, message: &CallEventMessage, retried: bool) -> Result<Option<Written>, Failure> {
+    async fn record(
+        &self,
+        tenant: Tenant,
+        message: &CallEventMessage,
+        retried: bool,
+        mut marking: Coming<Mark>,
+    ) -> Result<Option<Written>, Failure> {
         if message.event.kind != EventKind::Initiated {
+            marking.pass_by();
             match self.write_if_routed(tenant, message).await? {
                 RecordedEvent::Stored(call) => return Ok(Some(Written { call, marked: retried })),
                 RecordedEvent::Deleted => return Ok(None),
@@ -144,7 +154,7 @@ impl CallEvents {
         let marked = !message.event.kind.is_terminal();
         if marked {
             self.note_busy(tenant).await?;
-            self.table.mark_live(tenant, message.call_id, self.clock.now()).await.map_err(failure)?;
+            marking.join((tenant, message.call_id), |all| self.mark_all(all)).await.map_err(Failure::retry)?;
         }
         let written = self.table.record_event(tenant, named(message), &message.event, route.as_ref(), EventWrite::Always).await;
         match written.map_err(failure)? {
@@ -186,6 +196,12 @@ impl CallEvents {
         Ok(())
     }
 
+    /// Marks calls as live.
+    async fn mark_all(&self, all: Vec<Mark>) -> Vec<Done> {
+        let marked = self.table.mark_all_live(&all, self.clock.now()).await.map_err(|error| error.to_string());
+        vec![marked; all.len()]
+    }
+
     /// Takes back the marker of a call that an earlier try of a message marked and of which nothing is known.
     async fn unmark_unknown(&self, tenant: Tenant, call: CallId, retried: bool) -> Result<(), Failure> {
         if retried { self.table.unmark_unknown(tenant, call).await.map_err(failure) } else { Ok(()) }
@@ -195,6 +211,16 @@ impl CallEvents {
     async fn write_if_routed(&self, tenant: Tenant, message: &CallEventMessage) -> Result<RecordedEvent, Failure> {
         self.table.record_event(tenant, named(message), &message.event, None, EventWrite::IfRouted).await.map_err(failure)
     }
+}
+
+/// A call to be marked as live.
+type Mark = (Tenant, CallId);
+
+/// What the messages of one batch do together.
+#[derive(Debug, Default)]
+struct Together {
+    marks: Arc<Gathering<Mark>>,
+    counts: Arc<Gathering<Count>>,
 }
 
 /// A call to which an event was added.

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
 
 use crate::env::{ConfigError, optional, required};
 
@@ -31,7 +33,9 @@ macro_rules! client {
                 .region(self.region.clone())
                 .credentials_provider(self.credentials.clone())
                 .retry_config(RetryConfig::standard().with_max_attempts(3))
-                .timeout_config(timeouts());
+                .timeout_config(timeouts())
+                // The time of an attempt is limited already: a body that stalls ends with it.
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
             config.set_endpoint_url(optional($variable).or_else(|| optional("AWS_ENDPOINT_URL")));
             $sdk::Client::from_conf(config.build())
         }

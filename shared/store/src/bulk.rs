@@ -3,17 +3,24 @@
 //! Each part is written once and none of it in a transaction: what an interrupted load leaves behind is mended by
 //! [`Table::verify_calls`].
 
-use aws_sdk_dynamodb::types::{PutRequest, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest};
 use domain::call::CallRecord;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    counts::Deltas, error::StoreError, inventory::built, item::whole, keys::Tenant, lists::ListedCall, live::LiveCall, table::Table,
+    counts::Deltas,
+    error::StoreError,
+    inventory::built,
+    item::{Attributes, whole},
+    keys::{Get, Tenant},
+    lists::ListedCall,
+    live::LiveCall,
+    table::{Table, key_attributes},
     transaction::pause,
 };
 
 /// The most items that a request may write.
-pub(crate) const BATCH: usize = 25;
+const BATCH: usize = 25;
 
 /// How many requests are on their way at the same time.
 const CONCURRENT: usize = 8;
@@ -35,26 +42,30 @@ impl Table {
         let mut deltas = Deltas::default();
         let mut writes = Vec::with_capacity(records.len() * 2);
         for record in records {
-            writes.push(put(whole(record, &tenant)?)?);
+            writes.push(put_request(whole(record, &tenant)?)?);
             if record.is_over() {
                 let entry = ListedCall::of(record);
                 deltas.count(record.id, &record.call().counted());
-                writes.push(put(whole(&entry, &tenant)?)?);
+                writes.push(put_request(whole(&entry, &tenant)?)?);
             } else {
-                writes.push(put(whole(&live(record), &tenant)?)?);
+                writes.push(put_request(whole(&live(record), &tenant)?)?);
             }
         }
-        let batches: Vec<Vec<WriteRequest>> = writes.chunks(BATCH).map(<[WriteRequest]>::to_vec).collect();
-        let sent = stream::iter(batches).map(|batch| self.write_batch(batch)).buffer_unordered(CONCURRENT);
-        sent.try_collect::<Vec<()>>().await?;
+        self.write_all(writes).await?;
         let rows: Vec<_> = deltas.changes().collect();
         let added = stream::iter(rows).map(|(place, cells)| async move { self.add_to_row(tenant, place, &cells).await });
         added.buffer_unordered(CONCURRENT).try_collect::<Vec<()>>().await?;
         Ok(())
     }
 
-    /// Writes or deletes at most [`BATCH`] different items, each for itself.
-    pub(crate) async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
+    /// Writes or deletes different items, each for itself, 25 in a request.
+    pub(crate) async fn write_all(&self, writes: Vec<WriteRequest>) -> Result<(), StoreError> {
+        let batches: Vec<Vec<WriteRequest>> = writes.chunks(BATCH).map(<[WriteRequest]>::to_vec).collect();
+        let sent = stream::iter(batches).map(|batch| self.write_batch(batch)).buffer_unordered(CONCURRENT);
+        sent.try_collect::<Vec<()>>().await.map(drop)
+    }
+
+    async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
         for tries in 1..=TRIES {
             let waiting = self.meter.send();
             let sent = self
@@ -82,7 +93,14 @@ fn live(record: &CallRecord) -> LiveCall {
     LiveCall { id: record.id, since: record.call().created_at }
 }
 
-fn put(item: crate::item::Attributes) -> Result<WriteRequest, StoreError> {
+/// An item to be put, as a part of a batch.
+pub(crate) fn put_request(item: Attributes) -> Result<WriteRequest, StoreError> {
     let put = built(PutRequest::builder().set_item(Some(item)).build())?;
     Ok(WriteRequest::builder().put_request(put).build())
+}
+
+/// An item to be deleted, as a part of a batch.
+pub(crate) fn delete_request<I>(key: &Get<I>) -> Result<WriteRequest, StoreError> {
+    let delete = built(DeleteRequest::builder().set_key(Some(key_attributes(key))).build())?;
+    Ok(WriteRequest::builder().delete_request(delete).build())
 }

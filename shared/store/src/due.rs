@@ -4,7 +4,6 @@
 //! the delivery meanwhile does not matter here: the one who gets the message looks. So an item that is left behind, or
 //! comes back, costs a message and nothing else.
 
-use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use domain::{
     DeliveryId, Mode, OrgId, Timestamp,
     delivery::{DeliveryPlace, KEPT_SECONDS},
@@ -14,12 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
-    bulk::BATCH,
+    bulk::delete_request,
     error::StoreError,
-    inventory::built,
     item::serde_item,
     keys::{Get, Keys, Segment, Tenant},
-    table::{Table, key_attributes},
+    table::Table,
 };
 
 /// An attempt that waits for its time.
@@ -117,13 +115,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn settle_due(&self, attempts: &[DueAttempt]) -> Result<(), StoreError> {
-        for batch in attempts.chunks(BATCH) {
-            let deletes = batch.iter().map(|attempt| {
-                let delete = built(DeleteRequest::builder().set_key(Some(key_attributes(&attempt.key()))).build())?;
-                Ok(WriteRequest::builder().delete_request(delete).build())
-            });
-            self.write_batch(deletes.collect::<Result<_, StoreError>>()?).await?;
-        }
-        Ok(())
+        let deletes = attempts.iter().map(|attempt| delete_request(&attempt.key()));
+        self.write_all(deletes.collect::<Result<_, _>>()?).await
     }
 }

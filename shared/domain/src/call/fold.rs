@@ -131,7 +131,7 @@ impl CallRecord {
             cost_micro_cents: last(&events, |f| f.cost_micro_cents).unwrap_or(0),
             latency_ms: last(&events, |f| f.latency_ms).unwrap_or(0),
             phone_number_id: route.map(|route| route.number_id).or_else(|| first(&events, |p| p.phone_number_id)),
-            endpoint_id: route.map_or_else(|| first(&events, |p| p.endpoint_id), |route| route.endpoint_id),
+            endpoint_id: self.endpoint_id(),
             recording_url: last(&events, |f| f.recording_url.clone()),
             hangup_reason: named_reason.or_else(|| hangup_cause.as_deref().and_then(HangupReason::of_cause)),
             hangup_cause,
@@ -144,6 +144,15 @@ impl CallRecord {
             has_transcript: !told.is_empty(),
             transcript_url: told.last().and_then(|event| event.facts.transcript_url.clone()),
             transcript: text(&told),
+        }
+    }
+
+    /// The endpoint it is routed to: the route's once it is found, else the first that an event names.
+    #[must_use]
+    pub fn endpoint_id(&self) -> Option<EndpointId> {
+        match &self.route {
+            Some(route) => route.endpoint_id,
+            None => first(&self.in_order(), |parties| parties.endpoint_id),
         }
     }
 

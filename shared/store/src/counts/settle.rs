@@ -10,7 +10,6 @@ use domain::{
     CallId,
     call::{Call, CallRecord},
 };
-use futures_util::future::try_join_all;
 
 use crate::{
     access_patterns,
@@ -113,7 +112,7 @@ impl Table {
         // A correction may touch the rows of two numbers and two endpoints.
         for together in new.chunks(TOGETHER).chain(corrected.chunks(1)) {
             self.count_together(tenant, together.to_vec()).await?;
-            try_join_all(together.iter().map(|work| self.unmark_live(tenant, work.call()))).await?;
+            self.unmark_all_live(tenant, &together.iter().map(CountWork::call).collect::<Vec<_>>()).await?;
         }
         Ok(())
     }
