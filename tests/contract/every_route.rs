@@ -1,109 +1,139 @@
-//! Every route of numbers, endpoints, webhooks and API keys, and that of simulated calls, in process on a table of its own, with requests
-//! that can be spoilt in one place.
+//! Every route that any function declares, in process on a table of its own, with requests that can be spoilt in one place.
+//!
+//! Nothing here lists routes: [`Function`]s do, and `route_samples` knows how each one is asked rightly.
 
+use std::{net::IpAddr, sync::Arc};
+
+use api::Route;
 use axum::{Router, body::Body};
-use domain::{DeliveryId, EndpointId, KeyId, Mode, NumberId, SubscriptionId, delivery::Delivery, webhook::ReceiverId};
+use domain::Mode;
 use http::{Method, Request, request::Builder};
+use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
+use queue::Sender;
 use runtime::Clock;
-use serde_json::{Value, json};
-use testkit::{Fixture, LocalTable, client::ask, costs::vault, fixture};
+use serde_json::Value;
+use store::Table;
+use testkit::{Fixture, LocalTable, Mailbox, costs, fixture};
 use tower::ServiceExt as _;
+use vault::Vault;
 use webhooks::guard::Loopback;
 
-/// An organization with one number, one endpoint, one webhook with a delivery, and one number on offer.
+use crate::{
+    route_samples::{SAMPLES, Sample},
+    things::Things,
+};
+
+/// A function that answers HTTP, under the name of its folder.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    pub(crate) routes: Vec<Route>,
+    app: Router,
+}
+
+/// What a function is made of.
+pub(crate) struct Parts {
+    pub(crate) table: Table,
+    pub(crate) vault: Vault,
+    /// The queue that it sends to, if it sends anything.
+    pub(crate) queue: Sender,
+    pub(crate) clock: Clock,
+    pub(crate) loopback: Loopback,
+}
+
+/// Every function that answers HTTP, made of its own parts. A test compares the names with the template.
+pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> {
+    macro_rules! function {
+        ($name:literal, $function:ident, |$parts:ident| $state:expr) => {{
+            let $parts = parts($name);
+            Function { name: $name, routes: $function::routes().declared().cloned().collect(), app: $function::app($state) }
+        }};
+    }
+    vec![
+        function!("phone-numbers", phone_numbers, |p| phone_numbers::State::new(p.table, p.vault, p.queue, p.clock, SIP_DOMAIN)),
+        function!("endpoints", endpoints, |p| endpoints::State::new(p.table, p.vault, p.queue, p.clock, p.loopback, SIP_DOMAIN)),
+        function!("calls", calls, |p| calls::State::new(p.table, p.vault, p.queue, p.clock)),
+        function!("webhooks", webhooks_api, |p| webhooks_api::State::new(p.table, p.vault, p.queue, p.clock, p.loopback)),
+        function!("carrier-credentials", carrier_credentials, |p| carrier_credentials::State::new(p.table, p.vault, p.clock, BASE_URL)),
+        function!("api-keys", api_keys, |p| api_keys::State::new(p.table, p.vault, p.clock)),
+    ]
+}
+
+const SIP_DOMAIN: &str = "sip.example.com";
+const BASE_URL: &str = "https://api.example.com";
+
+/// Sends a request to the function that answers its path.
+pub(crate) async fn told(functions: &[Function], request: Request<Body>) -> Told {
+    let base = base(below_prefix(request.uri().path()));
+    let answers = |function: &&Function| function.routes.iter().any(|route| self::base(route.path) == base);
+    let function = functions.iter().find(answers).unwrap_or_else(|| panic!("no function answers {}", request.uri()));
+    let response = function.app.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Told { status, body: serde_json::from_str(&text).unwrap_or_default(), text }
+}
+
+/// The functions, and an organization that has one of everything.
 pub(crate) struct EveryRoute {
-    local: LocalTable,
+    pub(crate) local: LocalTable,
+    pub(crate) functions: Vec<Function>,
     pub(crate) fixture: Fixture,
-    numbers: Router,
-    endpoints: Router,
-    webhooks: Router,
-    calls: Router,
-    keys: Router,
-    key: KeyId,
-    pub(crate) number: NumberId,
-    pub(crate) endpoint: EndpointId,
-    pub(crate) webhook: SubscriptionId,
-    delivery: DeliveryId,
+    pub(crate) own: Things,
+}
+
+/// An answer: status, body, and the body as it came.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Told {
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
 }
 
 impl EveryRoute {
-    /// Starts the table and the routers. Loopback receivers are refused, as in production.
+    /// Starts the table and the routers, and fills the organization's live data. Loopback receivers are refused, as in
+    /// production; numbers are on offer in both modes.
     pub(crate) async fn start() -> Self {
-        let vault = vault();
         let local = LocalTable::start().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
-        let (slot, offered) = (fixture::slot(1), fixture::slot(2));
-        local.table.import_slot(Mode::Live, &slot).await.unwrap();
-        local.table.import_slot(Mode::Live, &offered).await.unwrap();
-        let (number, claim) = fixture::purchase(fixture.tenant, &slot, None);
-        local.table.buy_number(fixture.tenant, &slot, &number, &claim, None).await.unwrap();
-        let endpoint = fixture::endpoint();
-        local.table.create_endpoint(fixture.tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
-        let numbers = phone_numbers::app(phone_numbers::State::new(
-            local.table.clone(),
-            vault.clone(),
-            fixture::nowhere(),
-            Clock::System,
-            "sip.example.com",
-        ));
-        let endpoints = endpoints::app(endpoints::State::new(
-            local.table.clone(),
-            vault.clone(),
-            fixture::nowhere(),
-            Clock::System,
-            Loopback::Refused,
-            "sip.example.com",
-        ));
-        let webhooks = webhooks_api::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, Loopback::Refused);
-        let webhooks = webhooks_api::app(webhooks);
-        let body = json!({"url": "https://hooks.example.com/x"});
-        let created = ask(&webhooks, fixture.key.reveal(), Method::POST, "/v1/webhooks", Some(&body)).await.expect(201);
-        let webhook: SubscriptionId = created["id"].as_str().unwrap().parse().unwrap();
-        let delivery = frozen(&local, fixture.tenant, ReceiverId::Subscription(webhook)).await;
-        let calls = calls::app(calls::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System));
-        let key = fixture::api_key(fixture.tenant);
-        fixture::key_as(&local.table, key.clone()).await;
-        let keys = api_keys::app(api_keys::State::new(local.table.clone(), vault, Clock::System));
-        let (number, endpoint) = (number.id, endpoint.id);
-        Self { local, fixture, numbers, endpoints, webhooks, calls, keys, key: key.id, number, endpoint, webhook, delivery }
+        for mode in Mode::ALL {
+            local.table.import_slot(mode, &fixture::slot(2)).await.unwrap();
+        }
+        let queue = Mailbox::new(Arc::default());
+        let functions = functions(|_| Parts {
+            table: local.table.clone(),
+            vault: costs::vault(),
+            queue: queue.sender(),
+            clock: Clock::System,
+            loopback: Loopback::Refused,
+        });
+        let own = Things::create(&local, fixture.tenant, 10).await;
+        Self { local, functions, fixture, own }
     }
 
-    /// Every route: method and path.
+    /// Every route with a right request to it: its declaration, how it is asked.
+    pub(crate) fn samples(&self) -> Vec<(&Route, &'static Sample)> {
+        let declared = self.functions.iter().flat_map(|function| &function.routes);
+        declared.flat_map(|route| SAMPLES.iter().filter(|sample| sample.is_of(route)).map(move |sample| (route, sample))).collect()
+    }
+
+    /// Every route once: method and path, with the organization's own ids.
     pub(crate) fn routes(&self) -> Vec<(Method, String)> {
-        let (number, endpoint) = (format!("/v1/phone-numbers/{}", self.number), format!("/v1/endpoints/{}", self.endpoint));
-        let (webhook, delivery) = (format!("/v1/webhooks/{}", self.webhook), format!("/v1/webhooks/deliveries/{}", self.delivery));
-        let key = format!("/v1/api-keys/{}", self.key);
-        vec![
-            (Method::GET, "/v1/api-keys".to_owned()),
-            (Method::POST, "/v1/api-keys".to_owned()),
-            (Method::GET, key.clone()),
-            (Method::PATCH, key.clone()),
-            (Method::DELETE, key),
-            (Method::GET, "/v1/phone-numbers".to_owned()),
-            (Method::GET, "/v1/phone-numbers/available?country=NG".to_owned()),
-            (Method::GET, number.clone()),
-            (Method::GET, "/v1/endpoints".to_owned()),
-            (Method::GET, endpoint.clone()),
-            (Method::POST, "/v1/phone-numbers".to_owned()),
-            (Method::PATCH, number.clone()),
-            (Method::DELETE, number),
-            (Method::POST, "/v1/endpoints".to_owned()),
-            (Method::PATCH, endpoint.clone()),
-            (Method::POST, format!("{endpoint}/rotate-secret")),
-            (Method::DELETE, endpoint),
-            (Method::GET, "/v1/webhooks".to_owned()),
-            (Method::GET, webhook.clone()),
-            (Method::GET, "/v1/webhooks/deliveries".to_owned()),
-            (Method::GET, delivery.clone()),
-            (Method::POST, "/v1/webhooks".to_owned()),
-            (Method::PATCH, webhook.clone()),
-            (Method::POST, format!("{webhook}/rotate-secret")),
-            (Method::POST, format!("{webhook}/test")),
-            (Method::POST, format!("{delivery}/replay")),
-            (Method::POST, "/v1/webhooks/replay".to_owned()),
-            (Method::DELETE, webhook),
-            (Method::POST, "/v1/test/calls".to_owned()),
-        ]
+        let routes = self.samples().into_iter().map(|(route, sample)| (route.method.clone(), sample.path(&self.own)));
+        let mut seen = Vec::new();
+        routes
+            .filter(|route| {
+                !seen.contains(route) && {
+                    seen.push(route.clone());
+                    true
+                }
+            })
+            .collect()
     }
 
     /// Those that change something if nothing is wrong.
@@ -118,18 +148,13 @@ impl EveryRoute {
 
     /// Sends a request and reads the answer.
     pub(crate) async fn send(&self, request: Builder, body: impl Into<Body>) -> (u16, Value) {
-        let request = request.body(body.into()).unwrap();
-        let app = match request.uri().path() {
-            path if path.contains("/phone-numbers") => &self.numbers,
-            path if path.contains("/webhooks") => &self.webhooks,
-            path if path.contains("/calls") => &self.calls,
-            path if path.contains("/api-keys") => &self.keys,
-            _ => &self.endpoints,
-        };
-        let response = app.clone().oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+        let told = self.told(request.body(body.into()).unwrap()).await;
+        (told.status, told.body)
+    }
+
+    /// Sends a request and reads the answer as it came.
+    pub(crate) async fn told(&self, request: Request<Body>) -> Told {
+        told(&self.functions, request).await
     }
 
     /// Reads.
@@ -139,32 +164,38 @@ impl EveryRoute {
 
     /// Everything that is stored, in an order of its own.
     pub(crate) async fn stored(&self) -> Vec<String> {
-        let items = self.local.dump_unused().await;
-        let mut texts: Vec<String> =
-            items.iter().map(|item| format!("{:?}", item.iter().collect::<std::collections::BTreeMap<_, _>>())).collect();
-        texts.sort();
-        texts
+        self.local.stored().await
     }
 }
 
-/// A delivery to a receiver, before its first attempt.
-async fn frozen(local: &LocalTable, tenant: store::Tenant, receiver: ReceiverId) -> DeliveryId {
-    let id = domain::webhook::delivery_id("evt_1", receiver.as_uuid());
-    let (event, body) = ("call.completed".to_owned(), "{}".to_owned());
-    let delivery = Delivery { id, receiver, call_id: None, event, body, created_at: fixture::now() };
-    local.table.freeze_delivery(tenant, &delivery).await.unwrap();
-    id
+fn below_prefix(path: &str) -> &str {
+    path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/v1")).unwrap_or(path)
+}
+
+/// The part of a path that decides who answers it: its first word, or two where the first one is shared.
+fn base(path: &str) -> String {
+    let words = if path.starts_with("/telephony/") || path.starts_with("/test/") { 3 } else { 2 };
+    path.split('/').take(words).collect::<Vec<_>>().join("/")
 }
 
 /// Whether a write reads a body.
 pub(crate) fn reads_body(method: &Method, path: &str) -> bool {
-    let reads_none = ["/rotate-secret", "/test"].iter().any(|end| path.ends_with(end)) || path.contains("/deliveries/");
+    let reads_none =
+        ["/rotate-secret", "/rotate-callbacks", "/test"].iter().any(|end| path.ends_with(end)) || path.contains("/deliveries/");
     *method != Method::DELETE && !reads_none
 }
 
-/// A request without a key.
+/// A request without a key. Telephony routes tell their problems in JSON only if they are asked to.
 pub(crate) fn anonymous(method: &Method, path: &str) -> Builder {
-    Request::builder().method(method.clone()).uri(path).header("content-type", "application/json")
+    Request::builder().method(method.clone()).uri(path).header("content-type", "application/json").header("accept", "application/json")
+}
+
+/// The request as it comes from an address, by the gateway's word.
+pub(crate) fn from(address: IpAddr, mut request: Request<Body>) -> Request<Body> {
+    let mut context = ApiGatewayV2httpRequestContext::default();
+    context.http.source_ip = Some(address.to_string());
+    request.extensions_mut().insert(RequestContext::ApiGatewayV2(context));
+    request
 }
 
 /// Whether an answer is a validation error that names the field.

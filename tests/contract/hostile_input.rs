@@ -190,11 +190,7 @@ impl Bench {
 
     /// Everything that is stored, in an order of its own.
     async fn stored(&self) -> Vec<String> {
-        let items = self.local.dump_unused().await;
-        let mut texts: Vec<String> =
-            items.iter().map(|item| format!("{:?}", item.iter().collect::<std::collections::BTreeMap<_, _>>())).collect();
-        texts.sort();
-        texts
+        self.local.stored().await
     }
 }
 

@@ -215,9 +215,9 @@ async fn an_id_in_the_path_that_is_not_exactly_one_names_nothing() {
     let bench = EveryRoute::start().await;
     let before = bench.stored().await;
     let targets = [
-        ("/v1/phone-numbers", bench.number.to_string(), "ep_", ""),
-        ("/v1/endpoints", bench.endpoint.to_string(), "pn_", "/rotate-secret"),
-        ("/v1/webhooks", bench.webhook.to_string(), "ep_", "/rotate-secret"),
+        ("/v1/phone-numbers", bench.own.number.to_string(), "ep_", ""),
+        ("/v1/endpoints", bench.own.endpoint.to_string(), "pn_", "/rotate-secret"),
+        ("/v1/webhooks", bench.own.webhook.to_string(), "ep_", "/rotate-secret"),
     ];
     for (base, id, foreign, below) in targets {
         let more = [format!("{foreign}{id}"), "%FF".to_owned(), "%C0%AF".to_owned()];
@@ -240,7 +240,7 @@ async fn a_wrong_action_of_a_deletion_is_400_and_deletes_nothing() {
     let bench = EveryRoute::start().await;
     let before = bench.stored().await;
     for value in wrong(Kind::Word) {
-        let path = format!("/v1/phone-numbers/{}?action={}", bench.number, encoded(&value));
+        let path = format!("/v1/phone-numbers/{}?action={}", bench.own.number, encoded(&value));
         let (status, answer) = bench.send(bench.request(&Method::DELETE, &path), "").await;
         assert!(status == 400 && names(&answer, "action"), "{path}: {status} {answer}");
     }
@@ -261,8 +261,8 @@ async fn an_unknown_parameter_is_passed_over_even_if_it_stands_twice() {
 async fn what_looks_wrong_and_is_not_passes() {
     let bench = EveryRoute::start().await;
     let before = bench.stored().await;
-    let number = bench.number.to_string();
-    let endpoint = bench.endpoint.to_string();
+    let number = bench.own.number.to_string();
+    let endpoint = bench.own.endpoint.to_string();
     let paths = [
         "/v1/phone-numbers?".to_owned(),
         "/v1/phone-numbers?&&".to_owned(),

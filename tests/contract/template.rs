@@ -13,18 +13,33 @@ fn template() -> Value {
     serde_yaml_ng::from_str(text).unwrap()
 }
 
-fn untagged(value: &Value) -> &Value {
+pub(crate) fn untagged(value: &Value) -> &Value {
     match value {
         Value::Tagged(tagged) => &tagged.value,
         other => other,
     }
 }
 
-fn resources(kind: &str) -> Vec<(String, Value)> {
+pub(crate) fn resources(kind: &str) -> Vec<(String, Value)> {
     let template = template();
     let all = template["Resources"].as_mapping().unwrap();
     let of_kind = all.iter().filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
     of_kind.map(|(name, resource)| (name.as_str().unwrap().to_owned(), resource["Properties"].clone())).collect()
+}
+
+/// The folders of the functions that answer HTTP.
+pub(crate) fn http_functions() -> BTreeSet<String> {
+    let answers = |function: &Value| {
+        let events = function["Events"].as_mapping();
+        events.is_some_and(|events| events.values().any(|event| event["Type"].as_str() == Some("HttpApi")))
+    };
+    let functions = resources("AWS::Serverless::Function");
+    functions.iter().filter(|(_, function)| answers(function)).map(|(_, function)| folder(function)).collect()
+}
+
+/// The folder of a function's code.
+pub(crate) fn folder(function: &Value) -> String {
+    function["CodeUri"].as_str().unwrap().trim_start_matches("../functions/").trim_end_matches('/').to_owned()
 }
 
 #[test]
@@ -83,7 +98,7 @@ const SECRETS: [(&str, &[&str], &[&str]); 7] = [
 ];
 
 /// One text or a list of them.
-fn texts(value: &Value) -> Vec<&str> {
+pub(crate) fn texts(value: &Value) -> Vec<&str> {
     match untagged(value) {
         Value::Sequence(items) => items.iter().filter_map(|item| untagged(item).as_str()).collect(),
         one => one.as_str().into_iter().collect(),
@@ -229,7 +244,7 @@ fn every_setting_that_a_function_reads_is_set_and_the_reverse() {
     };
     let globals = variables(&template["Globals"]["Function"]);
     for (name, function) in resources("AWS::Serverless::Function") {
-        let folder = function["CodeUri"].as_str().unwrap().trim_start_matches("../functions/").trim_end_matches('/').to_owned();
+        let folder = folder(&function);
         let source = std::fs::read_to_string(format!("{}/../functions/{folder}/src/lib.rs", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let read: BTreeSet<String> =
             source.split("env::").skip(1).filter_map(|rest| Some(rest.split_once("(\"")?.1.split_once('"')?.0.to_owned())).collect();

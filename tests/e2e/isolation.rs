@@ -4,7 +4,7 @@ use domain::{Mode, scope::Scope};
 use http::Method;
 use serde_json::json;
 use store::Tenant;
-use testkit::{Client, Receiver, fixture, wait};
+use testkit::{Client, Receiver, client::Answer, fixture, wait};
 
 use crate::setup::{LIMIT, World};
 
@@ -71,75 +71,32 @@ async fn another_organizations_key_gets_404_for_every_id() {
 }
 
 #[tokio::test]
-async fn every_route_needs_a_key_and_its_scope() {
+async fn every_declared_route_is_deployed_and_needs_a_key_and_its_scope() {
     let world = World::new().await;
     let nothing = fixture::key(&world.stack.table(), world.fixture.tenant, [Scope::AuditRead].into()).await;
     let without_scope = Client::new(&world.stack.base_url, nothing.reveal());
     let never_issued = domain::api_key::ApiKeyText::mint(Mode::Live, runtime::random::bytes());
     let strangers = ["", "kros_live_wrong", never_issued.reveal(), "aaa.bbb.ccc"].map(|key| Client::new(&world.stack.base_url, key));
-    let id = "0198c0de-0000-7000-8000-000000000001";
-    let routes = [
-        (Method::GET, "/v1/phone-numbers".to_owned()),
-        (Method::GET, "/v1/phone-numbers/available?country=NG".to_owned()),
-        (Method::POST, "/v1/phone-numbers".to_owned()),
-        (Method::GET, format!("/v1/phone-numbers/{id}")),
-        (Method::PATCH, format!("/v1/phone-numbers/{id}")),
-        (Method::DELETE, format!("/v1/phone-numbers/{id}")),
-        (Method::GET, "/v1/endpoints".to_owned()),
-        (Method::POST, "/v1/endpoints".to_owned()),
-        (Method::PATCH, format!("/v1/endpoints/{id}")),
-        (Method::DELETE, format!("/v1/endpoints/{id}")),
-        (Method::POST, format!("/v1/endpoints/{id}/rotate-secret")),
-        (Method::GET, format!("/v1/endpoints/{id}")),
-        (Method::GET, "/v1/api-keys".to_owned()),
-        (Method::POST, "/v1/api-keys".to_owned()),
-        (Method::GET, format!("/v1/api-keys/{id}")),
-        (Method::PATCH, format!("/v1/api-keys/{id}")),
-        (Method::DELETE, format!("/v1/api-keys/{id}")),
-        (Method::GET, "/v1/webhooks".to_owned()),
-        (Method::POST, "/v1/webhooks".to_owned()),
-        (Method::GET, format!("/v1/webhooks/{id}")),
-        (Method::PATCH, format!("/v1/webhooks/{id}")),
-        (Method::DELETE, format!("/v1/webhooks/{id}")),
-        (Method::POST, format!("/v1/webhooks/{id}/rotate-secret")),
-        (Method::POST, format!("/v1/webhooks/{id}/test")),
-        (Method::GET, "/v1/webhooks/deliveries".to_owned()),
-        (Method::GET, format!("/v1/webhooks/deliveries/{id}")),
-        (Method::POST, format!("/v1/webhooks/deliveries/{id}/replay")),
-        (Method::POST, "/v1/webhooks/replay".to_owned()),
-        (Method::GET, "/v1/calls".to_owned()),
-        (Method::GET, "/v1/calls/stats".to_owned()),
-        (Method::GET, "/v1/calls/trends".to_owned()),
-        (Method::GET, format!("/v1/calls/{id}")),
-        (Method::GET, format!("/v1/calls/{id}/events")),
-        (Method::DELETE, format!("/v1/calls/{id}")),
-        (Method::POST, "/v1/test/calls".to_owned()),
+    let declared = [
+        phone_numbers::routes().declared().cloned().collect::<Vec<_>>(),
+        endpoints::routes().declared().cloned().collect(),
+        calls::routes().declared().cloned().collect(),
+        carrier_credentials::routes().declared().cloned().collect(),
+        webhooks_api::routes().declared().cloned().collect(),
+        api_keys::routes().declared().cloned().collect(),
     ];
-    for (method, path) in routes {
-        let body = (method != Method::GET).then(|| json!({}));
+    for route in declared.concat() {
+        let path = format!("/v1{}", route.path.replace("{id}", "0198c0de-0000-7000-8000-000000000001"));
+        let body = (route.method != Method::GET).then(|| json!({}));
+        // Telephony routes tell no code, but a text.
+        let telephony = path.starts_with("/v1/telephony/");
+        let told = |answer: Answer| (answer.status.as_u16(), if telephony { answer.text.clone() } else { answer.code().to_owned() });
+        let says = |status: u16, code: &str, text: &str| (status, if telephony { text } else { code }.to_owned());
         for stranger in &strangers {
-            let answer = stranger.send(method.clone(), &path, body.as_ref()).await;
-            assert_eq!((answer.status.as_u16(), answer.code()), (401, "UNAUTHORIZED"), "{method} {path}");
+            let answer = stranger.send(route.method.clone(), &path, body.as_ref()).await;
+            assert_eq!(told(answer), says(401, "UNAUTHORIZED", "Unauthorized"), "{} {path}", route.method);
         }
-        let answer = without_scope.send(method.clone(), &path, body.as_ref()).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (403, "INSUFFICIENT_SCOPE"), "{method} {path}");
-    }
-    let routes = [
-        (Method::GET, "/v1/telephony/providers".to_owned()),
-        (Method::POST, "/v1/telephony/providers".to_owned()),
-        (Method::PATCH, format!("/v1/telephony/providers/{id}")),
-        (Method::DELETE, format!("/v1/telephony/providers/{id}")),
-        (Method::POST, format!("/v1/telephony/providers/{id}/rotate-callbacks")),
-        (Method::GET, "/v1/telephony/numbers".to_owned()),
-        (Method::POST, "/v1/telephony/numbers".to_owned()),
-        (Method::PATCH, format!("/v1/telephony/numbers/{id}")),
-        (Method::DELETE, format!("/v1/telephony/numbers/{id}")),
-    ];
-    for (method, path) in routes {
-        let body = (method != Method::GET).then(|| json!({}));
-        for stranger in &strangers {
-            assert_eq!(stranger.send(method.clone(), &path, body.as_ref()).await.told(), (401, "Unauthorized"), "{method} {path}");
-        }
-        assert_eq!(without_scope.send(method.clone(), &path, body.as_ref()).await.told(), (403, "Forbidden"), "{method} {path}");
+        let answer = without_scope.send(route.method.clone(), &path, body.as_ref()).await;
+        assert_eq!(told(answer), says(403, "INSUFFICIENT_SCOPE", "Forbidden"), "{} {path}", route.method);
     }
 }

@@ -5,8 +5,9 @@ mod create;
 mod read;
 mod settings;
 
-use api::{Cursors, Gate, Idempotency};
-use axum::{Router, extract::FromRef, routing::get};
+use api::{Cursors, Gate, Idempotency, Routes};
+use axum::{Router, extract::FromRef};
+use domain::scope::Scope;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
 use vault::Vault;
@@ -47,13 +48,19 @@ impl FromRef<State> for Gate {
     }
 }
 
-/// The function's routes.
+/// The function's routes, and what each asks of its caller.
+#[must_use]
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .get("/api-keys", Scope::ApiKeysRead, read::list_api_keys)
+        .post("/api-keys", Scope::ApiKeysWrite, create::create_api_key)
+        .get("/api-keys/{id}", Scope::ApiKeysRead, read::get_api_key)
+        .patch("/api-keys/{id}", Scope::ApiKeysWrite, change::update_api_key)
+        .delete("/api-keys/{id}", Scope::ApiKeysWrite, change::delete_api_key)
+}
+
+/// The function.
 pub fn app(state: State) -> Router {
-    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
-    let one = get(read::get_api_key).patch(change::update_api_key).delete(change::delete_api_key);
-    let routes = Router::new()
-        .route("/api-keys", get(read::list_api_keys).post(create::create_api_key))
-        .route("/api-keys/{id}", one)
-        .with_state(state);
-    api::app(routes, Some(idempotency))
+    let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone());
+    api::app(routes(), state, Some(&idempotency))
 }

@@ -6,13 +6,10 @@ mod filter;
 mod list;
 mod simulate;
 
-use api::{Gate, Idempotency};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
+use api::{Gate, Idempotency, Routes};
+use axum::{Router, extract::FromRef};
 use cursor::Cursors;
+use domain::scope::Scope;
 use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
@@ -56,16 +53,21 @@ impl FromRef<State> for Gate {
     }
 }
 
-/// The function's routes.
+/// The function's routes, and what each asks of its caller.
+#[must_use]
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .get("/calls", Scope::CallsRead, list::list_calls)
+        .get("/calls/stats", Scope::CallsRead, list::get_stats)
+        .get("/calls/trends", Scope::CallsRead, list::get_trends)
+        .get("/calls/{id}", Scope::CallsRead, call::get_call)
+        .delete("/calls/{id}", Scope::CallsWrite, call::delete_call)
+        .get("/calls/{id}/events", Scope::CallsRead, call::list_call_events)
+        .post("/test/calls", Scope::CallsWrite, simulate::simulate_call)
+}
+
+/// The function.
 pub fn app(state: State) -> Router {
-    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
-    let routes = Router::new()
-        .route("/calls", get(list::list_calls))
-        .route("/calls/stats", get(list::get_stats))
-        .route("/calls/trends", get(list::get_trends))
-        .route("/calls/{id}", get(call::get_call).delete(call::delete_call))
-        .route("/calls/{id}/events", get(call::list_call_events))
-        .route("/test/calls", post(simulate::simulate_call))
-        .with_state(state);
-    api::app(routes, Some(idempotency))
+    let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone());
+    api::app(routes(), state, Some(&idempotency))
 }

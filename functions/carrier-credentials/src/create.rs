@@ -7,7 +7,6 @@ use domain::{
     callback::CallbackToken,
     carrier::{Carrier, Credentials},
     credential::{CarrierCredential, MAX_LABEL_CHARS},
-    scope::Scope,
     wire,
 };
 use http::StatusCode;
@@ -20,7 +19,6 @@ pub(crate) async fn create_provider(
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::CreatedCredential>), Problem> {
-    caller.require(Scope::TelephonyWrite)?;
     let order = Order::read(&mut fields)?;
     let id = CredentialId::new(birth.at, birth.bytes);
     let token = crate::callback(caller.tenant, id);

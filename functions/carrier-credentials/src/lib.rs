@@ -7,15 +7,12 @@ mod list;
 
 use std::sync::Arc;
 
-use api::{Cursors, Gate, Idempotency, Problem};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, patch, post},
-};
+use api::{Cursors, Gate, Idempotency, Problem, Routes};
+use axum::{Router, extract::FromRef};
 use domain::{
     CredentialId, Timestamp,
     callback::CallbackToken,
+    scope::Scope,
     secret::{Sealed, SecretKind},
 };
 use runtime::{Clock, aws::Environment, env, random};
@@ -81,13 +78,19 @@ impl FromRef<State> for Gate {
     }
 }
 
-/// The function's routes.
+/// The function's routes, and what each asks of its caller.
+#[must_use]
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .get("/telephony/providers", Scope::TelephonyRead, list::list_providers)
+        .post("/telephony/providers", Scope::TelephonyWrite, create::create_provider)
+        .patch("/telephony/providers/{id}", Scope::TelephonyWrite, change::update_provider)
+        .delete("/telephony/providers/{id}", Scope::TelephonyWrite, change::delete_provider)
+        .post("/telephony/providers/{id}/rotate-callbacks", Scope::TelephonyWrite, change::rotate_callbacks)
+}
+
+/// The function.
 pub fn app(state: State) -> Router {
-    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
-    let routes = Router::new()
-        .route("/telephony/providers", get(list::list_providers).post(create::create_provider))
-        .route("/telephony/providers/{id}", patch(change::update_provider).delete(change::delete_provider))
-        .route("/telephony/providers/{id}/rotate-callbacks", post(change::rotate_callbacks))
-        .with_state(state);
-    api::app(routes, Some(idempotency.posts_show_secrets()))
+    let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone()).posts_show_secrets();
+    api::app(routes(), state, Some(&idempotency))
 }

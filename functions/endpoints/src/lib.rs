@@ -8,13 +8,9 @@ mod settings;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
-use domain::{E164, endpoint::Endpoint, number::PhoneNumber, wire};
+use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News, Routes};
+use axum::{Router, extract::FromRef};
+use domain::{E164, endpoint::Endpoint, number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::{OutboxEvent, Table};
@@ -83,14 +79,20 @@ impl FromRef<State> for Gate {
     }
 }
 
-/// The function's routes.
+/// The function's routes, and what each asks of its caller.
+#[must_use]
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .get("/endpoints", Scope::EndpointsRead, read::list_endpoints)
+        .post("/endpoints", Scope::EndpointsWrite, create::create_endpoint)
+        .get("/endpoints/{id}", Scope::EndpointsRead, read::get_endpoint)
+        .patch("/endpoints/{id}", Scope::EndpointsWrite, change::update_endpoint)
+        .delete("/endpoints/{id}", Scope::EndpointsWrite, change::delete_endpoint)
+        .post("/endpoints/{id}/rotate-secret", Scope::EndpointsWrite, change::rotate_secret)
+}
+
+/// The function.
 pub fn app(state: State) -> Router {
-    let idempotency =
-        Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone()).posts_show_secrets();
-    let routes = Router::new()
-        .route("/endpoints", get(read::list_endpoints).post(create::create_endpoint))
-        .route("/endpoints/{id}", get(read::get_endpoint).patch(change::update_endpoint).delete(change::delete_endpoint))
-        .route("/endpoints/{id}/rotate-secret", post(change::rotate_secret))
-        .with_state(state);
-    api::app(routes, Some(idempotency))
+    let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone()).posts_show_secrets();
+    api::app(routes(), state, Some(&idempotency))
 }

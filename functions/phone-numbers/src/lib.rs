@@ -8,13 +8,9 @@ mod telephony;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, patch},
-};
-use domain::{number::PhoneNumber, wire};
+use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News, Routes};
+use axum::{Router, extract::FromRef};
+use domain::{number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::{OutboxEvent, Table};
@@ -66,15 +62,24 @@ impl FromRef<State> for Gate {
     }
 }
 
-/// The function's routes.
+/// The function's routes, and what each asks of its caller.
+#[must_use]
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .get("/phone-numbers", Scope::NumbersRead, list::list_numbers)
+        .post("/phone-numbers", Scope::NumbersWrite, purchase::purchase_number)
+        .get("/phone-numbers/available", Scope::NumbersRead, list::list_available)
+        .get("/phone-numbers/{id}", Scope::NumbersRead, number::get_number)
+        .patch("/phone-numbers/{id}", Scope::NumbersWrite, number::update_number)
+        .delete("/phone-numbers/{id}", Scope::NumbersWrite, number::release_number)
+        .get("/telephony/numbers", Scope::TelephonyRead, telephony::list_carrier_numbers)
+        .post("/telephony/numbers", Scope::TelephonyWrite, telephony::register_number)
+        .patch("/telephony/numbers/{id}", Scope::TelephonyWrite, telephony::pin_number)
+        .delete("/telephony/numbers/{id}", Scope::TelephonyWrite, telephony::remove_carrier_number)
+}
+
+/// The function.
 pub fn app(state: State) -> Router {
-    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
-    let routes = Router::new()
-        .route("/phone-numbers", get(list::list_numbers).post(purchase::purchase_number))
-        .route("/phone-numbers/available", get(list::list_available))
-        .route("/phone-numbers/{id}", get(number::get_number).patch(number::update_number).delete(number::release_number))
-        .route("/telephony/numbers", get(telephony::list_carrier_numbers).post(telephony::register_number))
-        .route("/telephony/numbers/{id}", patch(telephony::pin_number).delete(telephony::remove_carrier_number))
-        .with_state(state);
-    api::app(routes, Some(idempotency))
+    let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone());
+    api::app(routes(), state, Some(&idempotency))
 }

@@ -9,7 +9,6 @@ use domain::{
     Country, EndpointId, Invalid,
     inventory::NumberType,
     number::{NumberStatus, PhoneNumber},
-    scope::Scope,
     wire,
 };
 
@@ -26,7 +25,6 @@ pub(crate) async fn list_numbers(state: State<crate::State>, caller: Caller, uri
 }
 
 async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: OriginalUri, mut query: Query) -> Result<Response, Problem> {
-    caller.require(Scope::NumbersRead)?;
     let filter = Filter::read(&mut query);
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     let envelope = query.switch("envelope");
@@ -45,7 +43,6 @@ pub(crate) async fn list_available(
     uri: OriginalUri,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::NumbersRead)?;
     let country: Option<Country> = query.parsed("country");
     if !query.has("country") {
         query.missing("country");

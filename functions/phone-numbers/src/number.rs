@@ -22,7 +22,6 @@ pub(crate) async fn get_number(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<wire::NumberDetail>, Problem> {
-    caller.require(Scope::NumbersRead)?;
     let number = state.table.number(caller.tenant, parse(&id)?, Consistency::Strong).await?.ok_or_else(not_found)?;
     let (endpoint, sip_credentials) = futures_util::try_join!(endpoint(&state, &caller, &number), credentials(&state, &caller, &number))?;
     let mut number = wire::Number::new(number, caller.tenant.org, &state.sip_domain);
@@ -38,7 +37,6 @@ pub(crate) async fn update_number(
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::Number>, Problem> {
-    caller.require(Scope::NumbersWrite)?;
     let id = parse(&id)?;
     let status = fields.parsed::<NumberStatus>("status");
     if status.is_some_and(|status| !matches!(status, NumberStatus::Active | NumberStatus::Inactive)) {
@@ -80,7 +78,6 @@ pub(crate) async fn release_number(
     PathId(id): PathId,
     mut query: Query,
 ) -> Result<Json<Released>, Problem> {
-    caller.require(Scope::NumbersWrite)?;
     let release = match query.text("action") {
         None => Release::Remove,
         Some("release") => Release::Keep,

@@ -9,7 +9,6 @@ use axum::{
 use domain::{
     DeliveryId, Timestamp,
     delivery::{Delivery, DeliveryState},
-    scope::Scope,
     wire,
 };
 use http::{HeaderValue, header::LINK};
@@ -38,7 +37,6 @@ pub(crate) async fn list_deliveries(
     uri: OriginalUri,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::WebhooksRead)?;
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     for parameter in ["offset", "page"] {
         if query.has(parameter) {
@@ -73,7 +71,6 @@ pub(crate) async fn get_delivery(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<wire::DeliveryDetail>, Problem> {
-    caller.require(Scope::WebhooksRead)?;
     let (delivery, log) = find(&state, &caller, &id).await?;
     Ok(Json(wire::DeliveryDetail::new(delivery, &log, caller.tenant.org)))
 }

@@ -9,12 +9,9 @@ mod read;
 mod replay;
 mod secrets;
 
-use api::{Cursors, Gate, Idempotency};
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
+use api::{Cursors, Gate, Idempotency, Routes};
+use axum::{Router, extract::FromRef};
+use domain::scope::Scope;
 use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
@@ -63,19 +60,25 @@ impl FromRef<State> for Gate {
     }
 }
 
-/// The function's routes.
+/// The function's routes, and what each asks of its caller.
+#[must_use]
+pub fn routes() -> Routes<State> {
+    Routes::new()
+        .get("/webhooks", Scope::WebhooksRead, read::list_webhooks)
+        .post("/webhooks", Scope::WebhooksWrite, create::create_webhook)
+        .get("/webhooks/{id}", Scope::WebhooksRead, read::get_webhook)
+        .patch("/webhooks/{id}", Scope::WebhooksWrite, change::update_webhook)
+        .delete("/webhooks/{id}", Scope::WebhooksWrite, change::delete_webhook)
+        .post("/webhooks/{id}/rotate-secret", Scope::WebhooksWrite, change::rotate_secret)
+        .post("/webhooks/{id}/test", Scope::WebhooksWrite, create::test_webhook)
+        .get("/webhooks/deliveries", Scope::WebhooksRead, deliveries::list_deliveries)
+        .get("/webhooks/deliveries/{id}", Scope::WebhooksRead, deliveries::get_delivery)
+        .post("/webhooks/deliveries/{id}/replay", Scope::WebhooksWrite, replay::replay_delivery)
+        .post("/webhooks/replay", Scope::WebhooksWrite, replay::replay_deliveries)
+}
+
+/// The function.
 pub fn app(state: State) -> Router {
-    let idempotency = Idempotency::new(state.gate.clone(), state.table.clone(), state.vault.clone(), state.clock.clone());
-    let one = get(read::get_webhook).patch(change::update_webhook).delete(change::delete_webhook);
-    let routes = Router::new()
-        .route("/webhooks", get(read::list_webhooks).post(create::create_webhook))
-        .route("/webhooks/{id}", one)
-        .route("/webhooks/{id}/rotate-secret", post(change::rotate_secret))
-        .route("/webhooks/{id}/test", post(create::test_webhook))
-        .route("/webhooks/deliveries", get(deliveries::list_deliveries))
-        .route("/webhooks/deliveries/{id}", get(deliveries::get_delivery))
-        .route("/webhooks/deliveries/{id}/replay", post(replay::replay_delivery))
-        .route("/webhooks/replay", post(replay::replay_deliveries))
-        .with_state(state);
-    api::app(routes, Some(idempotency))
+    let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone());
+    api::app(routes(), state, Some(&idempotency))
 }

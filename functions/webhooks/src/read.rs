@@ -26,7 +26,6 @@ pub(crate) async fn list_webhooks(
     uri: OriginalUri,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::WebhooksRead)?;
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     let envelope = query.switch("envelope");
     query.finish()?;
@@ -42,7 +41,6 @@ pub(crate) async fn get_webhook(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<(Extension<ShowsSecret>, Json<wire::Subscription>), Problem> {
-    caller.require(Scope::WebhooksRead)?;
     let found = state.table.subscription(caller.tenant, parse(&id)?, Consistency::Strong).await?;
     Ok((Extension(ShowsSecret), Json(shown_whole(&state, &caller, found.ok_or_else(not_found)?).await?)))
 }

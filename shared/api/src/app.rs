@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::{
     Router,
     body::HttpBody as _,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
+    extract::{DefaultBodyLimit, FromRef, MatchedPath, Request},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
@@ -13,9 +13,8 @@ use http::HeaderValue;
 use tracing::Instrument as _;
 
 use crate::{
-    Idempotency,
+    Gate, Idempotency, Routes,
     beside::Beside,
-    idempotency,
     problem::{Code, Problem},
     request_id,
     style::Style,
@@ -24,15 +23,16 @@ use crate::{
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Puts a function's routes under `/v1` and `/api/v1` and gives unknown paths and wrong methods their answers. A function
-/// that writes keeps requests with an idempotency key.
+/// Serves a function's routes under `/v1` and `/api/v1`, behind its gate, and gives unknown paths and wrong methods their
+/// answers. A function that writes keeps requests with an idempotency key.
 ///
 /// The same router runs in Lambda, in tests and on a laptop.
-pub fn app(routes: Router, idempotency: Option<Idempotency>) -> Router {
-    let routes = match idempotency {
-        Some(idempotency) => routes.layer(middleware::from_fn_with_state(idempotency, idempotency::once)),
-        None => routes,
-    };
+pub fn app<S>(routes: Routes<S>, state: S, idempotency: Option<&Idempotency>) -> Router
+where
+    S: Clone + Send + Sync + 'static,
+    Gate: FromRef<S>,
+{
+    let routes = routes.guarded(&Gate::from_ref(&state), idempotency).with_state(state);
     Router::new()
         .nest("/v1", routes.clone())
         .nest("/api/v1", routes)

@@ -1,8 +1,8 @@
-//! Who is calling. [`Caller`] is the only thing in HTTP code that knows an organization.
+//! Who is calling. [`Caller`] is the only thing in HTTP code that knows an organization, and only the gate makes one.
 
 use std::{net::IpAddr, time::Duration};
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use domain::{
     KeyId, OrgId,
     api_key::{ApiKey, ApiKeyText, KeyHash, KeyRefusal, PREFIX},
@@ -76,6 +76,11 @@ impl Caller {
         Err(Problem::new(Code::InsufficientScope, format!("This needs a key with the scopes {}", lacking.join(", "))))
     }
 
+    /// Whom the gate let pass.
+    pub(crate) fn admitted(parts: &Parts) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::internal("no gate stands before this handler"))
+    }
+
     /// Whether the caller holds the scope.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
@@ -90,27 +95,12 @@ impl std::fmt::Debug for Caller {
     }
 }
 
-impl<S> FromRequestParts<S> for Caller
-where
-    Gate: FromRef<S>,
-    S: Send + Sync,
-{
+/// Whom the gate let pass to this route. A handler of an open route has no caller to ask for.
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let gate = Gate::from_ref(state);
-        let text = key_text(&parts.headers)?;
-        let key = gate.key(&text, source(parts)).await?;
-        let organization = key.organization_id;
-        if named_organization(&parts.headers)?.is_some_and(|named| named != organization) {
-            return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one named in the header"));
-        }
-        let span = tracing::Span::current();
-        span.record("organization_id", tracing::field::display(organization));
-        span.record("mode", key.mode.as_str());
-        let tenant = Tenant { org: organization, mode: key.mode };
-        gate.note_use(&key, parts.extensions.get()).await;
-        Ok(Self { tenant, key: key.id, scopes: key.scopes, pepper: text.pepper() })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::admitted(parts)
     }
 }
 
@@ -130,6 +120,26 @@ impl Gate {
     /// Reads a key anew at its next use: for who knows that it changed. Other processes go on believing what they read.
     pub fn forget(&self, hash: &KeyHash) {
         self.recent.forget(hash);
+    }
+
+    /// Who calls, if their credentials are sound and may be used now.
+    ///
+    /// # Errors
+    /// 401 for credentials that are none, 403 for those that may not be used from here or for the organization that a
+    /// header names, 400 for a header that names none, 503 if the table cannot be read.
+    pub(crate) async fn admit(&self, parts: &Parts) -> Result<Caller, Problem> {
+        let text = key_text(&parts.headers)?;
+        let key = self.key(&text, source(parts)).await?;
+        let organization = key.organization_id;
+        if named_organization(&parts.headers)?.is_some_and(|named| named != organization) {
+            return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one named in the header"));
+        }
+        let span = tracing::Span::current();
+        span.record("organization_id", tracing::field::display(organization));
+        span.record("mode", key.mode.as_str());
+        let tenant = Tenant { org: organization, mode: key.mode };
+        self.note_use(&key, parts.extensions.get()).await;
+        Ok(Caller { tenant, key: key.id, scopes: key.scopes, pepper: text.pepper() })
     }
 
     /// What is known of a key that may be used now, from this address.

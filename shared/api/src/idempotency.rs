@@ -41,7 +41,6 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 /// Keeps requests with an idempotency key. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    gate: Gate,
     table: Table,
     vault: Vault,
     clock: Clock,
@@ -51,8 +50,8 @@ pub struct Idempotency {
 impl Idempotency {
     /// Keeps them in this table; answers that show a secret are sealed by this vault.
     #[must_use]
-    pub const fn new(gate: Gate, table: Table, vault: Vault, clock: Clock) -> Self {
-        Self { gate, table, vault, clock, posts_show_secrets: false }
+    pub const fn new(table: Table, vault: Vault, clock: Clock) -> Self {
+        Self { table, vault, clock, posts_show_secrets: false }
     }
 
     /// For a function whose answers to `POST` show secrets: a request does not begin while its answer could not be
@@ -89,7 +88,7 @@ where
     }
 }
 
-/// The layer. A request without the header, or one that only reads, passes at no cost.
+/// The layer behind the gate. A request without the header, or one that only reads, passes at no cost.
 pub(crate) async fn once(State(idempotency): State<Idempotency>, request: Request, next: Next) -> Response {
     let writes = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
     if !writes || !request.headers().contains_key(KEY) {
@@ -104,7 +103,7 @@ impl Idempotency {
         let style = request.extensions().get::<Style>().copied().unwrap_or_default();
         let (mut parts, body) = request.into_parts();
         let key = key(&parts.headers)?;
-        let caller = Caller::from_request_parts(&mut parts, &self.gate).await?;
+        let caller = Caller::admitted(&parts)?;
         let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::too_large())?;
         let request = RequestKey::new(caller.key, parts.method.as_str(), canonical(parts.uri.path()), &key);
         let fingerprint = fingerprint(&caller.pepper, parts.uri.query().unwrap_or_default(), &body);

@@ -1,7 +1,7 @@
 //! What lies between API Gateway and a handler: who is calling, what they sent, how an answer or a problem looks.
 //!
-//! A handler never touches a header, a JSON parser or a status code of an error. [`Caller`] is the only source of an
-//! organization in HTTP code, and [`Problem`] the only way to say no.
+//! A handler never touches a header, a JSON parser or a status code of an error. [`Routes`] say what each route asks of its
+//! caller, [`Caller`] is the only source of an organization in HTTP code, and [`Problem`] the only way to say no.
 
 pub mod app;
 mod auth;
@@ -17,6 +17,7 @@ mod path;
 mod problem;
 mod query;
 mod request_id;
+mod routes;
 mod style;
 
 pub use app::app;
@@ -30,3 +31,4 @@ pub use page::Page;
 pub use path::PathId;
 pub use problem::{Code, Problem};
 pub use query::Query;
+pub use routes::{Access, Route, Routes};

@@ -24,7 +24,7 @@ use vault::Vault;
 use webhooks::guard::Loopback;
 
 use crate::{
-    Fixture, LocalTable,
+    Fixture, LocalTable, Recorder,
     budget::{Budget, Reading, Row},
     fixture,
 };
@@ -298,6 +298,13 @@ impl Bench {
 #[must_use]
 pub fn vault() -> Vault {
     Vault::new(kms(), "alias/vault".to_owned())
+}
+
+/// The same, with all that is asked of KMS written down.
+#[must_use]
+pub fn recorded_vault(recorder: &Recorder) -> Vault {
+    let config = kms().config().to_builder().interceptor(recorder.clone()).build();
+    Vault::new(aws_sdk_kms::Client::from_conf(config), "alias/vault".to_owned())
 }
 
 fn kms() -> aws_sdk_kms::Client {

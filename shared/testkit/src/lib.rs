@@ -19,6 +19,7 @@ pub mod load;
 pub mod local_table;
 pub mod mailbox;
 pub mod receiver;
+pub mod recorder;
 pub mod stack;
 pub mod wait;
 
@@ -27,4 +28,5 @@ pub use fixture::Fixture;
 pub use local_table::LocalTable;
 pub use mailbox::Mailbox;
 pub use receiver::Receiver;
+pub use recorder::Recorder;
 pub use stack::Stack;

@@ -16,14 +16,18 @@ use aws_sdk_dynamodb::{
     },
     error::BoxError,
     types::{
-        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
+        AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+        ScalarAttributeType,
     },
 };
 use dynoxide::{Database, server};
 use store::{SECONDARY_INDEXES, Table};
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::faults::{Faults, Wire};
+use crate::{
+    Recorder,
+    faults::{Faults, Wire},
+};
 
 /// The table's name.
 pub const NAME: &str = "trunkline";
@@ -69,9 +73,24 @@ impl LocalTable {
         Table::new(Client::from_conf(config.build()), NAME)
     }
 
+    /// The table, with all that is asked of it written down.
+    #[must_use]
+    pub fn recorded(&self, recorder: &Recorder) -> Table {
+        let config = self.client.config().to_builder().interceptor(recorder.clone()).build();
+        Table::new(Client::from_conf(config), NAME)
+    }
+
     /// Every item of the table, as the SDK carries it.
     pub async fn dump(&self) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
         self.client.scan().table_name(NAME).into_paginator().items().send().collect::<Result<_, _>>().await.unwrap()
+    }
+
+    /// Everything that is stored, each item as a text of its own, in an order of its own: equal as long as nothing was written
+    /// but the use of keys.
+    pub async fn stored(&self) -> Vec<String> {
+        let mut texts: Vec<String> = self.dump_unused().await.into_iter().map(|item| ordered(&AttributeValue::M(item))).collect();
+        texts.sort();
+        texts
     }
 
     /// Every item as it would be if nobody had used a key: what a request leaves behind that is refused.
@@ -114,6 +133,19 @@ impl Intercept for Answers {
         let length = context.response().headers().get("content-length").and_then(|length| length.parse().ok());
         self.0.fetch_add(length.unwrap_or(0), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// A value as text, the same for equal values.
+fn ordered(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(map) => {
+            let mut parts: Vec<String> = map.iter().map(|(name, value)| format!("{name}: {}", ordered(value))).collect();
+            parts.sort();
+            format!("{{{}}}", parts.join(", "))
+        }
+        AttributeValue::L(list) => format!("[{}]", list.iter().map(ordered).collect::<Vec<_>>().join(", ")),
+        other => format!("{other:?}"),
     }
 }
 

@@ -7,11 +7,16 @@ use std::sync::{
 
 use aws_sdk_sqs::{
     Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-    operation::send_message_batch::{SendMessageBatchInput, SendMessageBatchOutput},
+    config::{BehaviorVersion, Builder, Credentials, Region, retry::RetryConfig},
+    operation::{
+        send_message::{SendMessageInput, SendMessageOutput},
+        send_message_batch::{SendMessageBatchInput, SendMessageBatchOutput},
+    },
 };
 use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
 use queue::Sender;
+
+use crate::Recorder;
 
 /// A message, when it is seen (milliseconds since 1970), and the delay in seconds with which it was sent.
 type Letter = (i64, i32, String);
@@ -33,6 +38,16 @@ impl Mailbox {
     /// Sends to it.
     #[must_use]
     pub fn sender(&self) -> Sender {
+        Sender::new(Client::from_conf(self.config().build()), "https://mailbox".to_owned())
+    }
+
+    /// Sends to it under this name, with all that is sent written down.
+    #[must_use]
+    pub fn recorded_sender(&self, name: &str, recorder: &Recorder) -> Sender {
+        Sender::new(Client::from_conf(self.config().interceptor(recorder.clone()).build()), name.to_owned())
+    }
+
+    fn config(&self) -> Builder {
         let mailbox = self.clone();
         let rule = mock!(Client::send_message_batch).then_compute_output(move |request: &SendMessageBatchInput| {
             let now = mailbox.clock.load(Ordering::SeqCst);
@@ -43,14 +58,20 @@ impl Mailbox {
             mailbox.letters.lock().unwrap().extend(letters);
             SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
         });
-        let config = aws_sdk_sqs::Config::builder()
+        let mailbox = self.clone();
+        let alone = mock!(Client::send_message).then_compute_output(move |request: &SendMessageInput| {
+            let (now, delay_seconds) = (mailbox.clock.load(Ordering::SeqCst), request.delay_seconds().unwrap_or(0));
+            let letter = (now + i64::from(delay_seconds) * 1_000, delay_seconds, request.message_body().unwrap_or_default().to_owned());
+            mailbox.letters.lock().unwrap().push(letter);
+            SendMessageOutput::builder().build()
+        });
+        aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
             .retry_config(RetryConfig::disabled())
             .http_client(create_mock_http_client())
-            .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&rule));
-        Sender::new(Client::from_conf(config.build()), "https://mailbox".to_owned())
+            .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&rule).with_rule(&alone))
     }
 
     /// How many messages lie there, those included that are not seen yet.
