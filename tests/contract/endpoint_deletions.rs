@@ -22,27 +22,30 @@ async fn cut_off() -> (LocalTable, Tenant, NumberId, EndpointId) {
     let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
     local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
     assert!(local.table.delete_endpoint(tenant, endpoint.id, fixture::now(), None).await.unwrap());
-    // Back to the moment after the first write: the mark is there, the number's row is as it was.
+    put_back(&local, tenant, number.id, endpoint.id).await;
+    (local, tenant, number.id, endpoint.id)
+}
+
+/// Back to the moment after a deletion's first write: the mark is there, the number's row is as it was.
+pub(crate) async fn put_back(local: &LocalTable, tenant: Tenant, number: NumberId, endpoint: EndpointId) {
     let partition = format!("ORG#{}#live", tenant.org);
     let text = |value: String| AttributeValue::S(value);
     let mark = [
         ("pk", partition.clone()),
-        ("sk", format!("NUMBER#GONE#{}", endpoint.id)),
+        ("sk", format!("NUMBER#GONE#{endpoint}")),
         ("gsi2pk", "SWEEP".to_owned()),
-        ("gsi2sk", format!("ENDPOINT#{}", endpoint.id)),
+        ("gsi2sk", format!("ENDPOINT#{endpoint}")),
         ("kind", "sweep".to_owned()),
         ("organization_id", tenant.org.to_string()),
         ("mode", "live".to_owned()),
-        ("endpoint_id", endpoint.id.to_string()),
+        ("endpoint_id", endpoint.to_string()),
         ("deleted_at", fixture::now().to_string()),
     ];
     let mark: HashMap<String, AttributeValue> = mark.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect();
     local.client.put_item().table_name("trunkline").set_item(Some(mark)).send().await.unwrap();
-    let row =
-        local.client.update_item().table_name("trunkline").key("pk", text(partition)).key("sk", text(format!("NUMBER#{}", number.id)));
-    let row = row.update_expression("SET endpoint_id = :gone").expression_attribute_values(":gone", text(endpoint.id.to_string()));
+    let row = local.client.update_item().table_name("trunkline").key("pk", text(partition)).key("sk", text(format!("NUMBER#{number}")));
+    let row = row.update_expression("SET endpoint_id = :gone").expression_attribute_values(":gone", text(endpoint.to_string()));
     row.send().await.unwrap();
-    (local, tenant, number.id, endpoint.id)
 }
 
 #[tokio::test]

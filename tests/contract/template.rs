@@ -8,7 +8,7 @@ use serde_yaml_ng::Value;
 use store::SECONDARY_INDEXES;
 
 /// The template, with CloudFormation's short tags (`!Ref`, `!Sub`) as plain values.
-fn template() -> Value {
+pub(crate) fn template() -> Value {
     let text = include_str!("../../infra/template.yaml");
     serde_yaml_ng::from_str(text).unwrap()
 }
@@ -84,7 +84,7 @@ fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
 /// Whoever makes cursors needs their key, which is of the kind `configuration`.
 const SECRETS: [(&str, &[&str], &[&str]); 7] = [
     ("ApiKeysRole", &["configuration"], &["configuration"]),
-    ("CallsRole", &["configuration", "idempotent-answer"], &["configuration", "idempotent-answer"]),
+    ("CallsRole", &["configuration"], &["configuration"]),
     ("PhoneNumbersRole", &["configuration", "sip-password"], &["configuration", "sip-password"]),
     (
         "EndpointsRole",

@@ -1,0 +1,101 @@
+//! Code behind a route reaches one organization's data: it cannot say whose it means, and whatever a request names, no key
+//! of the table is formed with another organization.
+
+use std::{fs, path::Path};
+
+use domain::Mode;
+use serde_json::{Value, json};
+use testkit::{Fixture, LocalTable, Mailbox, Recorder, costs, fixture};
+use webhooks::guard::Loopback;
+
+use crate::{
+    every_route::{Parts, anonymous, functions, told},
+    route_samples::SAMPLES,
+    template::http_functions,
+    things::Things,
+};
+
+/// Code behind routes that may make an organization's id or a tenant, and why. Everything else takes them from its caller.
+const ARGUED: [(&str, &str); 1] = [("shared/api/src/auth.rs", "the gate makes both of a checked credential")];
+
+/// The Rust files below a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// What code says in which an organization or a tenant is made; its tests, which come last, and comments left out.
+fn made(source: &str) -> Vec<&str> {
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let makes = |line: &&str| {
+        let line = line.replace("-> Tenant {", "");
+        line.contains("OrgId") || line.contains("Tenant {") || line.contains("Tenant::") || line.contains(".org =")
+    };
+    lines.filter(makes).collect()
+}
+
+#[test]
+fn no_code_behind_a_route_says_whose_data_it_means_but_the_gate() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let folders = http_functions().into_iter().map(|function| format!("functions/{function}/src")).chain(["shared/api/src".to_owned()]);
+    let mut argued = 0;
+    for path in folders.flat_map(|folder| sources(&root.join(folder))) {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let (source, is_argued) = (fs::read_to_string(&path).unwrap(), ARGUED.iter().any(|(file, _)| *file == name));
+        assert_eq!(!made(&source).is_empty(), is_argued, "{name}: {:#?}", made(&source));
+        argued += usize::from(is_argued);
+    }
+    assert_eq!(argued, ARGUED.len(), "every file that is argued for is there");
+}
+
+#[test]
+fn what_makes_an_organization_is_seen_in_code_and_not_in_tests_or_comments() {
+    let seen = |source| made(source).len();
+    assert_eq!(seen("let org: OrgId = text.parse()?;\nlet tenant = Tenant { org, ..tenant };\nTenant::of(org)\ntenant.org = org;"), 4);
+    assert_eq!(seen("fn tenant(&self) -> Tenant {\n// Tenant { org, mode }\nlet org = caller.tenant.org;\ntenant: Tenant,"), 0);
+    assert_eq!(seen("#[cfg(test)]\nmod tests { use domain::OrgId; }"), 0);
+}
+
+/// A body that names an organization in every way that a client may think of.
+fn naming(body: &str, organization: &str) -> String {
+    let Ok(Value::Object(mut body)) = serde_json::from_str(body) else { return body.to_owned() };
+    for name in ["organization_id", "organizationId", "account_id", "org", "tenant"] {
+        body.insert(name.to_owned(), json!(organization));
+    }
+    body.insert("pk".to_owned(), json!(format!("ORG#{organization}#live")));
+    Value::Object(body).to_string()
+}
+
+#[tokio::test]
+async fn no_key_of_the_table_is_formed_with_another_organization_or_mode_whatever_a_request_names() {
+    let (local, recorder) = (LocalTable::start().await, Recorder::default());
+    let [own, other] = [Fixture::create(&local.table, Mode::Live).await.tenant, Fixture::create(&local.table, Mode::Live).await.tenant];
+    local.table.import_slot(Mode::Live, &fixture::slot(2)).await.unwrap();
+    let (own, other) = (Things::create(&local, own, 10).await, Things::create(&local, other, 11).await);
+    let functions = functions(|_| Parts {
+        table: local.recorded(&recorder),
+        vault: costs::vault(),
+        queue: Mailbox::new(std::sync::Arc::default()).sender(),
+        clock: runtime::Clock::System,
+        loopback: Loopback::Refused,
+    });
+    let (theirs, mut asked) = (other.tenant.org.to_string(), 0);
+    for sample in SAMPLES {
+        let plain = (sample.path(&own), sample.body_of(&own));
+        let named = sample.slots().into_iter().map(|slot| sample.naming(slot, &own, &other));
+        for (path, body) in named.chain([plain]) {
+            let glue = if path.contains('?') { '&' } else { '?' };
+            let path = format!("{path}{glue}organization_id={theirs}&org=ORG%23{theirs}&mode=test");
+            let request = anonymous(&sample.method(), &path).header("x-api-key", own.key.reveal()).header("x-mode", "test");
+            let request = request.header("idempotency-key", format!("ORG#{theirs}")).body(naming(&body, &theirs).into()).unwrap();
+            told(&functions, request).await;
+            for partition in recorder.take_partitions() {
+                let parts: Vec<&str> = partition.split('#').collect();
+                assert!(!partition.contains(&theirs) && !parts.contains(&"test"), "{} asked by {partition}", sample.shown());
+                asked += usize::from(parts.contains(&own.tenant.org.to_string().as_str()));
+            }
+        }
+    }
+    assert!(asked > SAMPLES.len(), "{asked} keys of its own were formed");
+}
