@@ -33,6 +33,7 @@ mod key_gate;
 mod kms;
 mod least_privilege;
 mod lifecycle;
+mod log_canaries;
 mod one_organization;
 mod purchases;
 mod races;

@@ -45,6 +45,7 @@ pub(crate) struct Cloud {
     deliveries: Mailbox,
     dead_letters: Mailbox,
     recorders: Mutex<BTreeMap<&'static str, Recorder>>,
+    shown: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// A process of every function. Fresh ones remember nothing.
@@ -54,14 +55,26 @@ pub(crate) struct Processes {
     deliveries: WebhookDelivery,
     due: DueDeliveries,
     reaper: CallReaper,
+    shown: Arc<Mutex<BTreeSet<String>>>,
 }
+
+/// The fields of answers that hold a secret, or a URL that only its receiver may know.
+const SECRETS: [&str; 6] = ["key", "secret", "password", "voice_url", "status_url", "sip_password"];
 
 impl Cloud {
     pub(crate) async fn start() -> Self {
         let clock = Arc::new(AtomicI64::new(fixture::now().as_millis()));
         let mailbox = || Mailbox::new(Arc::clone(&clock));
         let (events, deliveries, dead_letters) = (mailbox(), mailbox(), mailbox());
-        Self { local: LocalTable::start().await, clock, events, deliveries, dead_letters, recorders: Mutex::default() }
+        Self {
+            local: LocalTable::start().await,
+            clock,
+            events,
+            deliveries,
+            dead_letters,
+            recorders: Mutex::default(),
+            shown: Arc::default(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -75,6 +88,11 @@ impl Cloud {
     /// What each function has asked of AWS.
     pub(crate) fn deeds(&self) -> BTreeMap<&'static str, BTreeSet<Deed>> {
         self.recorders.lock().unwrap().iter().map(|(name, recorder)| (*name, recorder.deeds())).collect()
+    }
+
+    /// Every secret that an answer has shown.
+    pub(crate) fn secrets_shown(&self) -> BTreeSet<String> {
+        self.shown.lock().unwrap().clone()
     }
 
     fn recorder(&self, function: &'static str) -> Recorder {
@@ -111,7 +129,7 @@ impl Cloud {
         let due = DueDeliveries::new(table, queue, clock);
         let Parts { table, clock, .. } = self.parts("call-reaper");
         let reaper = CallReaper::new(table, self.sender("call-reaper", EVENTS), clock, LIMITS);
-        Processes { http: functions(|name| self.parts(name)), events, deliveries, due, reaper }
+        Processes { http: functions(|name| self.parts(name)), events, deliveries, due, reaper, shown: Arc::clone(&self.shown) }
     }
 
     /// Puts messages on the queue of call events.
@@ -172,7 +190,9 @@ impl Processes {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        told(&self.http, request.body(Body::from(body.to_owned())).unwrap()).await
+        let told = told(&self.http, request.body(Body::from(body.to_owned())).unwrap()).await;
+        collect(&told.body, &mut self.shown.lock().unwrap());
+        told
     }
 
     /// The body of an answer that is as expected.
@@ -180,5 +200,25 @@ impl Processes {
         let told = self.ask(key, method, path, &body.to_string()).await;
         assert!((200..300).contains(&told.status), "{path}: {told:?}");
         told.body
+    }
+}
+
+/// Adds the secrets of an answer to those that were shown.
+fn collect(body: &Value, shown: &mut BTreeSet<String>) {
+    match body {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, shown)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str() {
+                    Some(text) if SECRETS.contains(&name.as_str()) && text != domain::wire::MASKED_SECRET => {
+                        // Of a callback's URL the token is the secret: the part before the last.
+                        let token = text.strip_prefix("https://").and_then(|url| url.rsplit('/').nth(1));
+                        shown.insert(token.unwrap_or(text).to_owned());
+                    }
+                    _ => collect(value, shown),
+                }
+            }
+        }
+        _ => {}
     }
 }

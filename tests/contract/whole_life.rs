@@ -316,6 +316,6 @@ fn transcript(of: &Value, n: usize, data: &Value) -> Value {
     event
 }
 
-fn texts(events: &[Value]) -> Vec<String> {
+pub(crate) fn texts(events: &[Value]) -> Vec<String> {
     events.iter().map(ToString::to_string).collect()
 }

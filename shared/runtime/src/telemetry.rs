@@ -12,11 +12,16 @@ const QUIET: [&str; 5] = ["lambda_runtime=info", "lambda_http=info", "hyper=info
 /// Does nothing if logging was started before.
 pub fn init() {
     let level = env::optional("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    let _ = tracing::subscriber::set_global_default(subscriber(&level, std::io::stdout));
+}
+
+/// What turns events into lines, as much as the level says (see [`init`]), and writes each to a writer that `to` makes.
+pub fn subscriber<W: std::io::Write>(level: &str, to: impl Fn() -> W + Send + Sync + 'static) -> impl tracing::Subscriber + Send + Sync {
     let mut filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     for directive in QUIET.iter().filter_map(|directive| directive.parse().ok()) {
         filter = filter.add_directive(directive);
     }
-    let _ = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(true)
@@ -25,5 +30,6 @@ pub fn init() {
         // CloudWatch has its own time of each line.
         .without_time()
         .with_env_filter(filter)
-        .try_init();
+        .with_writer(to)
+        .finish()
 }
