@@ -14,6 +14,7 @@ mod down;
 mod folder;
 mod interrupt;
 mod layout;
+mod mutants;
 mod node;
 mod process;
 mod progress;
@@ -72,6 +73,9 @@ enum Command {
     Test {
         /// Only tests with this in their name; skips format, lints and documentation
         filter: Option<String>,
+        /// What takes hours instead: put faults into the code that keeps strangers out, and see that tests notice each
+        #[arg(long, conflicts_with = "filter")]
+        long: bool,
     },
 }
 
@@ -104,6 +108,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
-        Command::Test { filter } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
+        Command::Test { long: true, .. } => unless_interrupted(mutants::test(&layout)).await,
+        Command::Test { filter, .. } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
     }
 }

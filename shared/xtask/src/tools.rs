@@ -1,5 +1,6 @@
 //! Installing and building what the commands need. Everything lands in cargo's target folder.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -10,7 +11,9 @@ use crate::process::run_behind;
 use crate::progress::{Echo, Progress, Step};
 use crate::python::{Environment, Python};
 
-const NEXTEST_VERSION: &str = "0.9.143";
+const NEXTEST: CargoTool = CargoTool { name: "cargo-nextest", version: "0.9.143" };
+
+const MUTANTS: CargoTool = CargoTool { name: "cargo-mutants", version: "27.1.0" };
 
 /// The emulator and what deploys to it.
 pub(crate) async fn cloud(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
@@ -69,9 +72,7 @@ impl Nextest {
         if succeeds(&mut probe).await? {
             return Ok(Self::Found);
         }
-        if !installed(layout).exists() {
-            install(layout, step).await?;
-        }
+        NEXTEST.ready(layout, step).await?;
         Ok(Self::Installed)
     }
 
@@ -79,42 +80,57 @@ impl Nextest {
     pub(crate) fn command(self, layout: &Layout) -> Command {
         let mut command = match self {
             Self::Found => layout.cargo(),
-            Self::Installed => layout.program(&installed(layout)),
+            Self::Installed => layout.program(&NEXTEST.program(layout)),
         };
         command.arg("nextest");
         command
     }
 }
 
-fn installed(layout: &Layout) -> std::path::PathBuf {
-    nextest_folder(layout).join("bin/cargo-nextest")
+/// What puts faults into code, installed here.
+pub(crate) async fn mutants(layout: &Layout, step: &Step) -> Result<PathBuf> {
+    MUTANTS.ready(layout, step).await
 }
 
-fn nextest_folder(layout: &Layout) -> std::path::PathBuf {
-    layout.tools().join(format!("nextest-{NEXTEST_VERSION}"))
+/// A program that comes as a crate.
+struct CargoTool {
+    name: &'static str,
+    version: &'static str,
 }
 
-async fn install(layout: &Layout, step: &Step) -> Result<()> {
-    let folder = nextest_folder(layout);
-    let build = folder.join("build");
-    let mut command = layout.cargo();
-    command
-        .args([
-            "install",
-            "cargo-nextest",
-            "--locked",
-            "--version",
-            NEXTEST_VERSION,
-            "--root",
-        ])
-        .arg(&folder)
-        // Quickest to build, and it only waits for tests.
-        .arg("--debug")
-        .env("CARGO_PROFILE_DEV_DEBUG", "none")
-        .arg("--target-dir")
-        .arg(&build);
-    run_behind(&mut command, step).await?;
-    std::fs::remove_dir_all(&build).context("cannot remove the test runner's build folder")
+impl CargoTool {
+    fn folder(&self, layout: &Layout) -> PathBuf {
+        layout.tools().join(format!("{}-{}", self.name.trim_start_matches("cargo-"), self.version))
+    }
+
+    fn program(&self, layout: &Layout) -> PathBuf {
+        self.folder(layout).join("bin").join(self.name)
+    }
+
+    /// Installs it if it is not there.
+    async fn ready(&self, layout: &Layout, step: &Step) -> Result<PathBuf> {
+        let program = self.program(layout);
+        if !program.exists() {
+            self.install(layout, step).await?;
+        }
+        Ok(program)
+    }
+
+    async fn install(&self, layout: &Layout, step: &Step) -> Result<()> {
+        let folder = self.folder(layout);
+        let build = folder.join("build");
+        let mut command = layout.cargo();
+        command
+            .args(["install", self.name, "--locked", "--version", self.version, "--root"])
+            .arg(&folder)
+            // Quickest to build, and it only waits for tests.
+            .arg("--debug")
+            .env("CARGO_PROFILE_DEV_DEBUG", "none")
+            .arg("--target-dir")
+            .arg(&build);
+        run_behind(&mut command, step).await?;
+        std::fs::remove_dir_all(&build).with_context(|| format!("cannot remove the build folder of {}", self.name))
+    }
 }
 
 async fn succeeds(command: &mut Command) -> Result<bool> {

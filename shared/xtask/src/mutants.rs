@@ -1,0 +1,90 @@
+//! `cargo xtask test --long`: what takes too long for every change. Faults are put into the code that keeps strangers out, one at
+//! a time, and the tests must notice each.
+//!
+//! Which files, which tests, and which faults nobody can notice, with their reasons: `infra/docs/mutants.md` and
+//! `.cargo/mutants.toml`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::layout::Layout;
+use crate::process::run_shown;
+use crate::progress::{Echo, Progress};
+use crate::tools;
+
+/// Some files, and the tests that must notice what is wrong in them.
+struct Target {
+    name: &'static str,
+    files: &'static [&'static str],
+    /// The packages whose tests are run, none for that of the file itself; and which of their tests.
+    packages: &'static [&'static str],
+    tests: &'static [&'static str],
+}
+
+const TARGETS: [Target; 2] = [
+    Target {
+        name: "rules",
+        files: &[
+            "shared/domain/src/api_key.rs",
+            "shared/domain/src/allowed_ip.rs",
+            "shared/domain/src/scope.rs",
+            "shared/webhooks/src/guard.rs",
+            "shared/webhooks/src/guard/policy.rs",
+        ],
+        packages: &[],
+        tests: &[],
+    },
+    // They need no cloud: a table in process is enough.
+    Target {
+        name: "gate",
+        files: &["shared/api/src/auth.rs", "shared/api/src/routes.rs"],
+        packages: &["api", "tests"],
+        tests: &["key_gate::", "isolation_matrix::", "refusal_costs::", "routes::", "hostile_headers::", "auth::"],
+    },
+];
+
+/// Runs all of it; fails if a fault was not noticed.
+pub(crate) async fn test(layout: &Layout) -> Result<ExitCode> {
+    let progress = Progress::new();
+    let step = progress.step("install what makes faults", Echo::Nothing);
+    let program = tools::mutants(layout, &step).await?;
+    progress.done(step);
+    let mut survivors = Vec::new();
+    for target in &TARGETS {
+        let step = progress.heading(target.name);
+        survivors.extend(run(layout, &program, target).await?);
+        progress.done(step);
+    }
+    if survivors.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("no test noticed these faults:\n{}", survivors.join("\n"));
+}
+
+/// Tries every fault of some files; answers those that no test noticed.
+async fn run(layout: &Layout, program: &Path, target: &Target) -> Result<Vec<String>> {
+    let output = layout.tools().join("mutants").join(target.name);
+    std::fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
+    let mut command = layout.program(program);
+    command.args(["mutants", "--no-shuffle", "--colors", "never", "--output"]).arg(&output);
+    command.args(target.files.iter().flat_map(|file| ["--file", *file]));
+    command.args(target.packages.iter().flat_map(|package| ["--test-package", *package]));
+    if !target.tests.is_empty() {
+        // A test runs that has any of these in its name.
+        command.args(["--", "--lib", "--test", "contract", "--"]).args(target.tests);
+    }
+    let status = run_shown(&mut command).await?;
+    let found = output.join("mutants.out");
+    match status.code() {
+        // Every fault was noticed, some were not, or some made the tests hang, which is noticing too.
+        Some(0 | 2 | 3) => lines(&found.join("missed.txt")),
+        _ => bail!("the faults could not be tried: see {}", found.display()),
+    }
+}
+
+fn lines(file: &PathBuf) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
