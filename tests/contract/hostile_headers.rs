@@ -1,4 +1,4 @@
-//! Wrong headers and bodies on every route of numbers, endpoints and webhooks: refused, never a 5xx, nothing written.
+//! Wrong headers and bodies on every route: refused, never a 5xx, nothing written.
 
 use domain::{Mode, api_key::ApiKeyText};
 use http::{HeaderValue, Method, Request};

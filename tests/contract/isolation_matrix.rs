@@ -214,7 +214,7 @@ async fn what_is_anothers_is_answered_like_what_is_nobodys_at_the_same_cost_wher
                 // What a process remembers for a while is read by the first request.
                 naming(&bench, sample, slot, own, &own.unknown()).await;
                 let expected = naming(&bench, sample, slot, own, &own.unknown()).await;
-                for other in others.into_iter().filter(|other| !manages(own, other, sample)) {
+                for other in others.iter().filter(|other| !manages(own, other, sample)) {
                     let told = naming(&bench, sample, slot, own, other).await;
                     let shown = format!("{} {slot:?}: {:?} names what {:?} has", sample.shown(), own.tenant, other.tenant);
                     assert_eq!(told, expected, "{shown}");

@@ -90,7 +90,7 @@ async fn every_declared_route_is_deployed_and_needs_a_key_and_its_scope() {
         let body = (route.method != Method::GET).then(|| json!({}));
         // Telephony routes tell no code, but a text.
         let telephony = path.starts_with("/v1/telephony/");
-        let told = |answer: Answer| (answer.status.as_u16(), if telephony { answer.text.clone() } else { answer.code().to_owned() });
+        let told = |answer: Answer| (answer.status.as_u16(), if telephony { answer.text } else { answer.code().to_owned() });
         let says = |status: u16, code: &str, text: &str| (status, if telephony { text } else { code }.to_owned());
         for stranger in &strangers {
             let answer = stranger.send(route.method.clone(), &path, body.as_ref()).await;

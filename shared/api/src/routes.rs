@@ -50,6 +50,12 @@ pub struct Routes<S> {
     declared: Vec<(Route, MethodRouter<S>)>,
 }
 
+impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// No route yet.
     #[must_use]
