@@ -1,27 +1,39 @@
 //! Who is calling. [`Caller`] is the only thing in HTTP code that knows an organization, and only the gate makes one.
 
-use std::{net::IpAddr, time::Duration};
+mod chosen;
+mod credentials;
+#[cfg(test)]
+mod tests;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use domain::{
-    KeyId, OrgId,
-    api_key::{ApiKey, ApiKeyText, KeyHash, KeyRefusal, PREFIX},
+    KeyId, Mode, OrgId, Principal, UserId,
+    api_key::{ApiKey, ApiKeyText, KeyHash, KeyRefusal},
+    member::{Member, Role},
     scope::{Scope, Scopes},
 };
-use http::{HeaderMap, request::Parts};
+use http::request::Parts;
 use lambda_http::request::RequestContext;
 use runtime::{Clock, Recent};
 use store::{Table, Tenant};
+use vault::Vault;
 
 use crate::{
     beside::Beside,
+    jwt::{Issuers, Users},
     problem::{Code, Problem},
+    style::Style,
 };
+pub(crate) use chosen::ORGANIZATION;
+use credentials::{Credential, Shown};
 
-/// How long a process believes what it read of a key. A revoked key works at most so long where it was used before.
+/// How long a process believes what it read of a key or of a user's memberships. A revoked key works at most so long where
+/// it was used before.
 const CACHE_MILLIS: i64 = 60_000;
 
-/// The most keys that a process remembers.
+/// The most keys, and the most users, that a process remembers.
 const CACHE_ENTRIES: usize = 1_000;
 
 /// How often a process notes that a key is used: once in so many milliseconds.
@@ -30,13 +42,16 @@ const USE_MILLIS: i64 = 60_000;
 /// The longest that an answer waits for such a note.
 const USE_LIMIT: Duration = Duration::from_secs(1);
 
-/// The gate that every request passes: looks keys up, remembers them for a minute, notes that they are used. Cheap to clone.
+/// The gate that every request passes: looks keys and users up, remembers them for a minute, notes that keys are used. Cheap
+/// to clone.
 #[derive(Debug, Clone)]
 pub struct Gate {
     table: Table,
     clock: Clock,
     recent: Recent<KeyHash, ApiKey>,
     noted: Recent<KeyId, ()>,
+    users: Users,
+    memberships: Recent<UserId, Arc<[Member]>>,
 }
 
 /// An authenticated principal and the tenant it acts for.
@@ -44,11 +59,22 @@ pub struct Gate {
 pub struct Caller {
     /// Whose data it reaches.
     pub tenant: Tenant,
-    /// The key it came with.
-    pub key: KeyId,
+    /// Who it is.
+    pub principal: Principal,
+    /// What a user is in the organization; a key is of no role.
+    role: Option<Role>,
     scopes: Scopes,
-    /// What only the holder of the key can know, without being the key.
-    pub(crate) pepper: [u8; 32],
+    /// What only the holder of the key can know, without being the key; a user brings no such thing.
+    pub(crate) pepper: Option<[u8; 32]>,
+}
+
+/// Who calls, where nothing depends on the organization: the organization of a key, or a user with all of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// The holder of a key of this organization.
+    Organization(OrgId),
+    /// This user.
+    User(UserId),
 }
 
 impl Caller {
@@ -57,11 +83,7 @@ impl Caller {
     /// # Errors
     /// `INSUFFICIENT_SCOPE`, naming the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.may(scope) {
-            Ok(())
-        } else {
-            Err(Problem::new(Code::InsufficientScope, format!("This needs a key with the scope {scope}")))
-        }
+        if self.may(scope) { Ok(()) } else { Err(self.lacks("the scope", scope.as_str())) }
     }
 
     /// Passes if the caller holds all of these scopes: what it gives away.
@@ -70,10 +92,7 @@ impl Caller {
     /// `INSUFFICIENT_SCOPE`, naming those it lacks.
     pub fn require_each(&self, scopes: &Scopes) -> Result<(), Problem> {
         let lacking: Vec<&str> = scopes.difference(&self.scopes).map(|scope| scope.as_str()).collect();
-        if lacking.is_empty() {
-            return Ok(());
-        }
-        Err(Problem::new(Code::InsufficientScope, format!("This needs a key with the scopes {}", lacking.join(", "))))
+        if lacking.is_empty() { Ok(()) } else { Err(self.lacks("the scopes", &lacking.join(", "))) }
     }
 
     /// Whom the gate let pass.
@@ -86,12 +105,31 @@ impl Caller {
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
+
+    fn lacks(&self, what: &str, names: &str) -> Problem {
+        let message = match self.role {
+            None => format!("This needs a key with {what} {names}"),
+            Some(role) => format!("This needs {what} {names}, which the role {role} does not have"),
+        };
+        Problem::new(Code::InsufficientScope, message)
+    }
+
+    fn of_key(key: ApiKey, text: &ApiKeyText) -> Self {
+        let tenant = Tenant { org: key.organization_id, mode: key.mode };
+        Self { tenant, principal: Principal::Key(key.id), role: None, scopes: key.scopes, pepper: Some(text.pepper()) }
+    }
+
+    fn of_member(member: &Member, mode: Mode) -> Self {
+        let tenant = Tenant { org: member.organization_id, mode };
+        let (principal, role) = (Principal::User(member.user_id), member.role);
+        Self { tenant, principal, role: Some(role), scopes: role.scopes(), pepper: None }
+    }
 }
 
 /// Leaves the pepper out.
 impl std::fmt::Debug for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Caller").field("tenant", &self.tenant).field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Caller").field("tenant", &self.tenant).field("principal", &self.principal).finish_non_exhaustive()
     }
 }
 
@@ -104,12 +142,34 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Whom the gate let pass to a route that chooses no organization.
+impl<S: Send + Sync> FromRequestParts<S> for Identity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().copied().ok_or_else(|| Problem::internal("no gate stands before this handler"))
+    }
+}
+
+/// Whose credential is good.
+enum Known {
+    Key(Box<ApiKey>, ApiKeyText),
+    User(UserId),
+}
+
 impl Gate {
-    /// A gate in front of this table.
+    /// A gate in front of this table. It knows keys, and no users before it is told whose tokens to believe.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         let (recent, noted) = (Recent::new(CACHE_ENTRIES, CACHE_MILLIS), Recent::new(CACHE_ENTRIES, USE_MILLIS));
-        Self { table, clock, recent, noted }
+        Self { table, clock, recent, noted, users: Users::default(), memberships: Recent::new(CACHE_ENTRIES, CACHE_MILLIS) }
+    }
+
+    /// The gate as it believes the tokens of these issuers; `vault` opens the secret of one that signs with a secret.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers, vault: &Vault) -> Self {
+        let users = Users::new(issuers, &self.table, vault, &self.clock);
+        Self { users, ..self }
     }
 
     /// The time now.
@@ -125,21 +185,82 @@ impl Gate {
     /// Who calls, if their credentials are sound and may be used now.
     ///
     /// # Errors
-    /// 401 for credentials that are none, 403 for those that may not be used from here or for the organization that a
-    /// header names, 400 for a header that names none, 503 if the table cannot be read.
+    /// 401 for credentials that are none, 403 for those that may not be used from here or for the organization that is
+    /// named, 400 for what names none, 503 if the table or an issuer's keys cannot be read.
     pub(crate) async fn admit(&self, parts: &Parts) -> Result<Caller, Problem> {
-        let text = key_text(&parts.headers)?;
-        let key = self.key(&text, source(parts)).await?;
-        let organization = key.organization_id;
-        if named_organization(&parts.headers)?.is_some_and(|named| named != organization) {
-            return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one named in the header"));
-        }
+        let caller = match self.known(parts).await? {
+            Known::Key(key, text) => Caller::of_key(*key, &text),
+            Known::User(user) => {
+                let (named, mode) = (chosen::organization(parts)?, chosen::mode(&parts.headers)?);
+                Caller::of_member(&self.chosen(user, named, parts).await?, mode)
+            }
+        };
         let span = tracing::Span::current();
-        span.record("organization_id", tracing::field::display(organization));
-        span.record("mode", key.mode.as_str());
-        let tenant = Tenant { org: organization, mode: key.mode };
+        span.record("organization_id", tracing::field::display(caller.tenant.org));
+        span.record("mode", caller.tenant.mode.as_str());
+        Ok(caller)
+    }
+
+    /// Who calls, without an organization of theirs being chosen.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit), but a user may be a member of none, whatever is named.
+    pub(crate) async fn identify(&self, parts: &Parts) -> Result<Identity, Problem> {
+        match self.known(parts).await? {
+            Known::Key(key, _) => Ok(Identity::Organization(key.organization_id)),
+            Known::User(user) => {
+                chosen::organization(parts)?;
+                chosen::mode(&parts.headers)?;
+                Ok(Identity::User(user))
+            }
+        }
+    }
+
+    /// Whose credential a request brings, if it is good and the organization that a key names is its own.
+    async fn known(&self, parts: &Parts) -> Result<Known, Problem> {
+        let text = match credentials::shown(&parts.headers)? {
+            Shown::One(Credential::Key(text)) => text,
+            Shown::One(Credential::Token(token)) => return Ok(Known::User(self.users.user(token, self.now()).await?)),
+            Shown::TwoTokens(one, other) => {
+                let user = self.users.user(one, self.now()).await?;
+                let same = self.users.user(other, self.now()).await? == user;
+                return if same { Ok(Known::User(user)) } else { Err(credentials::different()) };
+            }
+        };
+        let key = self.key(&text, source(parts)).await?;
+        if chosen::organization(parts)?.is_some_and(|named| named != key.organization_id) {
+            return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one that is named"));
+        }
         self.note_use(&key, parts.extensions.get()).await;
-        Ok(Caller { tenant, key: key.id, scopes: key.scopes, pepper: text.pepper() })
+        Ok(Known::Key(Box::new(key), text))
+    }
+
+    /// A user's membership in the organization that is named, or in the first one where the route allows to name none.
+    async fn chosen(&self, user: UserId, named: Option<OrgId>, parts: &Parts) -> Result<Member, Problem> {
+        if named.is_none() && matches!(parts.extensions.get(), Some(Style::Telephony { .. })) {
+            return Err(Problem::missing_account());
+        }
+        let refusal = if named.is_some() { "You are no member of this organization" } else { "You are a member of no organization" };
+        self.member(user, named).await?.ok_or_else(|| Problem::new(Code::Forbidden, refusal))
+    }
+
+    /// What seems absent is looked for once more strongly, also where a process remembers the user: a new membership counts
+    /// at once, a changed or ended one within a minute.
+    async fn member(&self, user: UserId, named: Option<OrgId>) -> Result<Option<Member>, Problem> {
+        let now = self.now();
+        let chosen = |all: &[Member]| all.iter().find(|member| named.is_none_or(|org| member.organization_id == org)).cloned();
+        let remembered = self.memberships.get(&user, now);
+        if let Some(member) = remembered.as_deref().and_then(chosen) {
+            return Ok(Some(member));
+        }
+        let mut all = if remembered.is_some() { Vec::new() } else { self.table.memberships(user).await? };
+        if chosen(&all).is_none() {
+            all = self.table.memberships_now(user).await?;
+        }
+        if !all.is_empty() {
+            self.memberships.put(user, all.clone().into(), now);
+        }
+        Ok(chosen(&all))
     }
 
     /// What is known of a key that may be used now, from this address.
@@ -193,82 +314,6 @@ fn source(parts: &Parts) -> Option<IpAddr> {
     }
 }
 
-/// The key that the headers carry: `Authorization: Bearer` or `x-api-key`; both only if they are the same.
-fn key_text(headers: &HeaderMap) -> Result<ApiKeyText, Problem> {
-    let bearer = single(headers, "authorization")?.map(|value| bearer(value).ok_or_else(unauthorized)).transpose()?;
-    let header = single(headers, "x-api-key")?;
-    let text = match (bearer, header) {
-        (Some(a), Some(b)) if a != b => {
-            return Err(Problem::new(Code::Unauthorized, "Authorization and x-api-key carry different credentials"));
-        }
-        (Some(text), _) | (None, Some(text)) => text,
-        (None, None) => return Err(Problem::new(Code::Unauthorized, "Send an API key as Authorization: Bearer or x-api-key")),
-    };
-    if !text.starts_with(PREFIX) {
-        return Err(unauthorized());
-    }
-    ApiKeyText::parse(text).map_err(|_| unauthorized())
-}
-
-/// The token of a `Bearer` header; the scheme's case is free (RFC 9110, §11.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// A credential header's one value. API Gateway joins repeated headers with commas, and no credential has a comma.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().map_err(|_| unauthorized())?;
-    if values.next().is_some() || text.contains(',') { Err(unauthorized()) } else { Ok(Some(text.trim())) }
-}
-
-/// The organization that the headers name, if they name one.
-fn named_organization(headers: &HeaderMap) -> Result<Option<OrgId>, Problem> {
-    let mut named = None;
-    for name in ["x-organization-id", "x-account-id"] {
-        for value in headers.get_all(name) {
-            let id = value.to_str().ok().and_then(|text| text.trim().parse::<OrgId>().ok());
-            let Some(id) = id else { return Err(malformed_organization(name, "must be one UUID")) };
-            if named.is_some_and(|other| other != id) {
-                return Err(malformed_organization(name, "names another organization than another header"));
-            }
-            named = Some(id);
-        }
-    }
-    Ok(named)
-}
-
-fn malformed_organization(header: &str, problem: &str) -> Problem {
-    Problem::invalid(vec![domain::Invalid::new(header, problem)])
-}
-
-fn unauthorized() -> Problem {
+pub(crate) fn unauthorized() -> Problem {
     Problem::new(Code::Unauthorized, "The credentials are not valid")
-}
-
-#[cfg(test)]
-mod tests {
-    use http::Request;
-    use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
-
-    use super::*;
-
-    #[test]
-    fn the_address_is_the_gateways_word_and_never_a_headers() {
-        let parts = |source_ip: Option<&str>| {
-            let headers = ["x-forwarded-for", "forwarded", "x-real-ip"];
-            let request = headers.into_iter().fold(Request::builder(), |request, name| request.header(name, "203.0.113.7"));
-            let (mut parts, ()) = request.body(()).unwrap().into_parts();
-            let mut context = ApiGatewayV2httpRequestContext::default();
-            context.http.source_ip = source_ip.map(str::to_owned);
-            parts.extensions.insert(RequestContext::ApiGatewayV2(context));
-            parts
-        };
-        assert_eq!(source(&parts(Some("198.51.100.1"))), Some("198.51.100.1".parse().unwrap()));
-        for unknown in [None, Some(""), Some("203.0.113.7, 198.51.100.1")] {
-            assert_eq!(source(&parts(unknown)), None, "{unknown:?}");
-        }
-    }
 }

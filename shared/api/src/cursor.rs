@@ -4,18 +4,14 @@
 //! organization or list, or with a changed byte, is refused. The key is a secret of the deployment, opened once per
 //! process and only where a cursor is made or read.
 
-use std::sync::Arc;
-
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Invalid;
-use runtime::{Clock, random};
-use secrecy::{ExposeSecret as _, SecretString};
-use store::{SecretSetting, SettingName, Table, Tenant};
-use tokio::sync::OnceCell;
+use runtime::Clock;
+use store::{SettingName, Table, Tenant};
 use vault::Vault;
 
-use crate::problem::Problem;
+use crate::{deployment_key::DeploymentKey, problem::Problem};
 
 /// Bytes of the MAC that a cursor carries: half of an HMAC-SHA256, as RFC 2104 (§5) allows.
 const TAG_BYTES: usize = 16;
@@ -24,19 +20,16 @@ const TAG_BYTES: usize = 16;
 const MAX_CHARS: usize = 512;
 
 /// Makes and reads cursors. Cheap to clone; clones share the key.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Cursors {
-    table: Table,
-    vault: Vault,
-    clock: Clock,
-    key: Arc<OnceCell<hmac::Key>>,
+    key: DeploymentKey,
 }
 
 impl Cursors {
     /// Keeps its key in this table, sealed by this vault. Asks for nothing yet.
     #[must_use]
     pub fn new(table: Table, vault: Vault, clock: Clock) -> Self {
-        Self { table, vault, clock, key: Arc::default() }
+        Self { key: DeploymentKey::new(SettingName::CursorKey, table, vault, clock) }
     }
 
     /// The cursor that goes on after `position`; `list` names the list and its filters.
@@ -44,7 +37,7 @@ impl Cursors {
     /// `None` if the key cannot be had now: a page is worth more than the way to the next one, which can be asked for
     /// by offset.
     pub async fn sign(&self, tenant: Tenant, list: &str, position: &str) -> Option<String> {
-        let key = self.key().await.inspect_err(|problem| tracing::warn!(?problem, "no cursor was made")).ok()?;
+        let key = self.key.get().await.inspect_err(|problem| tracing::warn!(?problem, "no cursor was made")).ok()?;
         let tag = hmac::sign(key, &signed(tenant, list, position));
         Some(URL_SAFE_NO_PAD.encode([&tag.as_ref()[..TAG_BYTES], position.as_bytes()].concat()))
     }
@@ -56,34 +49,9 @@ impl Cursors {
     /// outage if the key cannot be had.
     pub async fn open(&self, tenant: Tenant, list: &str, cursor: &str) -> Result<String, Problem> {
         let (tag, position) = take_apart(cursor).ok_or_else(foreign)?;
-        let whole = hmac::sign(self.key().await?, &signed(tenant, list, &position));
+        let whole = hmac::sign(self.key.get().await?, &signed(tenant, list, &position));
         aws_lc_rs::constant_time::verify_slices_are_equal(&whole.as_ref()[..TAG_BYTES], &tag).map_err(|_| foreign())?;
         Ok(position)
-    }
-
-    async fn key(&self) -> Result<&hmac::Key, Problem> {
-        self.key.get_or_try_init(|| self.open_key()).await
-    }
-
-    async fn open_key(&self) -> Result<hmac::Key, Problem> {
-        let place = SettingName::CursorKey.place();
-        let setting = match self.table.setting(SettingName::CursorKey).await? {
-            Some(setting) => setting,
-            None => {
-                let text = SecretString::from(URL_SAFE_NO_PAD.encode(random::bytes::<32>()));
-                let secret = self.vault.seal(&place, &text, self.clock.now()).await?;
-                self.table.settle(SettingName::CursorKey, SecretSetting { secret }).await?
-            }
-        };
-        let text = self.vault.open(&place, &setting.secret, self.clock.now()).await?;
-        Ok(hmac::Key::new(hmac::HMAC_SHA256, text.expose_secret().as_bytes()))
-    }
-}
-
-/// Says what it is and nothing of its key.
-impl std::fmt::Debug for Cursors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Cursors(…)")
     }
 }
 

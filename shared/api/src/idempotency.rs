@@ -9,6 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use aws_lc_rs::hmac;
 use bytes::Bytes;
 use domain::{
     Timestamp,
@@ -18,12 +19,13 @@ use domain::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use runtime::{Clock, random};
 use secrecy::ExposeSecret as _;
-use store::{Claimed, KeptAnswer, Table, Tenant};
+use store::{Claimed, KeptAnswer, SettingName, Table, Tenant};
 use vault::Vault;
 
 use crate::{
     app::MAX_BODY_BYTES,
     auth::{Caller, Gate},
+    deployment_key::DeploymentKey,
     problem::{Code, Problem},
     request_id,
     style::Style,
@@ -44,14 +46,16 @@ pub struct Idempotency {
     table: Table,
     vault: Vault,
     clock: Clock,
+    peppers: DeploymentKey,
     posts_show_secrets: bool,
 }
 
 impl Idempotency {
     /// Keeps them in this table; answers that show a secret are sealed by this vault.
     #[must_use]
-    pub const fn new(table: Table, vault: Vault, clock: Clock) -> Self {
-        Self { table, vault, clock, posts_show_secrets: false }
+    pub fn new(table: Table, vault: Vault, clock: Clock) -> Self {
+        let peppers = DeploymentKey::new(SettingName::PepperKey, table.clone(), vault.clone(), clock.clone());
+        Self { table, vault, clock, peppers, posts_show_secrets: false }
     }
 
     /// For a function whose answers to `POST` show secrets: a request does not begin while its answer could not be
@@ -105,8 +109,8 @@ impl Idempotency {
         let key = key(&parts.headers)?;
         let caller = Caller::admitted(&parts)?;
         let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::too_large())?;
-        let request = RequestKey::new(caller.key, parts.method.as_str(), canonical(parts.uri.path()), &key);
-        let fingerprint = fingerprint(&caller.pepper, parts.uri.query().unwrap_or_default(), &body);
+        let request = RequestKey::new(caller.principal, parts.method.as_str(), canonical(parts.uri.path()), &key);
+        let fingerprint = fingerprint(&self.pepper(&caller).await?, parts.uri.query().unwrap_or_default(), &body);
         let claimed_at = self.clock.now();
         match self.table.claim_request(caller.tenant, request, &fingerprint, claimed_at).await? {
             Claimed::Mine { first_at } => parts.extensions.insert(Birth { at: first_at, bytes: request.id_bytes() }),
@@ -127,6 +131,18 @@ impl Idempotency {
             response = problem.render(&id, style);
         }
         self.finish(caller.tenant, request, claimed_at, response).await
+    }
+
+    /// What keeps the digest of the caller's body from being guessed by who reads the table. A key brings it. A user's tokens
+    /// change while a request is tried again, so a user's is made of the id and a key of the deployment.
+    async fn pepper(&self, caller: &Caller) -> Result<[u8; 32], Problem> {
+        if let Some(pepper) = caller.pepper {
+            return Ok(pepper);
+        }
+        let tag = hmac::sign(self.peppers.get().await?, &caller.principal.to_bytes());
+        let mut pepper = [0; 32];
+        pepper.copy_from_slice(tag.as_ref());
+        Ok(pepper)
     }
 
     /// Whether the answer could be kept.

@@ -1,6 +1,6 @@
 //! Which part of a list is asked for.
 
-use crate::query::Query;
+use crate::{auth::ORGANIZATION, query::Query};
 
 /// The most items of a page.
 pub(crate) const MAX_LIMIT: u64 = 100;
@@ -8,9 +8,9 @@ pub(crate) const MAX_LIMIT: u64 = 100;
 /// The furthest that an offset reaches.
 const MAX_OFFSET: u64 = 100_000_000;
 
-/// The parameters that choose a part of a list or its form; `action` names the list, which has a name of its own. All
-/// others filter it.
-const PARAMETERS: [&str; 6] = ["limit", "offset", "page", "cursor", "envelope", "action"];
+/// The parameters that choose a part of a list or its form, or whose list it is; `action` names the list, which has a name of
+/// its own. All others filter it.
+const PARAMETERS: [&str; 7] = ["limit", "offset", "page", "cursor", "envelope", "action", ORGANIZATION];
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

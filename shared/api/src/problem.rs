@@ -99,13 +99,15 @@ pub struct Problem {
     code: Code,
     message: String,
     faults: Vec<(String, String)>,
+    /// Whether the telephony routes tell the message as it is.
+    fixed: bool,
     cause: Option<String>,
 }
 
 impl Problem {
     /// A refusal with this code and message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), faults: Vec::new(), cause: None }
+        Self { code, message: message.into(), faults: Vec::new(), fixed: false, cause: None }
     }
 
     /// One or more faulty fields. `MISSING_FIELDS` is for requests that only lack something: see [`Fields`](crate::Fields).
@@ -137,6 +139,11 @@ impl Problem {
         Self::new(Code::PayloadTooLarge, "The body must not be larger than 64 KiB")
     }
 
+    /// A user did not say for which organization, on a route that wants it said.
+    pub(crate) fn missing_account() -> Self {
+        Self { fixed: true, ..Self::new(Code::MissingFields, "Missing X-Account-ID header") }
+    }
+
     /// A fault of ours; the cause is logged.
     pub fn internal(cause: impl ToString) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::new(Code::InternalError, "Internal error") }
@@ -144,6 +151,11 @@ impl Problem {
 
     /// A queue did not take what has to be queued before the answer.
     pub fn queue_unavailable(cause: impl ToString) -> Self {
+        Self::unavailable(cause)
+    }
+
+    /// What the answer depends on cannot be reached now.
+    pub(crate) fn unavailable(cause: impl ToString) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::new(Code::ServiceUnavailable, BUSY) }
     }
 
@@ -177,7 +189,7 @@ impl Problem {
     fn telephony_text(&self, faulty: &str) -> String {
         let fixed = match (self.code, self.code.status()) {
             (Code::ServiceUnavailable, _) => "Database error",
-            (_, 400) => return format!("{faulty}: {}", self.message),
+            (_, 400) if !self.fixed => return format!("{faulty}: {}", self.message),
             (_, 401) => "Unauthorized",
             (_, 403) => "Forbidden",
             (_, 405) => "Method not allowed",
@@ -281,6 +293,7 @@ mod tests {
 
     #[rstest]
     #[case(Problem::invalid(vec![Invalid::new("label", "is too long")]), 400, "Invalid body or missing field: label: is too long")]
+    #[case(Problem::missing_account(), 400, "Missing X-Account-ID header")]
     #[case(Problem::new(Code::KeyRevoked, "The API key was revoked"), 401, "Unauthorized")]
     #[case(Problem::new(Code::InsufficientScope, "This needs a scope"), 403, "Forbidden")]
     #[case(Problem::new(Code::IpNotAllowed, "Not from there"), 403, "Forbidden")]

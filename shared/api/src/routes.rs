@@ -23,6 +23,9 @@ pub enum Access {
     Open,
     /// Credentials that may be used now, whatever they may do.
     AnyCaller,
+    /// The same of a caller who acts for no organization yet: the handler gets an [`Identity`](crate::Identity) and no
+    /// [`Caller`](crate::Caller), and no idempotency key is heeded.
+    Identity,
     /// Credentials that hold this scope.
     Scope(Scope),
 }
@@ -102,7 +105,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub(crate) fn guarded(self, gate: &Gate, kept: Option<&Idempotency>) -> Router<S> {
         self.declared.into_iter().fold(Router::new(), |router, (Route { path, access, .. }, mut served)| {
             if access != Access::Open {
-                if let Some(kept) = kept {
+                if let Some(kept) = kept.filter(|_| access != Access::Identity) {
                     served = served.route_layer(middleware::from_fn_with_state(kept.clone(), idempotency::once));
                 }
                 served = served.route_layer(middleware::from_fn_with_state((gate.clone(), access), pass));
@@ -115,10 +118,15 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 /// The gate before one route: hands on whom it knows and who may, and tells the handler who it is.
 async fn pass(State((gate, access)): State<(Gate, Access)>, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let caller = gate.admit(&parts).await?;
-    if let Access::Scope(scope) = access {
-        caller.require(scope)?;
+    if access == Access::Identity {
+        let identity = gate.identify(&parts).await?;
+        parts.extensions.insert(identity);
+    } else {
+        let caller = gate.admit(&parts).await?;
+        if let Access::Scope(scope) = access {
+            caller.require(scope)?;
+        }
+        parts.extensions.insert(caller);
     }
-    parts.extensions.insert(caller);
     Ok(next.run(Request::from_parts(parts, body)).await)
 }

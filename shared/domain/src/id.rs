@@ -86,6 +86,8 @@ ids! {
     OrgId "org_";
     /// An API key's public name; not the key itself.
     KeyId "key_";
+    /// A user, as the issuer of the user's tokens names it.
+    UserId "user_";
     /// A phone number that an organization holds. The two families of routes know it under a prefix each.
     NumberId "pn_" "num_";
     /// An endpoint that numbers ring.

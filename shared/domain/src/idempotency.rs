@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use aws_lc_rs::digest;
 use uuid::Uuid;
 
-use crate::{KeyId, Timestamp};
+use crate::{Principal, Timestamp};
 
 /// How long a finished request is replayed: 24 hours, in seconds.
 pub const KEPT_SECONDS: i64 = 24 * 3600;
@@ -25,8 +25,8 @@ pub struct RequestKey([u8; 32]);
 impl RequestKey {
     /// The key of a request. `route` is the path without a family prefix or a slash at its end.
     #[must_use]
-    pub fn new(principal: KeyId, method: &str, route: &str, key: &str) -> Self {
-        Self(digest_of(&[principal.as_uuid().as_bytes(), method.as_bytes(), route.as_bytes(), key.as_bytes()]))
+    pub fn new(principal: Principal, method: &str, route: &str, key: &str) -> Self {
+        Self(digest_of(&[&principal.to_bytes(), method.as_bytes(), route.as_bytes(), key.as_bytes()]))
     }
 
     /// A UUID for what belongs to the request, such as its sealed answer.
@@ -112,13 +112,15 @@ mod tests {
 
     #[test]
     fn every_part_of_a_request_tells_it_from_others() {
-        let principal: KeyId = "0198c0de-0000-7000-8000-000000000001".parse().unwrap();
-        let other: KeyId = "0198c0de-0000-7000-8000-000000000002".parse().unwrap();
+        let id = "0198c0de-0000-7000-8000-000000000001";
+        let (principal, user) = (Principal::Key(id.parse().unwrap()), Principal::User(id.parse().unwrap()));
+        let other = Principal::Key("0198c0de-0000-7000-8000-000000000002".parse().unwrap());
         let key = RequestKey::new(principal, "POST", "/endpoints", "k");
         assert_eq!(key, RequestKey::new(principal, "POST", "/endpoints", "k"));
         assert_eq!(key.to_string().parse::<RequestKey>(), Ok(key));
         assert_eq!("00".parse::<RequestKey>(), Err(NotARequestKey));
         for different in [
+            RequestKey::new(user, "POST", "/endpoints", "k"),
             RequestKey::new(other, "POST", "/endpoints", "k"),
             RequestKey::new(principal, "PATCH", "/endpoints", "k"),
             RequestKey::new(principal, "POST", "/endpoint", "sk"),

@@ -66,6 +66,7 @@
 
 use domain::{
     CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
+    UserId,
     api_key::{ApiKey, KeyHash, KeyRecord},
     call::{CallAlias, CallRecord},
     credential::CarrierCredential,
@@ -73,6 +74,7 @@ use domain::{
     endpoint::Endpoint,
     idempotency::RequestKey,
     inventory::{NumberType, Slot},
+    member::Member,
     number::{Claim, PhoneNumber},
     subscription::Subscription,
     webhook::ReceiverId,
@@ -87,6 +89,7 @@ use crate::{
     keys::{Get, Gsi2, Gsi3, List, Primary, Segment, Shard},
     lists::ListedCall,
     live::{BusyTenant, LiveCall},
+    members::{Membership, OwnerCount},
     resealing::Resealing,
     transcripts::{PartName, TranscriptPart},
 };
@@ -143,6 +146,11 @@ access_patterns! {
     "K2" "the API keys of an organization, oldest first" List api_keys      -> KeyRecord     in Primary ["ORG#{org}" "KEY#"] (org: OrgId);
     "K3" "one API key of an organization"               Get  key_record     -> KeyRecord     in Primary ["ORG#{org}" "KEY#{key}"] (org: OrgId, key: KeyId);
     "K4" "how many API keys of an organization are not revoked" Get key_count -> KeyCount    in Primary ["ORG#{org}" "COUNT#KEY"] (org: OrgId);
+    "M1" "what a user is in an organization"            Get  membership     -> Membership    in Primary ["USER#{user}" "MEMBER#{org}"] (user: UserId, org: OrgId);
+    "M2" "the organizations of a user"                  List memberships    -> Membership    in Primary ["USER#{user}" "MEMBER#"] (user: UserId);
+    "M3" "one member of an organization"                Get  member         -> Member        in Primary ["ORG#{org}" "MEMBER#{user}"] (org: OrgId, user: UserId);
+    "M4" "the members of an organization"               List members        -> Member        in Primary ["ORG#{org}" "MEMBER#"] (org: OrgId);
+    "M5" "how many owners an organization has"          Get  owner_count    -> OwnerCount    in Primary ["ORG#{org}" "COUNT#OWNER"] (org: OrgId);
     "I1" "a number that can be bought"                  Get  slot           -> Slot          in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#{e164}"] (mode: Mode, country: Country, kind: NumberType, e164: &E164);
     "I2" "the numbers of a country and type that can be bought, by number" List slots -> Slot in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#"] (mode: Mode, country: Country, kind: NumberType);
     "N1" "one number of an organization"                Get  number         -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#{number}"] (org: OrgId, mode: Mode, number: NumberId);

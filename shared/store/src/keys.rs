@@ -7,6 +7,7 @@ use std::{marker::PhantomData, str::FromStr};
 
 use domain::{
     CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
+    UserId,
     api_key::KeyHash,
     idempotency::RequestKey,
     inventory::NumberType,
@@ -46,6 +47,7 @@ segments!(
     DeliveryId,
     SubscriptionId,
     OutboxId,
+    UserId,
     Country,
     Day,
     E164,

@@ -47,8 +47,8 @@ enum Owner {
     In(&'static str),
     /// The item is a request: its key is the id.
     Request,
-    /// The deployment: the item is a setting of this name.
-    Setting(SettingName),
+    /// The deployment: the item is a setting, its name stands at the end of its key.
+    Setting,
 }
 
 /// Every attribute in which a sealed secret lies.
@@ -63,7 +63,7 @@ pub const SEALED_ATTRIBUTES: &[SealedAttribute] = &[
     lies(CarrierCredential::KIND, "token", SecretKind::CarrierToken, Owner::Key),
     lies(CarrierCredential::KIND, "previous_token", SecretKind::CarrierToken, Owner::Key),
     lies(CarrierCredential::KIND, "older_token", SecretKind::CarrierToken, Owner::Key),
-    lies(SecretSetting::KIND, "secret", SecretKind::Configuration, Owner::Setting(SettingName::CursorKey)),
+    lies(SecretSetting::KIND, "secret", SecretKind::Configuration, Owner::Setting),
 ];
 
 const fn lies(item: &'static str, attribute: &'static str, secret: SecretKind, owner: Owner) -> SealedAttribute {
@@ -145,8 +145,8 @@ pub(crate) fn values_in(item: &Attributes) -> Result<Vec<SealedValue>, StoreErro
 impl SealedAttribute {
     /// Where the secret that lies in this attribute of an item opens.
     fn place(&self, item: &Attributes) -> Option<SecretPlace> {
-        if let Owner::Setting(name) = self.owner {
-            return Some(name.place());
+        if self.owner == Owner::Setting {
+            return Some(last_of_key(item)?.parse::<SettingName>().ok()?.place());
         }
         let key = text(item, Primary::PK)?;
         // A claim's key does not name the organization: anybody's number is looked up there.
@@ -158,7 +158,7 @@ impl SealedAttribute {
             Owner::In(name) => text(item, name)?.parse().ok()?,
             Owner::Key => last_of_key(item)?.parse().ok()?,
             Owner::Request => part_of::<RequestKey>(key)?.as_uuid(),
-            Owner::Setting(_) => return None,
+            Owner::Setting => return None,
         };
         Some(SecretPlace { org, mode: part_of(key)?, kind: self.secret, id })
     }
