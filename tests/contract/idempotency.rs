@@ -1,7 +1,7 @@
 //! Requests with an idempotency key on a real table: one try at a time, one answer for ever, no lock after a crash.
 
 use domain::{
-    KeyId, Mode, Timestamp,
+    KeyId, Mode, Principal, Timestamp,
     idempotency::{KEPT_SECONDS, LEASE_MILLIS, RequestKey},
 };
 use futures_util::future::join_all;
@@ -12,7 +12,7 @@ use testkit::{Fixture, LocalTable, fixture};
 async fn start() -> (LocalTable, Tenant, RequestKey, Timestamp) {
     let local = LocalTable::start().await;
     let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
-    let principal = KeyId::new(fixture::now(), random::bytes());
+    let principal = Principal::Key(KeyId::new(fixture::now(), random::bytes()));
     (local, tenant, RequestKey::new(principal, "POST", "/endpoints", "key"), fixture::now())
 }
 

@@ -1,11 +1,13 @@
-//! API keys of an organization: minted, listed, changed, revoked. A key is shown in the one answer that mints it.
+//! API keys of an organization: minted, listed, changed, revoked. A key is shown in the one answer that mints it. And the
+//! organizations that a caller may act for.
 
 mod change;
 mod create;
+mod organizations;
 mod read;
 mod settings;
 
-use api::{Cursors, Gate, Idempotency, Routes};
+use api::{Access, Cursors, Gate, Idempotency, Issuers, Routes};
 use axum::{Router, extract::FromRef};
 use domain::scope::Scope;
 use runtime::{Clock, aws::Environment, env};
@@ -30,15 +32,23 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, clock }
     }
 
+    /// The state as it believes the tokens that these issuers give to users.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers) -> Self {
+        let gate = self.gate.clone().trusting(issuers, &self.vault);
+        Self { gate, ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`env::ConfigError`] if a setting is missing.
+    /// [`env::ConfigError`] if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
-        Ok(Self::new(table, vault, Clock::System))
+        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
+        Ok(Self::new(table, vault, Clock::System).trusting(issuers))
     }
 }
 
@@ -57,6 +67,7 @@ pub fn routes() -> Routes<State> {
         .get("/api-keys/{id}", Scope::ApiKeysRead, read::get_api_key)
         .patch("/api-keys/{id}", Scope::ApiKeysWrite, change::update_api_key)
         .delete("/api-keys/{id}", Scope::ApiKeysWrite, change::delete_api_key)
+        .get("/organizations", Access::Identity, organizations::list_organizations)
 }
 
 /// The function.

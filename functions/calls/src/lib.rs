@@ -6,7 +6,7 @@ mod filter;
 mod list;
 mod simulate;
 
-use api::{Gate, Idempotency, Routes};
+use api::{Gate, Idempotency, Issuers, Routes};
 use axum::{Router, extract::FromRef};
 use cursor::Cursors;
 use domain::scope::Scope;
@@ -34,16 +34,24 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, cursors, call_events, clock }
     }
 
+    /// The state as it believes the tokens that these issuers give to users.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers) -> Self {
+        let gate = self.gate.clone().trusting(issuers, &self.vault);
+        Self { gate, ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`env::ConfigError`] if a setting is missing.
+    /// [`env::ConfigError`] if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let call_events = Sender::new(aws.sqs(), env::required("CALL_EVENTS_QUEUE_URL")?);
-        Ok(Self::new(table, vault, call_events, Clock::System))
+        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
+        Ok(Self::new(table, vault, call_events, Clock::System).trusting(issuers))
     }
 }
 

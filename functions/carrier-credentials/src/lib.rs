@@ -7,7 +7,7 @@ mod list;
 
 use std::sync::Arc;
 
-use api::{Cursors, Gate, Idempotency, Problem, Routes};
+use api::{Cursors, Gate, Idempotency, Issuers, Problem, Routes};
 use axum::{Router, extract::FromRef};
 use domain::{
     CredentialId, Timestamp,
@@ -40,15 +40,23 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, clock, base_url }
     }
 
+    /// The state as it believes the tokens that these issuers give to users.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers) -> Self {
+        let gate = self.gate.clone().trusting(issuers, &self.vault);
+        Self { gate, ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`env::ConfigError`] if a setting is missing.
+    /// [`env::ConfigError`] if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
-        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?))
+        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
+        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?).trusting(issuers))
     }
 
     /// Seals the token of a credential.

@@ -8,7 +8,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News, Routes};
+use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes};
 use axum::{Router, extract::FromRef};
 use domain::{E164, endpoint::Endpoint, number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
@@ -41,10 +41,17 @@ impl State {
         Self { gate, cursors, lifecycle, table, vault, clock, policy: policy.into(), sip_domain: sip_domain.into() }
     }
 
+    /// The state as it believes the tokens that these issuers give to users.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers) -> Self {
+        let gate = self.gate.clone().trusting(issuers, &self.vault);
+        Self { gate, ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`env::ConfigError`] if a setting is missing.
+    /// [`env::ConfigError`] if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
@@ -52,7 +59,8 @@ impl State {
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
-        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?))
+        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
+        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?).trusting(issuers))
     }
 
     /// Makes, of an endpoint as it will be, the event that tells of it; `attached` is the only number that rings it.

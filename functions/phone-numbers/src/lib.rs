@@ -8,7 +8,7 @@ mod telephony;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News, Routes};
+use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes};
 use axum::{Router, extract::FromRef};
 use domain::{number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
@@ -37,16 +37,24 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, lifecycle, table, vault, clock, sip_domain: sip_domain.into() }
     }
 
+    /// The state as it believes the tokens that these issuers give to users.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers) -> Self {
+        let gate = self.gate.clone().trusting(issuers, &self.vault);
+        Self { gate, ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`env::ConfigError`] if a setting is missing.
+    /// [`env::ConfigError`] if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
-        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?))
+        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
+        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?).trusting(issuers))
     }
 
     /// Makes, of a number as it will be, the event that tells of it.

@@ -9,7 +9,7 @@ mod read;
 mod replay;
 mod secrets;
 
-use api::{Cursors, Gate, Idempotency, Routes};
+use api::{Cursors, Gate, Idempotency, Issuers, Routes};
 use axum::{Router, extract::FromRef};
 use domain::scope::Scope;
 use queue::Sender;
@@ -39,10 +39,17 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, deliveries, clock, policy: policy.into() }
     }
 
+    /// The state as it believes the tokens that these issuers give to users.
+    #[must_use]
+    pub fn trusting(self, issuers: Issuers) -> Self {
+        let gate = self.gate.clone().trusting(issuers, &self.vault);
+        Self { gate, ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`env::ConfigError`] if a setting is missing.
+    /// [`env::ConfigError`] if a setting is missing or malformed.
     pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
@@ -50,7 +57,8 @@ impl State {
         let deliveries = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
-        Ok(Self::new(table, vault, deliveries, Clock::System, policy))
+        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
+        Ok(Self::new(table, vault, deliveries, Clock::System, policy).trusting(issuers))
     }
 }
 

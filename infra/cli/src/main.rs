@@ -1,11 +1,13 @@
-//! `trunkline`, the operator's command: organizations, API keys, the inventory, statistics, sealed secrets,
-//! dead letters. It works with the AWS
+//! `trunkline`, the operator's command: organizations, their members, API keys, the inventory, statistics, sealed secrets,
+//! configuration, dead letters. It works with the AWS
 //! credentials of whoever calls it and decides nothing that the functions do not decide too.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks")]
 
+mod config;
 mod dlq;
 mod inventory;
 mod key;
+mod member;
 mod organization;
 mod secrets;
 mod stats;
@@ -31,12 +33,18 @@ enum Command {
     /// Organizations: the tenants.
     #[command(subcommand)]
     Org(organization::Command),
+    /// Members of organizations: users and their roles.
+    #[command(subcommand)]
+    Member(member::Command),
     /// API keys.
     #[command(subcommand)]
     Key(key::Command),
     /// Numbers that can be bought.
     #[command(subcommand)]
     Inventory(inventory::Command),
+    /// Secrets that the deployment is configured with.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Sealed secrets.
     #[command(subcommand)]
     Vault(secrets::Command),
@@ -58,8 +66,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     };
     match command {
         Command::Org(command) => organization::run(&table()?, command).await,
+        Command::Member(command) => member::run(&table()?, command).await,
         Command::Key(command) => key::run(&table()?, command).await,
         Command::Inventory(command) => inventory::run(&table()?, command).await,
+        Command::Config(command) => config::run(&table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Vault(command) => secrets::run(table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Stats(command) => stats::run(&table()?, command).await,
         Command::Dlq(command) => dlq::run(aws_sdk_sqs::Client::new(&config), command).await,

@@ -8,7 +8,7 @@ use crate::{
     error::StoreError,
     item::serde_item,
     keys::Keys,
-    table::{Created, Table},
+    table::{Consistency, Created, Table},
 };
 
 /// A tenant.
@@ -25,6 +25,14 @@ pub struct Organization {
 serde_item!(Organization, "organization", (), |organization, _none| Keys::primary(access_patterns::organization(organization.id)));
 
 impl Table {
+    /// Reads an organization.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn organization(&self, id: OrgId) -> Result<Option<Organization>, StoreError> {
+        self.get(access_patterns::organization(id), Consistency::EventualIfThere).await
+    }
+
     /// Creates an organization. Creating one whose id exists leaves the existing one alone and returns it.
     ///
     /// # Errors

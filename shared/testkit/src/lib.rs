@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod receiver;
 pub mod recorder;
 pub mod stack;
+pub mod tokens;
 pub mod wait;
 
 pub use client::Client;

@@ -25,8 +25,19 @@ pub struct Stack {
     pub table: String,
     /// Queue URLs by name.
     pub queues: BTreeMap<String, String>,
+    /// How users' tokens are signed.
+    pub jwt: Jwt,
     /// How AWS is reached.
     pub aws: Aws,
+}
+
+/// How users' tokens are signed (HS256) that the stack believes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Jwt {
+    /// The issuer that they name.
+    pub issuer: String,
+    /// The secret.
+    pub secret: String,
 }
 
 /// What an AWS client needs.

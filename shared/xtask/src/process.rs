@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -111,8 +111,18 @@ pub(crate) async fn must_run_shown(command: &mut Command) -> Result<()> {
 /// Runs a program behind a step that shows its last line, and returns what it wrote on its standard
 /// output. If it fails, its last lines are in the error, unless they were on the screen already.
 pub(crate) async fn run_behind(command: &mut Command, step: &Step) -> Result<String> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run_fed(command, "", step).await
+}
+
+/// Like [`run_behind`] for a program that reads a little: less than a pipe holds.
+pub(crate) async fn run_fed(command: &mut Command, input: &str, step: &Step) -> Result<String> {
+    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command)?;
+    if let Some(mut stdin) = group.child().stdin.take() {
+        // One that ends without reading says by itself what is wrong.
+        let _ = stdin.write_all(input.as_bytes()).await;
+    }
     let stdout = group.child().stdout.take();
     let stderr = group.child().stderr.take();
     let mut output = String::new();
@@ -218,6 +228,13 @@ mod tests {
         assert!(test_kill_process_group(id).is_ok());
         drop(group);
         assert!(test_kill_process_group(id).is_err());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_program_reads_what_it_is_fed_and_then_the_end() -> Result<()> {
+        assert_eq!(run_fed(&mut Command::new("cat"), "a secret", &Step::silent()).await?, "a secret\n");
+        assert_eq!(run_behind(&mut Command::new("cat"), &Step::silent()).await?, "");
         Ok(())
     }
 

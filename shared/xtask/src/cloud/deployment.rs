@@ -18,6 +18,9 @@ const SCRIPT: &str = "infra/local/deploy.py";
 const TEMPLATE: &str = "infra/template.yaml";
 const STACK_NAME: &str = "trunkline";
 
+/// Whose users' tokens a local cloud believes. Nobody is there: whoever knows the stack's secret signs them.
+pub(crate) const JWT_ISSUER: &str = "https://auth.trunkline.example/auth/v1";
+
 /// What was deployed.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Deployment {
@@ -25,6 +28,8 @@ pub(crate) struct Deployment {
     pub(crate) api_host: String,
     /// The table's name.
     pub(crate) table: String,
+    /// The KMS key that seals secrets.
+    pub(crate) vault_key_id: String,
     /// Every queue's URL by its short name, dead-letter queues included.
     pub(crate) queues: BTreeMap<String, String>,
 }
@@ -43,6 +48,7 @@ impl Deployment {
             .args(["--parameter", &format!("Architecture={}", architecture(ARCH))])
             .args(["--parameter", "Environment=local"])
             .args(["--parameter", &format!("PublicBaseUrl={base_url}")])
+            .args(["--parameter", &format!("JwtIssuers={JWT_ISSUER} HS256")])
             // Deliveries to this machine are refused everywhere but in a local cloud.
             .args(["--parameter", "AllowLoopbackWebhooks=true"]);
         let output = run_behind(&mut command, step).await?;
@@ -76,7 +82,7 @@ mod tests {
     #[test]
     fn the_last_line_is_the_answer_and_more_in_it_does_not_hurt() {
         let deployment =
-            parse("deploying\n{\"api_id\":\"a1\",\"api_host\":\"a1.execute-api.localhost\",\"table\":\"t\",\"queues\":{\"q\":\"u\"}}\n")
+            parse("deploying\n{\"api_id\":\"a1\",\"api_host\":\"a1.execute-api.localhost\",\"table\":\"t\",\"vault_key_id\":\"k\",\"queues\":{\"q\":\"u\"}}\n")
                 .unwrap();
         assert_eq!(deployment.api_host, "a1.execute-api.localhost");
         assert_eq!(deployment.queues.get("q").map(String::as_str), Some("u"));

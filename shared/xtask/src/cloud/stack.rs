@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, JWT_ISSUER};
 use super::emulator::Emulator;
 use super::gateway::Gateway;
 use super::seed::Seeds;
@@ -25,9 +25,17 @@ pub(crate) struct Stack {
     pub(crate) test_key: String,
     pub(crate) table: String,
     pub(crate) queues: BTreeMap<String, String>,
+    pub(crate) jwt: Jwt,
     pub(crate) aws: Aws,
     /// This program, then the emulator.
     pub(crate) pids: Vec<i32>,
+}
+
+/// How users' tokens are signed (HS256) that the stack believes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Jwt {
+    pub(crate) issuer: String,
+    pub(crate) secret: String,
 }
 
 /// What an AWS client needs.
@@ -53,6 +61,7 @@ impl Stack {
             test_key: seeds.test_key,
             table: deployment.table,
             queues: deployment.queues,
+            jwt: Jwt { issuer: JWT_ISSUER.to_owned(), secret: seeds.jwt_secret },
             aws: Aws::emulated(emulator.endpoint_url()),
             pids: vec![own_pid, emulator.pid()],
         }
@@ -132,6 +141,7 @@ mod tests {
             test_key: "test".into(),
             table: "table".into(),
             queues: [("call-events".to_owned(), "http://q".to_owned())].into(),
+            jwt: Jwt { issuer: "issuer".into(), secret: "secret".into() },
             aws: Aws::emulated("http://127.0.0.1:2"),
             pids: vec![3, 4],
         }
@@ -148,6 +158,7 @@ mod tests {
                 "test_key": "test",
                 "table": "table",
                 "queues": {"call-events": "http://q"},
+                "jwt": {"issuer": "issuer", "secret": "secret"},
                 "aws": {
                     "endpoint_url": "http://127.0.0.1:2",
                     "region": "us-east-1",
