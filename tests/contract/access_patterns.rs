@@ -191,6 +191,7 @@ fn every_access_pattern_has_its_test() {
         include_str!("endpoint_deletions.rs"),
         include_str!("idempotency.rs"),
         include_str!("lifecycle.rs"),
+        include_str!("members.rs"),
         include_str!("receiver_health.rs"),
         include_str!("subscriptions.rs"),
     );

@@ -13,7 +13,7 @@ use queue::Sender;
 use runtime::Clock;
 use serde_json::Value;
 use store::Table;
-use testkit::{Fixture, LocalTable, Mailbox, costs, fixture};
+use testkit::{Fixture, LocalTable, Mailbox, costs, fixture, tokens};
 use tower::ServiceExt as _;
 use vault::Vault;
 use webhooks::guard::Loopback;
@@ -40,12 +40,12 @@ pub(crate) struct Parts {
     pub(crate) loopback: Loopback,
 }
 
-/// Every function that answers HTTP, made of its own parts. A test compares the names with the template.
+/// Every function that answers HTTP, made of its own parts; all believe the tokens of one issuer. A test compares the names with the template.
 pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> {
     macro_rules! function {
         ($name:literal, $function:ident, |$parts:ident| $state:expr) => {{
             let $parts = parts($name);
-            Function { name: $name, routes: $function::routes().declared().cloned().collect(), app: $function::app($state) }
+            Function { name: $name, routes: $function::routes().declared().cloned().collect(), app: $function::app($state.trusting(tokens::issuers())) }
         }};
     }
     vec![
@@ -101,6 +101,7 @@ impl EveryRoute {
     pub(crate) async fn start() -> Self {
         let local = LocalTable::start().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
+        tokens::keep_secret(&local.table, &costs::vault(), tokens::ISSUER, tokens::SECRET).await;
         for mode in Mode::ALL {
             local.table.import_slot(mode, &fixture::slot(2)).await.unwrap();
         }

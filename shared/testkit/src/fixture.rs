@@ -1,19 +1,20 @@
 //! Ready-made things: an organization with keys, numbers on offer, endpoints.
 
 use domain::{
-    Mode, OrgId, Timestamp,
+    Mode, OrgId, Timestamp, UserId,
     api_key::{ApiKey, ApiKeyText, KeyRecord},
     carrier::Carrier,
     credential::CarrierCredential,
     endpoint::{Endpoint, EndpointStatus, Provider},
     id::{CredentialId, EndpointId, KeyId, NumberId},
     inventory::{Capabilities, NumberType, Slot},
+    member::Role,
     number::{Claim, PhoneNumber, PurchaseSettings, Registration},
     scope::{Scope, Scopes},
     secret::Sealed,
 };
 use runtime::random;
-use store::{CreateApiKey, Organization, Table, Tenant};
+use store::{CreateApiKey, LastOwner, MemberSet, Organization, Table, Tenant};
 
 /// An organization in a table, with a live key that may do everything.
 #[derive(Debug, Clone)]
@@ -52,6 +53,20 @@ pub async fn key_as(table: &Table, key: ApiKey) -> ApiKeyText {
     let created = table.create_api_key(&KeyRecord::new(key, &text)).await.unwrap();
     assert_eq!(created, CreateApiKey::Done);
     text
+}
+
+/// A user nobody knows.
+#[must_use]
+pub fn user() -> UserId {
+    UserId::new(now(), random::bytes())
+}
+
+/// A user who has this role in the organization.
+pub async fn member(table: &Table, org: OrgId, role: Role) -> UserId {
+    let user = user();
+    let set = table.set_member(org, user, role, now(), LastOwner::Stays).await.unwrap();
+    assert!(matches!(set, MemberSet::Done(_)), "{set:?}");
+    user
 }
 
 /// A key that may do everything from everywhere for ever.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use api::Issuers;
 use aws_lc_rs::{
     hmac,
     rand::SystemRandom,
@@ -12,6 +13,14 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Timestamp, UserId};
 use serde_json::{Value, json};
+use store::{SecretSetting, SettingName, Table};
+use vault::Vault;
+
+/// An issuer that signs with [`SECRET`].
+pub const ISSUER: &str = "https://auth.example.com/auth/v1";
+
+/// Its secret.
+pub const SECRET: &str = "canary-secret-of-an-issuer-of-tokens-in-tests";
 
 /// What an issuer signs with.
 pub struct Signer {
@@ -80,7 +89,7 @@ impl Signer {
     /// A token of any header and claims, whatever they are.
     #[must_use]
     pub fn sign(&self, header: &str, claims: &str) -> String {
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signed = unsigned(header, claims);
         let message = signed.as_bytes();
         let signature = match &self.key {
             Key::Hs256(key) => hmac::sign(key, message).as_ref().to_vec(),
@@ -120,6 +129,31 @@ impl Signer {
         ]);
         jwk
     }
+}
+
+/// A token of any header and claims up to its signature.
+#[must_use]
+pub fn unsigned(header: &str, claims: &str) -> String {
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+}
+
+/// The setting that has a function believe [`ISSUER`].
+#[must_use]
+pub fn issuers() -> Issuers {
+    format!("{ISSUER} HS256").parse().unwrap()
+}
+
+/// Stores an issuer's secret, as the operator's command does.
+pub async fn keep_secret(table: &Table, vault: &Vault, issuer: &str, secret: &str) {
+    let name = SettingName::jwt_secret(issuer);
+    let secret = vault.seal(&name.place(), &secret.to_owned().into(), crate::fixture::now()).await.unwrap();
+    table.put_setting(name, &SecretSetting { secret }).await.unwrap();
+}
+
+/// A good token of [`ISSUER`] for this user.
+#[must_use]
+pub fn good(user: UserId) -> String {
+    Signer::hs256(SECRET.as_bytes()).token(&claims(ISSUER, user, crate::fixture::now()))
 }
 
 /// What Supabase Auth says of a user who is signed in at this time, for an hour.
