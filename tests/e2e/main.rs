@@ -33,4 +33,5 @@ mod setup;
 mod simulation;
 mod subscriptions;
 mod telephony;
+mod users;
 mod webhook_retries;

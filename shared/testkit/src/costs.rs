@@ -47,6 +47,7 @@ struct Bench {
 pub async fn measure() -> Vec<Row> {
     let mut bench = Bench::start().await;
     bench.authentication().await;
+    bench.users().await;
     bench.numbers().await;
     bench.told().await;
     bench.api_keys().await;

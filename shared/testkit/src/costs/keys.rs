@@ -1,11 +1,12 @@
 //! What it costs to know who calls, and what the keys themselves cost.
 
-use domain::api_key::ApiKey;
-use http::Method;
+use domain::{api_key::ApiKey, member::Role};
+use http::{Method, Request};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use super::Bench;
-use crate::fixture;
+use crate::{fixture, tokens};
 
 impl Bench {
     pub(super) async fn authentication(&mut self) {
@@ -24,6 +25,32 @@ impl Bench {
         self.ask(&self.endpoints, Method::GET, "/v1/endpoints/not-an-id", None, 404).await;
         self.ask(&self.credentials, Method::DELETE, "/v1/telephony/providers/not-an-id", None, 404).await;
         self.ask(&self.keys, Method::GET, "/v1/api-keys/not-an-id", None, 404).await;
+    }
+
+    /// Users of an issuer that signs with a secret; published keys cost no table at all.
+    pub(super) async fn users(&mut self) {
+        tokens::keep_secret(&self.local.table, &self.vault, tokens::ISSUER, tokens::SECRET).await;
+        let org = self.fixture.tenant.org;
+        let (user, other) =
+            (fixture::member(&self.local.table, org, Role::Owner).await, fixture::member(&self.local.table, org, Role::Member).await);
+        let state = api_keys::State::new(self.local.table.clone(), self.vault.clone(), runtime::Clock::System);
+        let app = api_keys::app(state.trusting(tokens::issuers()));
+        let ask = |user, path: &str, headers: &[(&str, &str)], status: u16| {
+            let request = Request::builder().uri(path).header("authorization", format!("Bearer {}", tokens::good(user)));
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let (app, request) = (app.clone(), request.body(axum::body::Body::empty()).unwrap());
+            async move { assert_eq!(app.oneshot(request).await.unwrap().status().as_u16(), status) }
+        };
+        let unknown = "/v1/api-keys/not-an-id";
+        let first = ask(other, unknown, &[], 404);
+        self.row("authentication, user and the issuer's secret not cached", (2, 1.0, 0.0), first).await;
+        let (first, again) = (ask(user, unknown, &[], 404), ask(user, unknown, &[("x-organization-id", &org.to_string())], 404));
+        self.row("authentication, user not cached", (1, 0.5, 0.0), first).await;
+        self.row("authentication, user cached, whatever organization of theirs is named", (0, 0.0, 0.0), again).await;
+        let elsewhere = ask(user, unknown, &[("x-organization-id", "0198c0de-0000-7000-8000-000000000001")], 403);
+        self.row("authentication, user who is no member of what is named", (1, 1.0, 0.0), elsewhere).await;
+        let list = ask(user, "/v1/organizations", &[], 200);
+        self.row("list the organizations of a user who has one", (2, 1.0, 0.0), list).await;
     }
 
     pub(super) async fn api_keys(&mut self) {
