@@ -306,12 +306,8 @@ async fn a_secret_that_is_replaced_counts_after_ten_minutes_and_one_that_was_mis
     assert!(issued.opens(&by(other)).await);
     assert!(!issued.opens(&by(tokens::SECRET)).await);
 
-    let state = calls::State::new(
-        issued.local.table.clone(),
-        testkit::costs::vault(),
-        fixture::nowhere(),
-        Clock::Manual(Arc::clone(&issued.now)),
-    );
+    let state =
+        calls::State::new(issued.local.table.clone(), testkit::costs::vault(), fixture::nowhere(), Clock::Manual(Arc::clone(&issued.now)));
     let app = calls::app(state.trusting("late HS256".parse::<Issuers>().unwrap()));
     let token = |issued: &Issued| Signer::hs256(other.as_bytes()).token(&tokens::claims("late", issued.user, issued.time()));
     assert_eq!(told(&app, bearer(&token(&issued))).await.status, 401);

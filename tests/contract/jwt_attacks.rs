@@ -75,12 +75,20 @@ fn claims(attacks: &mut Attacks<'_>) {
         attacks.claims(json!({"iss": issuer}));
     }
     attacks.claims(json!({"iss": PUBLIC.to_uppercase()}));
-    for audience in
-        [json!(null), json!(""), json!("anon"), json!([]), json!(["authenticated", 7]), json!({"authenticated": true}), json!("Authenticated")]
-    {
+    for audience in [
+        json!(null),
+        json!(""),
+        json!("anon"),
+        json!([]),
+        json!(["authenticated", 7]),
+        json!({"authenticated": true}),
+        json!("Authenticated"),
+    ] {
         attacks.claims(json!({"aud": audience}));
     }
-    for role in [json!(null), json!("anon"), json!("service_role"), json!("supabase_admin"), json!(["authenticated"]), json!("authenticated ")] {
+    for role in
+        [json!(null), json!("anon"), json!("service_role"), json!("supabase_admin"), json!(["authenticated"]), json!("authenticated ")]
+    {
         attacks.claims(json!({"role": role}));
     }
     for end in [json!(null), json!(now - 31), json!(0), json!(-1), json!((now + 60).to_string()), json!(true), json!([now + 60])] {

@@ -110,7 +110,7 @@ async fn a_role_is_changed_in_both_places_and_the_membership_stays_as_old_as_it_
     let changed = table.set_member(org, user, Role::Owner, later, LastOwner::Stays).await.unwrap();
     let after = Member { role: Role::Owner, updated_at: later, ..before };
     assert_eq!(changed, MemberSet::Done(after.clone()));
-    assert_eq!(table.memberships_now(user).await.unwrap(), [after.clone()]);
+    assert_eq!(table.memberships_now(user).await.unwrap(), std::slice::from_ref(&after));
     assert_eq!(table.members(org).await.unwrap(), [after]);
 }
 

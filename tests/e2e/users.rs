@@ -96,14 +96,14 @@ async fn a_user_of_two_organizations_chooses_by_header_or_parameter() {
     let (path, other) = (at_endpoint(&endpoint), other.to_string());
     client.get(&path).await.expect(200);
     for name in ["x-organization-id", "x-account-id"] {
-        assert_refused(&client.send_with(Method::GET, &path, None, &[(name, &other)]).await, 404, "ENDPOINT_NOT_FOUND", &[]);
+        assert_refused(&client.send_with(Method::GET, &path, None, &[(name, &other)]).await, 404, "NOT_FOUND", &[]);
     }
-    assert_refused(&client.get(&format!("{path}?organization_id={other}")).await, 404, "ENDPOINT_NOT_FOUND", &[]);
+    assert_refused(&client.get(&format!("{path}?organization_id={other}")).await, 404, "NOT_FOUND", &[]);
     let both = [("x-organization-id", other.as_str()), ("x-account-id", world.stack.organization_id.as_str())];
     assert_refused(&client.send_with(Method::GET, &path, None, &both).await, 400, "VALIDATION_ERROR", &["x-account-id"]);
     let theirs = [("x-organization-id", world.stack.organization_id.as_str())];
     assert_refused(&client.send_with(Method::GET, &path, None, &theirs).await, 403, "FORBIDDEN", &[]);
-    assert_refused(&client.send_with(Method::GET, &path, None, &[("x-mode", "test")]).await, 404, "ENDPOINT_NOT_FOUND", &[]);
+    assert_refused(&client.send_with(Method::GET, &path, None, &[("x-mode", "test")]).await, 404, "NOT_FOUND", &[]);
     assert_refused(&client.send_with(Method::GET, &path, None, &[("x-mode", "no")]).await, 400, "VALIDATION_ERROR", &["x-mode"]);
 }
 

@@ -3,13 +3,13 @@
 //! The request is claimed before the handler runs and completed with its answer after it. If a try dies in between,
 //! the next one finds what it made, because what a request creates has the same ids at every try ([`Born`]).
 
+use aws_lc_rs::hmac;
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRef, FromRequestParts, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use aws_lc_rs::hmac;
 use bytes::Bytes;
 use domain::{
     Timestamp,

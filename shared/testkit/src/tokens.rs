@@ -29,7 +29,7 @@ pub struct Signer {
 }
 
 enum Key {
-    Hs256(hmac::Key),
+    Hs256(Vec<u8>),
     Es256(EcdsaKeyPair),
     Rs256(RsaKeyPair),
 }
@@ -45,7 +45,7 @@ impl Signer {
     /// A secret.
     #[must_use]
     pub fn hs256(secret: &[u8]) -> Self {
-        Self { id: None, key: Key::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret)) }
+        Self { id: None, key: Key::Hs256(secret.to_vec()) }
     }
 
     /// A new key on the curve P-256, published under this id.
@@ -92,7 +92,7 @@ impl Signer {
         let signed = unsigned(header, claims);
         let message = signed.as_bytes();
         let signature = match &self.key {
-            Key::Hs256(key) => hmac::sign(key, message).as_ref().to_vec(),
+            Key::Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec(),
             Key::Es256(key) => key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
             Key::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];

@@ -55,4 +55,3 @@ fn refused(reason: token::Refusal) -> Problem {
     tracing::info!(reason, "a token was refused");
     unauthorized()
 }
-
