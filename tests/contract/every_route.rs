@@ -45,7 +45,11 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
     macro_rules! function {
         ($name:literal, $function:ident, |$parts:ident| $state:expr) => {{
             let $parts = parts($name);
-            Function { name: $name, routes: $function::routes().declared().cloned().collect(), app: $function::app($state.trusting(tokens::issuers())) }
+            Function {
+                name: $name,
+                routes: $function::routes().declared().cloned().collect(),
+                app: $function::app($state.trusting(tokens::issuers())),
+            }
         }};
     }
     vec![

@@ -7,12 +7,13 @@ use api::{Access, Route};
 use domain::{
     Mode, OrgId,
     api_key::{ApiKey, ApiKeyText},
+    member::Role,
     scope::{Scope, Scopes},
 };
 use http::{Method, Request, request::Builder};
 use runtime::random;
 use store::Tenant;
-use testkit::{Fixture, fixture};
+use testkit::{Fixture, fixture, tokens};
 
 use crate::{
     every_route::{EveryRoute, Told, anonymous, from},
@@ -37,13 +38,13 @@ struct Principal {
 impl Principal {
     fn may(&self, access: Access) -> bool {
         match access {
-            Access::Open | Access::AnyCaller => true,
+            Access::Open | Access::AnyCaller | Access::Identity => true,
             Access::Scope(scope) => self.scopes.contains(&scope),
         }
     }
 }
 
-/// Everybody whose credentials are sound. Whoever else can call, users with their roles, has a row here.
+/// Everybody whose credentials are sound: keys, and users with their roles.
 async fn principals(bench: &EveryRoute) -> Vec<Principal> {
     let all: Scopes = Scope::ALL.iter().copied().collect();
     let mut sets = vec![("all scopes".to_owned(), all.clone()), ("no scope".to_owned(), Scopes::new())];
@@ -55,6 +56,12 @@ async fn principals(bench: &EveryRoute) -> Vec<Principal> {
     for (name, scopes) in sets {
         let key = fixture::key(&bench.local.table, bench.own.tenant, scopes.clone()).await;
         principals.push(Principal { name: format!("a key with {name}"), headers: vec![credential(&key)], scopes });
+    }
+    for role in Role::ALL {
+        let user = fixture::member(&bench.local.table, bench.own.tenant.org, role).await;
+        let token = ("authorization", format!("Bearer {}", tokens::good(user)));
+        let headers = vec![token, ("x-account-id", bench.own.tenant.org.to_string())];
+        principals.push(Principal { name: format!("a user who is {role}"), headers, scopes: role.scopes() });
     }
     principals
 }

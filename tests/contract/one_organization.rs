@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// Code behind routes that may make an organization's id or a tenant, and why. Everything else takes them from its caller.
-const ARGUED: [(&str, &str); 1] = [("shared/api/src/auth.rs", "the gate makes both of a checked credential")];
+const ARGUED: [(&str, &str); 2] = [
+    ("shared/api/src/auth.rs", "the gate makes both of a checked credential"),
+    ("shared/api/src/auth/chosen.rs", "reads which one a request names, for the gate to hold against the credential"),
+];
 
 /// The Rust files below a folder.
 fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -86,10 +89,15 @@ async fn no_key_of_the_table_is_formed_with_another_organization_or_mode_whateve
         let named = sample.slots().into_iter().map(|slot| sample.naming(slot, &own, &other));
         for (path, body) in named.chain([plain]) {
             let glue = if path.contains('?') { '&' } else { '?' };
-            let path = format!("{path}{glue}organization_id={theirs}&org=ORG%23{theirs}&mode=test");
-            let request = anonymous(&sample.method(), &path).header("x-api-key", own.key.reveal()).header("x-mode", "test");
-            let request = request.header("idempotency-key", format!("ORG#{theirs}")).body(naming(&body, &theirs).into()).unwrap();
-            told(&functions, request).await;
+            let path = format!("{path}{glue}account_id={theirs}&org=ORG%23{theirs}&mode=test");
+            let asked_at = |path: &str| {
+                let request = anonymous(&sample.method(), path).header("x-api-key", own.key.reveal()).header("x-mode", "test");
+                request.header("idempotency-key", format!("ORG#{theirs}")).body(naming(&body, &theirs).into()).unwrap()
+            };
+            // The one name that is heeded is refused.
+            let refused = told(&functions, asked_at(&format!("{path}&organization_id={theirs}"))).await;
+            assert_eq!((refused.status, refused.code()), (403, "FORBIDDEN"), "{}", sample.shown());
+            told(&functions, asked_at(&path)).await;
             for partition in recorder.take_partitions() {
                 let parts: Vec<&str> = partition.split('#').collect();
                 assert!(!partition.contains(&theirs) && !parts.contains(&"test"), "{} asked by {partition}", sample.shown());

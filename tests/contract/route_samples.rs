@@ -93,6 +93,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
         ("call_id", Call),
     ]),
     get("/webhooks/deliveries/{id}"),
+    get("/organizations"),
     get("/api-keys"),
     get("/api-keys/{id}"),
     post("/phone-numbers").body(r#"{"e164": "+2348030000002", "country": "NG", "type": "mobile"}"#).body_name("endpoint_id", Endpoint),

@@ -1,6 +1,6 @@
 //! Declared routes: what is declared is served, and nothing else; the gate stands before every handler.
 
-use api::{Access, Caller, Gate, Routes};
+use api::{Access, Caller, Gate, Identity, Routes};
 use axum::{Router, body::Body};
 use domain::{Mode, scope::Scope};
 use http::{Method, Request};
@@ -13,6 +13,8 @@ fn routes() -> Routes<Gate> {
     Routes::new()
         .get("/open", Access::Open, async || "open")
         .get("/forgetful", Access::Open, async |caller: Caller| format!("{:?}", caller.tenant))
+        .get("/who", Access::Identity, async |identity: Identity| format!("{identity:?}"))
+        .get("/nobody", Access::Identity, async |caller: Caller| format!("{:?}", caller.tenant))
         .get("/any", Access::AnyCaller, async |caller: Caller| format!("{:?}", caller.tenant))
         .post("/any", Scope::CallsWrite, async || "written")
         .get("/any/{id}", Scope::CallsRead, async || "read")
@@ -40,6 +42,9 @@ async fn a_route_is_answered_as_it_was_declared_under_both_prefixes() {
         assert_eq!(ask(Method::GET, "/any", None).await, 401);
         assert_eq!(ask(Method::HEAD, "/any", None).await, 401, "whoever may read may ask for the head");
         assert_eq!(ask(Method::GET, "/any", key).await, 200);
+        assert_eq!(ask(Method::GET, "/who", None).await, 401);
+        assert_eq!(ask(Method::GET, "/who", key).await, 200);
+        assert_eq!(ask(Method::GET, "/nobody", key).await, 500, "who acts for no organization yet is no caller");
         assert_eq!(ask(Method::POST, "/any", key).await, 403, "though the handler asks nobody");
         assert_eq!(ask(Method::POST, "/any", None).await, 401);
         assert_eq!(ask(Method::GET, "/any/1", key).await, 200);
@@ -64,6 +69,6 @@ async fn a_method_that_was_not_declared_is_405_with_those_that_were_before_anybo
 fn what_was_declared_can_be_listed() {
     let routes = routes();
     let listed: Vec<_> = routes.declared().map(|route| (route.method.as_str(), route.path, route.access)).collect();
-    assert_eq!(listed.len(), 5);
-    assert_eq!(listed[3], ("POST", "/any", Access::Scope(Scope::CallsWrite)));
+    assert_eq!(listed.len(), 7);
+    assert_eq!(listed[5], ("POST", "/any", Access::Scope(Scope::CallsWrite)));
 }

@@ -1,13 +1,13 @@
 //! Everything that the product does, once, over all functions: what a role must allow, and what no log may show.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{CallId, Day, Mode, call::CallAlias, scope::Scope};
+use domain::{CallId, Day, Mode, call::CallAlias, member::Role, scope::Scope};
 use http::Method;
 use queue::call_event::CallEventMessage;
 use runtime::random;
 use serde_json::{Value, json};
 use store::{EventWrite, Tenant};
-use testkit::{Fixture, Receiver, call, fixture, load::Plan};
+use testkit::{Fixture, Receiver, call, costs, fixture, load::Plan, tokens};
 
 use crate::{
     endpoint_deletions::put_back,
@@ -47,8 +47,29 @@ impl Life {
         self.receivers().await;
         self.crashes().await;
         self.lists().await;
+        self.users().await;
         self.every_route().await;
         self.lost_answers().await;
+    }
+
+    /// A user asks every function, and repeats a request.
+    async fn users(&self) {
+        let (cloud, org) = (&self.cloud, self.live.tenant.org);
+        tokens::keep_secret(&cloud.local.table, &costs::vault(), tokens::ISSUER, tokens::SECRET).await;
+        let user = fixture::member(&cloud.local.table, org, Role::Owner).await;
+        let token = tokens::Signer::hs256(tokens::SECRET.as_bytes()).token(&tokens::claims(tokens::ISSUER, user, cloud.now()));
+        let (processes, account) = (cloud.processes(), org.to_string());
+        let once = [("x-account-id", account.as_str()), ("idempotency-key", "user-1")];
+        for sample in SAMPLES.iter().filter(|sample| sample.method() == Method::GET) {
+            let shown = processes.ask_with(&token, Method::GET, &sample.path(&self.live), "", &once[..1]).await;
+            assert_eq!(shown.status, 200, "{}: {shown:?}", sample.shown());
+        }
+        let (path, body) = (format!("/v1/endpoints/{}", self.live.endpoint), json!({"name": "By a user"}).to_string());
+        for _ in 0..2 {
+            assert_eq!(processes.ask_with(&token, Method::PATCH, &path, &body, &once).await.status, 200);
+        }
+        let forged = format!("{}x", &token[..token.len() - 1]);
+        assert_eq!(processes.ask_with(&forged, Method::GET, "/v1/calls", "", &once[..1]).await.status, 401);
     }
 
     fn key(&self) -> &str {

@@ -30,6 +30,7 @@ const TARGETS: [Target; 2] = [
             "shared/domain/src/api_key.rs",
             "shared/domain/src/allowed_ip.rs",
             "shared/domain/src/scope.rs",
+            "shared/domain/src/member.rs",
             "shared/webhooks/src/guard.rs",
             "shared/webhooks/src/guard/policy.rs",
         ],
@@ -39,9 +40,31 @@ const TARGETS: [Target; 2] = [
     // They need no cloud: a table in process is enough.
     Target {
         name: "gate",
-        files: &["shared/api/src/auth.rs", "shared/api/src/routes.rs"],
+        files: &[
+            "shared/api/src/auth.rs",
+            "shared/api/src/auth/chosen.rs",
+            "shared/api/src/auth/credentials.rs",
+            "shared/api/src/jwt/issuers.rs",
+            "shared/api/src/jwt/jwks.rs",
+            "shared/api/src/jwt/keys.rs",
+            "shared/api/src/jwt/mod.rs",
+            "shared/api/src/jwt/token.rs",
+            "shared/api/src/routes.rs",
+        ],
         packages: &["api", "tests"],
-        tests: &["key_gate::", "isolation_matrix::", "refusal_costs::", "routes::", "hostile_headers::", "auth::"],
+        tests: &[
+            "key_gate::",
+            "isolation_matrix::",
+            "refusal_costs::",
+            "routes::",
+            "hostile_headers::",
+            "auth::",
+            "jwt::",
+            "jwks::",
+            "jwt_attacks::",
+            "users::",
+            "users_access::",
+        ],
     },
 ];
 
