@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
-    CallId, EndpointId, Timestamp,
+    CallId, EndpointId, OrgId, Timestamp,
     call::{CallAlias, CallEvent, CallRecord, EventKind},
     endpoint::Endpoint,
     subscription::Subscription,
@@ -27,7 +27,7 @@ use queue::{
 use route::Found;
 use runtime::{Clock, Recent, aws::Environment, env};
 use settle::Count;
-use store::{Consistency, EventWrite, RecordedEvent, StoreError, Table, Tenant};
+use store::{Consistency, EventWrite, RecordedEvent, Standing, StoreError, Table, Tenant};
 
 /// How long a process believes what it read of an endpoint: its event filter and status change that much later.
 const ENDPOINT_AGE_MILLIS: i64 = 30_000;
@@ -36,6 +36,10 @@ const ENDPOINTS: usize = 1_000;
 /// How long a process believes what it read of an organization's subscriptions: a new one begins that much later.
 const SUBSCRIPTION_AGE_MILLIS: i64 = 5_000;
 const TENANTS: usize = 1_000;
+
+/// How long a process believes that an organization exists. Whoever erases one waits for longer than this, and than a
+/// batch takes.
+const ORGANIZATION_AGE_MILLIS: i64 = 60_000;
 
 /// How long a process remembers that a call's entry is up to date: repeated messages come soon or never.
 const SETTLED_AGE_MILLIS: i64 = 900_000;
@@ -51,6 +55,7 @@ pub struct CallEvents {
     deliveries: Sender,
     dead_letters: Sender,
     clock: Clock,
+    organizations: Recent<OrgId, ()>,
     endpoints: Recent<(Tenant, EndpointId), Arc<Endpoint>>,
     subscriptions: Recent<Tenant, Arc<[Subscription]>>,
     /// The versions of records from which the entries of ended calls were made.
@@ -66,7 +71,8 @@ impl CallEvents {
         let (endpoints, subscriptions) = (Recent::new(ENDPOINTS, ENDPOINT_AGE_MILLIS), Recent::new(TENANTS, SUBSCRIPTION_AGE_MILLIS));
         let settled = Recent::new(SETTLED, SETTLED_AGE_MILLIS);
         let (busy, named) = (Recent::new(TENANTS, BUSY_AGE_MILLIS), Recent::new(SETTLED, SETTLED_AGE_MILLIS));
-        Self { table, deliveries, dead_letters, clock, endpoints, subscriptions, settled, busy, named }
+        let organizations = Recent::new(TENANTS, ORGANIZATION_AGE_MILLIS);
+        Self { table, deliveries, dead_letters, clock, organizations, endpoints, subscriptions, settled, busy, named }
     }
 
     /// Makes the function from the environment.
@@ -101,6 +107,10 @@ impl CallEvents {
         tokio::task::yield_now().await;
         let mut message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        if !self.exists(tenant.org).await? {
+            tracing::info!(organization_id = %tenant.org, "the organization was erased: its event is dropped");
+            return Ok(());
+        }
         if let Some(alias) = &message.alias {
             message.call_id = self.named(tenant, alias, message.event.timestamp).await?;
         }
@@ -114,6 +124,22 @@ impl CallEvents {
         };
         self.settle(tenant, &written, &message.event, counting).await?;
         self.announce(tenant, &written.call, &message.event).await
+    }
+
+    /// Whether there is such an organization; false for one that was erased, of which nothing may come back.
+    async fn exists(&self, org: OrgId) -> Result<bool, Failure> {
+        let now = self.clock.now();
+        if self.organizations.get(&org, now).is_some() {
+            return Ok(true);
+        }
+        match self.table.standing(org).await.map_err(failure)? {
+            Standing::Open => {
+                self.organizations.put(org, (), now);
+                Ok(true)
+            }
+            Standing::Erased => Ok(false),
+            Standing::Unknown => Err(Failure::never("organization_id: there is no such organization")),
+        }
     }
 
     /// Adds the event to its call; `None` if the call was deleted, which absorbs it.

@@ -2,7 +2,10 @@
 //! queue like any other, so that record, lists, counters and webhooks follow in the one way there is.
 //!
 //! The event has one id for each call: two runs side by side end a call once. A real end that comes later goes before it.
-//! What a crash left of a call that is over is cleared away. Only calls that go on are looked at.
+//! What a crash left of a call that is over is cleared away. Only calls that go on are looked at, and those that their
+//! organization does not keep any longer.
+
+mod retention;
 
 use domain::{
     Timestamp,
@@ -11,7 +14,7 @@ use domain::{
 use futures_util::{StreamExt as _, future::join_all, stream};
 use queue::{OutMessage, SendError, Sender, call_event::CallEventMessage};
 use runtime::{Clock, Recent, aws::Environment, env};
-use store::{BusyTenant, Consistency, LiveCall, StoreError, Table, Tenant};
+use store::{BusyTenant, Consistency, LiveCall, Standing, StoreError, Table, Tenant};
 
 /// How long a tenant stays noted after it was last busy, in milliseconds: longer than a process relies on having noted it.
 const QUIET_MILLIS: i64 = 1_800_000;
@@ -153,8 +156,12 @@ impl CallReaper {
         Ok(Some(OutMessage { body: message.to_json()?, delay_seconds: 0, group: Some(tenant.org.to_string()) }))
     }
 
-    /// A call is over and still marked: whoever handled its end died before all was done.
+    /// A call is over and still marked: whoever handled its end died before all was done. Of an erased organization nothing
+    /// is done any more, since it would come back.
     async fn clear(&self, tenant: Tenant, live: &LiveCall, record: &CallRecord) -> Result<(), RunError> {
+        if self.table.standing(tenant.org).await? != Standing::Open {
+            return Ok(());
+        }
         self.table.recount_call(tenant, record).await?;
         Ok(self.table.unmark_left_over(tenant, live).await?)
     }

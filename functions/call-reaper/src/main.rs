@@ -8,9 +8,14 @@ async fn main() -> Result<(), Error> {
     runtime::telemetry::init();
     let function = call_reaper::CallReaper::from_env()?;
     let handle = async |event: LambdaEvent<serde_json::Value>| {
-        // What was told until then is told, and what was seen is remembered: the next run goes on from there.
-        let run = tokio::time::timeout(time_left(event.context.deadline), function.run()).await;
-        Ok::<_, Error>(run.unwrap_or(Ok(0))?)
+        // What was told or deleted until then is, and what was seen is remembered: the next run goes on from there.
+        let both = async {
+            // Boxed: together they are deeper than the compiler looks.
+            let (ended, swept) = (Box::pin(function.run()).await, Box::pin(function.sweep()).await);
+            Ok::<_, Error>((ended?, swept?))
+        };
+        let run = tokio::time::timeout(time_left(event.context.deadline), both).await;
+        Ok::<_, Error>(run.unwrap_or(Ok((0, 0)))?.0)
     };
     lambda_runtime::run(service_fn(handle)).await
 }

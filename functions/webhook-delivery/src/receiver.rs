@@ -10,7 +10,7 @@ use domain::{
 };
 use queue::batch::Failure;
 use secrecy::ExposeSecret as _;
-use store::{Consistency, Tenant};
+use store::{Consistency, Standing, Tenant};
 use webhooks::{guard::WebhookUrl, sign::SigningSecret};
 
 use crate::WebhookDelivery;
@@ -51,8 +51,10 @@ impl WebhookDelivery {
                 ReceiverId::Subscription(id) => self.subscription(tenant, id, now).await,
             }
         };
-        let (stored, health) = tokio::join!(stored, self.table.receiver_health(tenant, id));
-        let Some(stored) = stored? else { return Ok(None) };
+        let (stored, health, standing) = tokio::join!(stored, self.table.receiver_health(tenant, id), self.table.standing(tenant.org));
+        // Of an erased organization nothing may come back, and a delivery leaves a body and a log.
+        let exists = standing.map_err(Failure::retry)? == Standing::Open;
+        let Some(stored) = stored?.filter(|_| exists) else { return Ok(None) };
         if let Some(health) = health.map_err(Failure::retry)? {
             self.healths.put((tenant, id), health, now);
         }

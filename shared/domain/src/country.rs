@@ -18,6 +18,13 @@ impl Country {
     /// country. Nobody can name it: it is not read from text.
     pub const UNKNOWN: Self = Self(*b"ZZ");
 
+    /// Every assigned code, in the order of the alphabet.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let mut codes: Vec<Self> = rust_iso3166::ALL.iter().filter_map(|country| country.alpha2.parse().ok()).collect();
+        codes.sort();
+        codes.into_iter()
+    }
+
     /// The code's two letters.
     #[must_use]
     pub const fn letters(self) -> [u8; 2] {

@@ -1,7 +1,8 @@
 //! Every way in which the table is read, one line each. `ACCESS_PATTERNS.md` is rendered from here.
 //!
 //! A line is: id, what it finds, `Get` or `List`, function, item, index, partition key, sort key (or its beginning),
-//! arguments. Each becomes a function that makes the key. The compiler refuses what is not meant; this reads a
+//! arguments, and of which argument the bucket is made. Each becomes a function that makes the key. Of what belongs to an
+//! organization every partition can be told without a look: whoever erases it must find all of it (ADR 0027). The compiler refuses what is not meant; this reads a
 //! number as a number:
 //!
 //! ```
@@ -81,12 +82,12 @@ use domain::{
 };
 
 use crate::{
-    KeyCount, NamedCall, Organization, OutboxEvent, OutboxShard, ReceiverHealth, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    Erasure, KeyCount, NamedCall, Offer, Organization, OutboxEvent, OutboxShard, ReceiverHealth, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},
     due::{DueAttempt, DueShard},
     idempotency::KeptRequest,
-    keys::{Get, Gsi2, Gsi3, List, Primary, Segment, Shard},
+    keys::{Bucket, Get, Gsi1, Gsi2, Gsi3, List, Primary, Segment, Shard},
     lists::ListedCall,
     live::{BusyTenant, LiveCall},
     members::{Membership, OwnerCount},
@@ -116,7 +117,7 @@ pub struct Pattern {
 }
 
 macro_rules! access_patterns {
-    ($($id:literal $what:literal $kind:ident $function:ident -> $item:ident in $index:ident [$pk:literal $sk:literal] ($($arg:ident: $type:ty),*);)*) => {
+    ($($id:literal $what:literal $kind:ident $function:ident -> $item:ident in $index:ident [$pk:literal $sk:literal] ($($arg:ident: $type:ty),*) $($bucket:ident of $whole:ident)?;)*) => {
         /// Every access pattern, in the order of the document.
         pub const PATTERNS: &[Pattern] = &[$(Pattern {
             id: $id,
@@ -133,6 +134,7 @@ macro_rules! access_patterns {
             #[doc = concat!($id, ": ", $what, ".")]
             #[must_use]
             pub fn $function($($arg: $type),*) -> $kind<$item, $index> {
+                $(let $bucket = Bucket::of(&$whole).segment();)?
                 $(let $arg = $arg.segment();)*
                 $kind::new(format!($pk), format!($sk))
             }
@@ -142,6 +144,11 @@ macro_rules! access_patterns {
 
 access_patterns! {
     "O1" "an organization"                              Get  organization   -> Organization  in Primary ["ORG#{org}" "ORG"] (org: OrgId);
+    "O2" "the organizations, oldest first" List organizations -> Organization in Gsi1 ["ORGANIZATIONS" "ORG#"] ();
+    "O3" "whether an organization is being erased or was" Get erasure       -> Erasure       in Primary ["ORG#{org}" "ERASURE"] (org: OrgId);
+    "O4" "how long an organization keeps its calls"     Get  retention      -> Retention     in Primary ["RETENTION" "ORG#{org}"] (org: OrgId);
+    "O5" "the organizations that do not keep their calls for ever" List retentions -> Retention in Primary ["RETENTION" "ORG#"] ();
+    "O6" "the organizations whose erasure has not ended" List erasures      -> Erasure       in Gsi1    ["ERASURES" "ORG#"] ();
     "K1" "an API key by its hash"                       Get  api_key        -> ApiKey        in Primary ["KEY#{hash}" "KEY"] (hash: KeyHash);
     "K2" "the API keys of an organization, oldest first" List api_keys      -> KeyRecord     in Primary ["ORG#{org}" "KEY#"] (org: OrgId);
     "K3" "one API key of an organization"               Get  key_record     -> KeyRecord     in Primary ["ORG#{org}" "KEY#{key}"] (org: OrgId, key: KeyId);
@@ -153,6 +160,8 @@ access_patterns! {
     "M5" "how many owners an organization has"          Get  owner_count    -> OwnerCount    in Primary ["ORG#{org}" "COUNT#OWNER"] (org: OrgId);
     "I1" "a number that can be bought"                  Get  slot           -> Slot          in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#{e164}"] (mode: Mode, country: Country, kind: NumberType, e164: &E164);
     "I2" "the numbers of a country and type that can be bought, by number" List slots -> Slot in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#"] (mode: Mode, country: Country, kind: NumberType);
+    "I3" "where a number is on offer, or was before it was bought" Get offer -> Offer        in Primary ["E164#{mode}#{e164}" "OFFER"] (mode: Mode, e164: &E164);
+    "I4" "the numbers of a country and type that were ever on offer, by number" List offers -> Offer in Gsi1 ["OFFERS#{mode}#{country}#{kind}" "NUMBER#"] (mode: Mode, country: Country, kind: NumberType);
     "N1" "one number of an organization"                Get  number         -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#{number}"] (org: OrgId, mode: Mode, number: NumberId);
     "N2" "the numbers of an organization, oldest first" List numbers        -> PhoneNumber   in Primary ["ORG#{org}#{mode}" "NUMBER#"] (org: OrgId, mode: Mode);
     "N3" "who owns an E.164 number"                     Get  claim          -> Claim         in Primary ["E164#{mode}#{e164}" "CLAIM"] (mode: Mode, e164: &E164);
@@ -167,16 +176,16 @@ access_patterns! {
     "C6" "the calls of an organization that go on, oldest first" List live_calls -> LiveCall in Primary ["LIVE#{org}#{mode}" "CALL#"] (org: OrgId, mode: Mode);
     "C7" "whether an organization may have calls that go on" Get busy_tenant -> BusyTenant   in Primary ["BUSY" "TENANT#{org}#{mode}"] (org: OrgId, mode: Mode);
     "C8" "the organizations that may have calls that go on" List busy_tenants -> BusyTenant  in Primary ["BUSY" "TENANT#"] ();
-    "C9" "where the name leads that a source gave a call" Get named_call    -> NamedCall     in Primary ["NAME#{org}#{mode}#{alias}" "CALL"] (org: OrgId, mode: Mode, alias: &CallAlias);
-    "T1" "one part of a call's transcript"              Get  transcript_part -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#{part}"] (org: OrgId, mode: Mode, call: CallId, part: PartName);
-    "T2" "the parts of a call's transcripts"            List transcript_parts -> TranscriptPart in Primary ["TRANSCRIPT#{org}#{mode}#{call}" "PART#"] (org: OrgId, mode: Mode, call: CallId);
-    "A1" "how calls of a year ended, by month"          Get  year_counts    -> CountRow      in Primary ["YEARS#{org}#{mode}#{dimension}" "YEAR#{year}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, year: Year, part: Part, spread: Spread);
-    "A2" "how calls ended, by year and month"           List counts_by_year -> CountRow      in Primary ["YEARS#{org}#{mode}#{dimension}" "YEAR#"] (org: OrgId, mode: Mode, dimension: Dimension);
-    "A3" "how calls of a day ended"                     Get  day_counts     -> CountRow      in Primary ["DAYS#{org}#{mode}#{dimension}" "DAY#{day}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day, part: Part, spread: Spread);
-    "A4" "how calls ended, by day"                      List counts_by_day  -> CountRow      in Primary ["DAYS#{org}#{mode}#{dimension}" "DAY#"] (org: OrgId, mode: Mode, dimension: Dimension);
-    "A5" "how calls of four hours ended, by hour and five minutes" Get watch_counts -> CountRow in Primary ["WATCHES#{org}#{mode}#{dimension}" "WATCH#{day}#{watch}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day, watch: Watch, part: Part, spread: Spread);
-    "A6" "how calls of a day ended, by hour and five minutes" List counts_by_watch -> CountRow in Primary ["WATCHES#{org}#{mode}#{dimension}" "WATCH#{day}#"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day);
-    "R1" "what became of a request with an idempotency key" Get request     -> KeptRequest   in Primary ["REQUEST#{org}#{mode}#{request}" "REQUEST"] (org: OrgId, mode: Mode, request: RequestKey);
+    "C9" "where the name leads that a source gave a call" Get named_call    -> NamedCall     in Primary ["NAMES#{org}#{mode}#{bucket}" "NAME#{alias}"] (org: OrgId, mode: Mode, alias: &CallAlias) bucket of alias;
+    "T1" "one part of a call's transcript"              Get  transcript_part -> TranscriptPart in Primary ["TRANSCRIPTS#{org}#{mode}#{bucket}" "PART#{call}#{part}"] (org: OrgId, mode: Mode, call: CallId, part: PartName) bucket of call;
+    "T2" "the parts of a call's transcripts"            List transcript_parts -> TranscriptPart in Primary ["TRANSCRIPTS#{org}#{mode}#{bucket}" "PART#{call}#"] (org: OrgId, mode: Mode, call: CallId) bucket of call;
+    "A1" "how calls of a year ended, by month"          Get  year_counts    -> CountRow      in Primary ["YEARS#{org}#{mode}#{bucket}" "{dimension}#YEAR#{year}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, year: Year, part: Part, spread: Spread) bucket of dimension;
+    "A2" "how calls ended, by year and month"           List counts_by_year -> CountRow      in Primary ["YEARS#{org}#{mode}#{bucket}" "{dimension}#YEAR#"] (org: OrgId, mode: Mode, dimension: Dimension) bucket of dimension;
+    "A3" "how calls of a day ended"                     Get  day_counts     -> CountRow      in Primary ["DAYS#{org}#{mode}#{bucket}" "{dimension}#DAY#{day}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day, part: Part, spread: Spread) bucket of dimension;
+    "A4" "how calls ended, by day"                      List counts_by_day  -> CountRow      in Primary ["DAYS#{org}#{mode}#{bucket}" "{dimension}#DAY#"] (org: OrgId, mode: Mode, dimension: Dimension) bucket of dimension;
+    "A5" "how calls of four hours ended, by hour and five minutes" Get watch_counts -> CountRow in Primary ["WATCHES#{org}#{mode}#{bucket}" "{dimension}#WATCH#{day}#{watch}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day, watch: Watch, part: Part, spread: Spread) bucket of dimension;
+    "A6" "how calls of a day ended, by hour and five minutes" List counts_by_watch -> CountRow in Primary ["WATCHES#{org}#{mode}#{bucket}" "{dimension}#WATCH#{day}#"] (org: OrgId, mode: Mode, dimension: Dimension, day: Day) bucket of dimension;
+    "R1" "what became of a request with an idempotency key" Get request     -> KeptRequest   in Primary ["REQUESTS#{org}#{mode}#{bucket}" "REQUEST#{request}"] (org: OrgId, mode: Mode, request: RequestKey) bucket of request;
     "E2" "the endpoints of an organization, oldest first" List endpoints    -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#"] (org: OrgId, mode: Mode);
     "X1" "a sealed secret of the deployment"            Get  setting        -> SecretSetting in Primary ["SETTING" "SETTING#{name}"] (name: SettingName);
     "S1" "one webhook subscription of an organization"  Get  subscription   -> Subscription  in Primary ["ORG#{org}#{mode}" "SUBSCRIPTION#{subscription}"] (org: OrgId, mode: Mode, subscription: SubscriptionId);
@@ -184,11 +193,11 @@ access_patterns! {
     "S3" "how many webhook subscriptions an organization has" Get subscription_count -> SubscriptionCount in Primary ["ORG#{org}#{mode}" "COUNT#SUBSCRIPTION"] (org: OrgId, mode: Mode);
     "B1" "a lifecycle event that waits for its webhooks" Get outbox_event   -> OutboxEvent   in Primary ["OUTBOX#{shard}" "EVENT#{event}"] (shard: OutboxShard, event: OutboxId);
     "B2" "the lifecycle events of one shard that wait, oldest first" List outbox -> OutboxEvent in Primary ["OUTBOX#{shard}" "EVENT#"] (shard: OutboxShard);
-    "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["DELIVERY#{org}#{mode}#{delivery}" "BODY"] (org: OrgId, mode: Mode, delivery: DeliveryId);
+    "W1" "the frozen body of a webhook delivery"        Get  delivery       -> Delivery      in Primary ["BODIES#{org}#{mode}#{bucket}" "BODY#{delivery}"] (org: OrgId, mode: Mode, delivery: DeliveryId) bucket of delivery;
     "W2" "the state of a webhook delivery"              Get  delivery_state -> DeliveryState in Primary ["DELIVERIES#{org}#{mode}#{lane}" "AT#{place}"] (org: OrgId, mode: Mode, lane: Lane, place: LogPlace);
     "W3" "the deliveries of one lane of an organization, oldest first" List deliveries -> DeliveryState in Primary ["DELIVERIES#{org}#{mode}#{lane}" "AT#"] (org: OrgId, mode: Mode, lane: Lane);
     "W4" "the deliveries of a call, oldest first"       List deliveries_of  -> DeliveryState in Gsi3    ["DELIVERIES#{org}#{mode}#CALL#{call}" "AT#"] (org: OrgId, mode: Mode, call: CallId);
-    "W5" "what is known of a webhook receiver that fails" Get receiver_health -> ReceiverHealth in Primary ["HEALTH#{org}#{mode}#{receiver}" "HEALTH"] (org: OrgId, mode: Mode, receiver: ReceiverId);
+    "W5" "what is known of a webhook receiver that fails" Get receiver_health -> ReceiverHealth in Primary ["HEALTH#{org}#{mode}#{bucket}" "RECEIVER#{receiver}"] (org: OrgId, mode: Mode, receiver: ReceiverId) bucket of receiver;
     "D1" "an attempt that waits for its time"           Get  due_attempt    -> DueAttempt    in Primary ["DUE#{shard}" "AT#{at}#{delivery}#{attempt}"] (shard: DueShard, at: Timestamp, delivery: DeliveryId, attempt: u32);
     "D2" "the attempts of one shard that wait, by their time" List due_attempts -> DueAttempt in Primary ["DUE#{shard}" "AT#"] (shard: DueShard);
     "P1" "one carrier credential of an organization"    Get  credential     -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#{credential}"] (org: OrgId, mode: Mode, credential: CredentialId);

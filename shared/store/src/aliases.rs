@@ -1,12 +1,14 @@
 //! Calls whose source gave them no id with a time: where such a name leads is decided once, by whoever comes first.
 
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::{CallId, Timestamp, call::CallAlias};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
     error::StoreError,
-    item::serde_item,
+    inventory::built,
+    item::{EXPIRES_AT, serde_item, whole},
     keys::{Keys, Segment, Tenant},
     table::{Consistency, Created, Table},
 };
@@ -34,6 +36,14 @@ impl Segment for &CallAlias {
 }
 
 impl Table {
+    /// Has the name of a deleted call lead to its tombstone for as long as that stays, and no longer.
+    pub(crate) fn bury_name(&self, tenant: Tenant, alias: &CallAlias, id: CallId, expires_at: i64) -> Result<TransactWriteItem, StoreError> {
+        let mut item = whole(&NamedCall { alias: alias.clone(), id }, &tenant)?;
+        item.insert(EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string()));
+        let put = Put::builder().table_name(&*self.name).set_item(Some(item)).build();
+        Ok(TransactWriteItem::builder().put(built(put)?).build())
+    }
+
     /// The id under which a call is stored that its source knows by a name; `None` if nothing was heard of it.
     ///
     /// # Errors

@@ -51,6 +51,12 @@ pub enum CreateApiKey {
 /// Attributes of a key that change while it lives.
 const CHANGEABLE: [&str; 6] = ["name", "scopes", "allowed_ips", "valid_until", "revoked_at", "updated_at"];
 
+/// A count that leaves no room for ever, whatever is revoked.
+const CLOSED: u32 = 1_000_000_000;
+
+/// How often a key is erased anew when it changed in between.
+const TRIES: usize = 5;
+
 /// Uses that follow one another more closely than this are not noted, in milliseconds.
 const USE_MILLIS: i64 = 60_000;
 
@@ -151,6 +157,29 @@ impl Table {
         set.value(":before", AttributeValue::S(now.plus_millis(-USE_MILLIS).to_string()));
         let due = "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :before)";
         self.update(access_patterns::key_record(org, id), &set, Some(due)).await.map(drop)
+    }
+
+    /// Has no key of an organization made any more: there is no room for one.
+    pub(crate) async fn let_no_more_keys_in(&self, org: OrgId) -> Result<(), StoreError> {
+        self.put(&KeyCount { api_keys: CLOSED }, &org).await
+    }
+
+    /// Removes both items of a key, whatever becomes of it meanwhile. Doing it again changes nothing.
+    pub(crate) async fn erase_key(&self, org: OrgId, id: KeyId) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let Some(seen) = self.key_record(org, id).await? else { return Ok(()) };
+            let delete = |key| Delete::builder().table_name(&*self.name).set_key(Some(key));
+            let record = delete(key_attributes(&access_patterns::key_record(org, id)))
+                .condition_expression("key_hash = :hash")
+                .expression_attribute_values(":hash", AttributeValue::S(seen.key_hash.to_string()));
+            let writes = [record, delete(key_attributes(&access_patterns::api_key(seen.key_hash)))];
+            let writes = writes.map(|delete| Ok(TransactWriteItem::builder().delete(built(delete.build())?).build()));
+            // Refused: another hash came into its place.
+            if let Outcome::Done = self.transact(writes.into_iter().collect::<Result<_, StoreError>>()?).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable("the key keeps being changed by others".to_owned()))
     }
 
     fn count_key(&self, org: OrgId, step: Step) -> Result<TransactWriteItem, StoreError> {

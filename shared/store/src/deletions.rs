@@ -82,6 +82,9 @@ impl Table {
             self.bury_call(tenant, record.id, expires_at)?,
             self.put_entry(tenant, &ListedCall::tombstone(record.id, expires_at), Some(&seen))?,
         ];
+        if let Some(alias) = &record.alias {
+            writes.push(self.bury_name(tenant, alias, record.id, expires_at)?);
+        }
         writes.extend(self.row_writes(tenant, deltas, spread)?);
         // Whoever counted it may have died before its marker went.
         let marker =

@@ -83,8 +83,8 @@ impl Item for Delivery {
     }
 
     fn from_attributes(attributes: Attributes) -> Result<Self, StoreError> {
-        let pk = attributes.get(Primary::PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.rsplit_once('#'));
-        let id: DeliveryId = pk.and_then(|(_, id)| id.parse().ok()).ok_or_else(|| broken("its key names no delivery"))?;
+        let id = last_of_key(&attributes).and_then(|id| id.parse::<DeliveryId>().ok());
+        let id = id.ok_or_else(|| broken("its key names no delivery"))?;
         let packed = attributes.get(PACKED).and_then(|value| value.as_b().ok()).ok_or_else(|| broken("it has no body"))?;
         let text = String::from_utf8(packed::unpack(packed.as_ref()).map_err(broken)?).map_err(broken)?;
         let (header, body) = text.split_once('\n').ok_or_else(|| broken("it has no header"))?;

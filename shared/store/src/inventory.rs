@@ -1,30 +1,36 @@
 //! Numbers that can be bought. A slot exists exactly while its number is free: buying takes it away, releasing
 //! brings it back.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use domain::{
     Country, E164, Mode,
     inventory::{NumberType, Slot, SlotAddress},
     number::Claim,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 
 use crate::{
     access_patterns,
     error::StoreError,
     item::{serde_item, whole},
     keys::Keys,
+    stock::Offer,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
 };
 
 serde_item!(Slot, "slot", Mode, |slot, mode| Keys::primary(access_patterns::slot(*mode, slot.country, slot.number_type, &slot.e164)));
 
+/// How often an import is tried anew when the number came to another place in between.
+const TRIES: usize = 5;
+
 /// What became of an imported row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
     /// The number is on offer with this price.
     Offered,
+    /// It was so before: nothing was written.
+    Unchanged,
     /// An organization owns the number: nothing was changed.
     Owned,
 }
@@ -59,30 +65,38 @@ impl Table {
         self.get(access_patterns::claim(mode, e164), consistency).await
     }
 
-    /// Puts a number on offer or changes its price or its type, unless someone owns it.
+    /// Puts a number on offer or changes its price, its type or its country, unless someone owns it. It is on offer in one
+    /// place alone.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be written.
+    /// [`StoreError`] if the table cannot be written, or if others keep importing the same number elsewhere.
     pub async fn import_slot(&self, mode: Mode, slot: &Slot) -> Result<Imported, StoreError> {
+        let (there, mut seen) = try_join(self.slot(mode, &slot.address()), self.offer(mode, &slot.e164)).await?;
+        if there.as_ref() == Some(slot) && seen == Some(Offer::of(slot)) {
+            return Ok(Imported::Unchanged);
+        }
+        for _ in 0..TRIES {
+            let offer = Put::builder().table_name(&*self.name).set_item(Some(whole(slot, &mode)?)).build();
+            let mut writes = vec![self.unowned(mode, &slot.e164)?, TransactWriteItem::builder().put(built(offer)?).build()];
+            writes.extend(self.place_writes(mode, slot, seen.as_ref())?);
+            match self.transact(writes).await? {
+                Outcome::Done => return Ok(Imported::Offered),
+                Outcome::Refused(reasons) if Outcome::failed(&reasons, 0).is_some() => return Ok(Imported::Owned),
+                // Somebody put it elsewhere meanwhile.
+                Outcome::Refused(_) => seen = self.offer(mode, &slot.e164).await?,
+            }
+        }
+        Err(StoreError::Unavailable("the number keeps being put elsewhere by others".to_owned()))
+    }
+
+    /// The condition that nobody owns a number.
+    fn unowned(&self, mode: Mode, e164: &E164) -> Result<TransactWriteItem, StoreError> {
         let unowned = ConditionCheck::builder()
             .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::claim(mode, &slot.e164))))
+            .set_key(Some(key_attributes(&access_patterns::claim(mode, e164))))
             .condition_expression("attribute_not_exists(pk)")
             .build();
-        let offer = Put::builder().table_name(&*self.name).set_item(Some(whole(slot, &mode)?)).build();
-        let mut writes = vec![
-            TransactWriteItem::builder().condition_check(built(unowned)?).build(),
-            TransactWriteItem::builder().put(built(offer)?).build(),
-        ];
-        for other in NumberType::ALL.into_iter().filter(|&other| other != slot.number_type) {
-            let key = key_attributes(&access_patterns::slot(mode, slot.country, other, &slot.e164));
-            let gone = Delete::builder().table_name(&*self.name).set_key(Some(key)).build();
-            writes.push(TransactWriteItem::builder().delete(built(gone)?).build());
-        }
-        Ok(match self.transact(writes).await? {
-            Outcome::Done => Imported::Offered,
-            Outcome::Refused(_) => Imported::Owned,
-        })
+        Ok(TransactWriteItem::builder().condition_check(built(unowned)?).build())
     }
 }
 

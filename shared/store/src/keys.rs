@@ -5,6 +5,7 @@
 
 use std::{marker::PhantomData, str::FromStr};
 
+use aws_lc_rs::digest;
 use domain::{
     CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
     UserId,
@@ -85,6 +86,34 @@ impl Shard {
 }
 
 impl Segment for Shard {
+    fn segment(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// One of the partitions over which things of an organization are spread that are only ever asked for one by one.
+///
+/// A partition for each of them would spread them better, but then nobody could tell which partitions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bucket(u8);
+
+impl Bucket {
+    /// How many there are. Fixed for ever: a bucket is computed from what lies in it.
+    const COUNT: u8 = 16;
+
+    /// Every bucket.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// The bucket in which something lies that a key names so: by a digest of the name.
+    pub(crate) fn of(name: &impl Segment) -> Self {
+        let digest = digest::digest(&digest::SHA256, name.segment().as_bytes());
+        Self(digest.as_ref().first().copied().unwrap_or(0) % Self::COUNT)
+    }
+}
+
+impl Segment for Bucket {
     fn segment(&self) -> String {
         self.0.to_string()
     }
@@ -175,7 +204,7 @@ macro_rules! indexes {
 }
 
 indexes! {
-    /// The first generic index; nothing uses it yet.
+    /// The first generic index.
     Gsi1 "gsi1" "gsi1pk" "gsi1sk";
     /// The second generic index.
     Gsi2 "gsi2" "gsi2pk" "gsi2sk";
@@ -287,6 +316,7 @@ mod tests {
             NumberType::TollFree.segment(),
             domain::api_key::ApiKeyText::mint(Mode::Live, [1; 32]).hash().segment(),
             Shard::of(CallId::new(now, [9; 10])).segment(),
+            Bucket::of(&CallId::new(now, [9; 10])).segment(),
             Day::of(now).segment(),
             now.segment(),
             7_u32.segment(),

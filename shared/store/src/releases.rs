@@ -28,6 +28,23 @@ pub enum Release {
     Remove,
 }
 
+/// What else goes with the record of a number that is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GivenUp {
+    /// Its claim: nobody owns the number any more.
+    pub(crate) claim: bool,
+    /// And it is on offer again.
+    pub(crate) slot: bool,
+}
+
+impl GivenUp {
+    /// What goes with this one.
+    pub(crate) fn of(number: &PhoneNumber) -> Self {
+        let claim = number.released_at.is_none();
+        Self { claim, slot: claim && number.source == NumberSource::Inventory }
+    }
+}
+
 /// How often a release is tried anew when the number changed in between.
 const TRIES: usize = 5;
 
@@ -96,6 +113,33 @@ impl Table {
         Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
     }
 
+    /// Gives a number back and removes its record, whatever became of the endpoint that it rings and the credential that it
+    /// hangs on: they are erased too. `None` if there is no such number.
+    pub(crate) async fn erase_number(&self, tenant: Tenant, id: NumberId) -> Result<Option<GivenUp>, StoreError> {
+        for _ in 0..TRIES {
+            let Some(seen) = self.number(tenant, id, Consistency::Strong).await? else { return Ok(None) };
+            let given_up = GivenUp::of(&seen);
+            let mut writes = vec![self.remove_record(tenant, &seen)?];
+            if given_up.claim {
+                writes.push(self.remove_claim(tenant, &seen, "attribute_not_exists(pk) OR number_id = :id")?);
+            }
+            if given_up.slot {
+                writes.push(self.put_slot_back(tenant, &seen)?);
+            }
+            match self.transact(writes).await? {
+                Outcome::Done => return Ok(Some(given_up)),
+                Outcome::Refused(reasons) if Outcome::failed(&reasons, 1).is_some() => {
+                    // Another number holds the claim: it is not this one's to give back.
+                    if let Outcome::Done = self.transact(vec![self.remove_record(tenant, &seen)?]).await? {
+                        return Ok(Some(GivenUp { claim: false, slot: false }));
+                    }
+                }
+                Outcome::Refused(_) => {}
+            }
+        }
+        Err(StoreError::Unavailable("the number keeps being changed by others".to_owned()))
+    }
+
     fn give_back(
         &self,
         tenant: Tenant,
@@ -107,21 +151,31 @@ impl Table {
             Release::Keep => self.keep_record(tenant, seen, now)?,
             Release::Remove => self.remove_record(tenant, seen)?,
         };
-        let claim = Delete::builder()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::claim(tenant.mode, &seen.e164))))
-            .condition_expression("number_id = :id")
-            .expression_attribute_values(":id", AttributeValue::S(seen.id.to_string()))
-            .build();
-        let mut writes = vec![record, TransactWriteItem::builder().delete(built(claim)?).build()];
+        let mut writes = vec![record, self.remove_claim(tenant, seen, "number_id = :id")?];
         if let Some(credential) = seen.credentials_id {
             writes.push(self.count_at_credential(tenant, credential, None)?);
         }
         if seen.source == NumberSource::Inventory {
-            let slot = Put::builder().table_name(&*self.name).set_item(Some(whole(&seen.slot(), &tenant.mode)?)).build();
-            writes.push(TransactWriteItem::builder().put(built(slot)?).build());
+            writes.push(self.put_slot_back(tenant, seen)?);
         }
         Ok(writes)
+    }
+
+    /// Removes a number's claim under a condition, in which `:id` is the number.
+    fn remove_claim(&self, tenant: Tenant, seen: &PhoneNumber, condition: &str) -> Result<TransactWriteItem, StoreError> {
+        let claim = Delete::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::claim(tenant.mode, &seen.e164))))
+            .condition_expression(condition)
+            .expression_attribute_values(":id", AttributeValue::S(seen.id.to_string()))
+            .build();
+        Ok(TransactWriteItem::builder().delete(built(claim)?).build())
+    }
+
+    /// Offers a number again, at the price that it was bought at.
+    fn put_slot_back(&self, tenant: Tenant, seen: &PhoneNumber) -> Result<TransactWriteItem, StoreError> {
+        let slot = Put::builder().table_name(&*self.name).set_item(Some(whole(&seen.slot(), &tenant.mode)?)).build();
+        Ok(TransactWriteItem::builder().put(built(slot)?).build())
     }
 
     fn keep_record(&self, tenant: Tenant, seen: &PhoneNumber, now: Timestamp) -> Result<TransactWriteItem, StoreError> {

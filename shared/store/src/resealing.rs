@@ -25,6 +25,10 @@ pub struct TableKey {
 }
 
 impl TableKey {
+    pub(crate) const fn new(pk: String, sk: String) -> Self {
+        Self { pk, sk }
+    }
+
     /// The key that stands among an item's attributes.
     pub(crate) fn of(item: &Attributes) -> Option<Self> {
         let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();

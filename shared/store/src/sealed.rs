@@ -157,7 +157,7 @@ impl SealedAttribute {
         let id = match self.owner {
             Owner::In(name) => text(item, name)?.parse().ok()?,
             Owner::Key => last_of_key(item)?.parse().ok()?,
-            Owner::Request => part_of::<RequestKey>(key)?.as_uuid(),
+            Owner::Request => last_of_key(item)?.parse::<RequestKey>().ok()?.as_uuid(),
             Owner::Setting => return None,
         };
         Some(SecretPlace { org, mode: part_of(key)?, kind: self.secret, id })

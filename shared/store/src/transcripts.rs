@@ -71,12 +71,11 @@ impl Item for TranscriptPart {
     }
 
     fn from_attributes(mut attributes: Attributes) -> Result<Self, StoreError> {
-        let end =
-            |name: &str| attributes.get(name).and_then(|key| key.as_s().ok()).and_then(|key| key.rsplit_once('#')).map(|(_, end)| end);
-        let call = end(Primary::PK).and_then(|id| id.parse().ok());
-        let name = end(Primary::SK)
-            .and_then(|name| name.split_once('.'))
-            .and_then(|(digest, part)| Some(PartName { digest: digest.to_owned(), part: part.parse().ok()? }));
+        let key = attributes.get(Primary::SK).and_then(|key| key.as_s().ok()).map(|key| key.split('#').collect::<Vec<_>>());
+        let (call, name) = match key.as_deref() {
+            Some([_, call, name]) => (call.parse().ok(), part_name(name)),
+            _ => (None, None),
+        };
         let bytes =
             attributes.remove(BYTES).and_then(|bytes| if let AttributeValue::B(blob) = bytes { Some(blob.into_inner()) } else { None });
         match (call, name, bytes) {
@@ -84,6 +83,12 @@ impl Item for TranscriptPart {
             _ => Err(corrupt("it is not what was written")),
         }
     }
+}
+
+/// Reads the name of a part back from its key.
+fn part_name(text: &str) -> Option<PartName> {
+    let (digest, part) = text.split_once('.')?;
+    Some(PartName { digest: digest.to_owned(), part: part.parse().ok()? })
 }
 
 impl Table {

@@ -14,7 +14,7 @@ use crate::{
     access_patterns,
     counts::{Cells, CountRow, Counters, Deltas, Dimension, Place, Span, Spread},
     error::StoreError,
-    keys::{Bound, Segment as _, Shard, Tenant},
+    keys::{Bound, Shard, Tenant},
     lists::ListedCall,
     table::{Consistency, Table},
 };
@@ -220,7 +220,7 @@ impl Verifier<'_> {
         if wrong.is_empty() {
             return Ok(());
         }
-        let row = format!("{} {}", place.dimension.segment(), place.key(self.tenant, Spread::FIRST).sk);
+        let row = place.key(self.tenant, Spread::FIRST).sk;
         let found = |(cell, is, should): &(&String, i128, i128)| Difference::Counter {
             row: row.clone(),
             cell: (*cell).clone(),

@@ -20,6 +20,18 @@ pub enum Dimension {
     Endpoint(EndpointId),
 }
 
+impl Dimension {
+    /// Reads back what stands in a key.
+    fn read(text: &str) -> Option<Self> {
+        match text.split_once('.') {
+            None => (text == "ALL").then_some(Self::Organization),
+            Some(("NUMBER", id)) => Some(Self::Number(id.parse().ok()?)),
+            Some(("ENDPOINT", id)) => Some(Self::Endpoint(id.parse().ok()?)),
+            Some(_) => None,
+        }
+    }
+}
+
 impl Segment for Dimension {
     fn segment(&self) -> String {
         match self {
@@ -118,9 +130,11 @@ impl Place {
         }
     }
 
-    /// Reads a place back from a row's sort key, such as `DAY#2026-01-02#-#0`; `None` if it is none.
-    pub(crate) fn read(dimension: Dimension, sort_key: &str) -> Option<Self> {
-        let words: Vec<&str> = sort_key.split('#').collect();
+    /// Reads a place back from a row's sort key, such as `ALL#DAY#2026-01-02#-#0`; `None` if it is none.
+    pub(crate) fn read(sort_key: &str) -> Option<Self> {
+        let (dimension, rest) = sort_key.split_once('#')?;
+        let dimension = Dimension::read(dimension)?;
+        let words: Vec<&str> = rest.split('#').collect();
         let (span, part) = match *words.as_slice() {
             ["YEAR", year, part, _] => (Span::Year(Year(year.parse().ok()?)), part),
             ["DAY", day, part, _] => (Span::Day(day.parse().ok()?), part),
@@ -164,9 +178,9 @@ mod tests {
         for span in [Span::Year(Year(2026)), Span::Day(Day::of(now)), Span::Watch(Day::of(now), Watch(5))] {
             for part in [Part(None), endpoint] {
                 let place = Place { dimension, span, part };
-                assert_eq!(Place::read(dimension, &place.key(tenant, Spread::any(7)).sk), Some(place));
+                assert_eq!(Place::read(&place.key(tenant, Spread::any(7)).sk), Some(place));
             }
         }
-        assert_eq!(Place::read(dimension, "CALL#1"), None);
+        assert_eq!(Place::read("CALL#1"), None);
     }
 }

@@ -49,7 +49,7 @@ impl Item for CountRow {
 
     fn from_attributes(attributes: Attributes) -> Result<Self, StoreError> {
         let text = |name: &str| attributes.get(name).and_then(|value| value.as_s().ok());
-        let place = text(Primary::PK).zip(text(Primary::SK)).and_then(|(pk, sk)| place_of(pk, sk));
+        let place = text(Primary::SK).and_then(|sk| place_of(sk));
         let (place, spread) = place.ok_or_else(|| corrupt("the key names no row"))?;
         let mut cells = Cells::new();
         for (name, value) in &attributes {
@@ -61,15 +61,9 @@ impl Item for CountRow {
     }
 }
 
-fn place_of(pk: &str, sk: &str) -> Option<(Place, Spread)> {
-    let (_, dimension) = pk.rsplit_once('#')?;
-    let dimension = match dimension.split_once('.') {
-        None => Dimension::Organization,
-        Some(("NUMBER", id)) => Dimension::Number(id.parse().ok()?),
-        Some((_, id)) => Dimension::Endpoint(id.parse().ok()?),
-    };
+fn place_of(sk: &str) -> Option<(Place, Spread)> {
     let (_, spread) = sk.rsplit_once('#')?;
-    Some((Place::read(dimension, sk)?, Spread::any(spread.parse().ok()?)))
+    Some((Place::read(sk)?, Spread::any(spread.parse().ok()?)))
 }
 
 impl CountRow {

@@ -1,0 +1,76 @@
+//! Calls that are older than their organization keeps them: deleted as if by request, so that lists, statistics and events
+//! that come late agree (ADR 0027).
+//!
+//! A walk through the list of ended calls, oldest first, goes on from run to run. Once a day it begins anew, for calls that
+//! came into the list behind it: deleted ones leave an entry for a while, and to pass over those each minute would cost
+//! more with each of them.
+
+use domain::{Mode, Timestamp};
+use futures_util::{StreamExt as _, stream};
+use store::{Retention, Swept, Tenant};
+
+use crate::{CONCURRENT, CallReaper, RunError};
+
+/// After how long a walk begins anew, in milliseconds.
+const WALK_MILLIS: i64 = 24 * 3_600_000;
+
+/// How many entries are read at a time, and how many of one data set in a run: about what fits into a run. The next one
+/// goes on.
+const PAGE: usize = 100;
+const MOST: usize = 1_000;
+
+const DAY_MILLIS: i64 = 24 * 3_600_000;
+
+impl CallReaper {
+    /// Deletes calls that their organizations do not keep any longer; answers how many.
+    ///
+    /// # Errors
+    /// [`RunError`], the first one, after everything that could be done was done.
+    pub async fn sweep(&self) -> Result<usize, RunError> {
+        let retentions = self.table.retentions().await?;
+        let both = retentions.iter().flat_map(|retention| Mode::ALL.map(|mode| (retention, mode)));
+        let swept = stream::iter(both).map(|(retention, mode)| self.sweep_one(retention, mode)).buffer_unordered(CONCURRENT);
+        let swept: Vec<Result<usize, RunError>> = swept.collect().await;
+        if !swept.is_empty() {
+            tracing::info!(?swept, "swept");
+        }
+        swept.into_iter().sum()
+    }
+
+    /// Goes on with the walk through the list of one data set.
+    async fn sweep_one(&self, retention: &Retention, mode: Mode) -> Result<usize, RunError> {
+        let (tenant, now) = (Tenant { org: retention.organization_id, mode }, self.clock.now());
+        let before = now.plus_millis(-i64::from(retention.days) * DAY_MILLIS);
+        let goes_on = retention.swept(mode).filter(|swept| now.millis_since(swept.begun_at) < WALK_MILLIS);
+        let mut walk = goes_on.unwrap_or(Swept { begun_at: now, after: None });
+        let (mut deleted, mut looked_at) = (0, 0);
+        while looked_at < MOST {
+            let (some, last) = self.sweep_page(tenant, before, &mut walk, now).await?;
+            deleted += some;
+            looked_at += PAGE;
+            if goes_on != Some(walk) {
+                self.table.note_swept(retention, mode, walk).await?;
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes the calls of one page: how many, and whether it was the last one.
+    async fn sweep_page(&self, tenant: Tenant, before: Timestamp, walk: &mut Swept, now: Timestamp) -> Result<(usize, bool), RunError> {
+        let entries = self.table.calls_before(tenant, before, walk.after, PAGE).await?;
+        let is_last = entries.len() < PAGE;
+        let mut deleted = 0;
+        // One after the other: calls of one time share their counters.
+        for entry in entries {
+            if entry.call.is_some() {
+                self.table.delete_call(tenant, entry.id, now).await?;
+                deleted += 1;
+            }
+            walk.after = Some(entry.id);
+        }
+        Ok((deleted, is_last))
+    }
+}
