@@ -189,10 +189,14 @@ fn every_access_pattern_has_its_test() {
         include_str!("cursors.rs"),
         include_str!("deliveries.rs"),
         include_str!("endpoint_deletions.rs"),
+        include_str!("erasure.rs"),
         include_str!("idempotency.rs"),
+        include_str!("inventory.rs"),
         include_str!("lifecycle.rs"),
         include_str!("members.rs"),
+        include_str!("organizations.rs"),
         include_str!("receiver_health.rs"),
+        include_str!("retention.rs"),
         include_str!("subscriptions.rs"),
     );
     for pattern in patterns::PATTERNS {

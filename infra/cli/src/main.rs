@@ -65,7 +65,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         None => Err(anyhow::anyhow!("name the table with --table or TRUNKLINE_TABLE (the stack's output TableName)")),
     };
     match command {
-        Command::Org(command) => organization::run(&table()?, command).await,
+        Command::Org(command) => organization::run(&table()?, &config, command).await,
         Command::Member(command) => member::run(&table()?, command).await,
         Command::Key(command) => key::run(&table()?, command).await,
         Command::Inventory(command) => inventory::run(&table()?, command).await,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(["trunkline", "dlq"].into_iter().chain(line.split(' ')))
+        Arguments::try_parse_from(["trunkline"].into_iter().chain(line.split(' ')))
     }
 
     #[test]
@@ -105,12 +105,50 @@ mod tests {
     #[test]
     fn dead_letters_are_dropped_only_by_choice_or_all_at_once() {
         for good in ["drop --stack s --all", "drop --stack s --id a --id b", "drop --stack s --reason x --dry-run", "replay --stack s"] {
-            assert!(parsed(good).is_ok(), "{good}");
+            assert!(parsed(&format!("dlq {good}")).is_ok(), "{good}");
         }
         for bad in
             ["drop --stack s", "drop --stack s --dry-run", "drop --stack s --all --id a", "list --stack s --queue x", "show --stack s"]
         {
-            assert!(parsed(bad).is_err(), "{bad}");
+            assert!(parsed(&format!("dlq {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn organizations_keys_and_the_inventory_are_named_alike_everywhere() {
+        let org = "0198c0de-0000-7000-8000-000000000001";
+        for good in [
+            "org list --json",
+            "org index",
+            "org export --org ORG --out -",
+            "org delete --org ORG --dry-run --json",
+            "org delete --organization ORG --yes --verify --stack s",
+            "org retention --org ORG",
+            "org retention --org ORG --days 30",
+            "org retention --org ORG --days forever",
+            "key list --org ORG --include-revoked",
+            "key revoke --org ORG --id ORG",
+            "key revoke --organization ORG --hint 1aB2",
+            "key create --organization ORG --mode live --name Demo --json",
+            "key create --org ORG --mode test --name x --scope calls:read --expires-at 2027-01-01T00:00:00Z --allowed-ip 203.0.113.0/24",
+            "inventory import numbers.csv --mode live --from-line 7",
+            "inventory list --country NG --type mobile --status owned --mode test --json",
+        ] {
+            let parsed = parsed(&good.replace("ORG", org));
+            assert!(parsed.is_ok(), "{good}: {parsed:?}");
+        }
+        for bad in [
+            "org export --org ORG",
+            "org delete",
+            "org delete --org ORG --dry-run --verify",
+            "org retention --org ORG --days 0",
+            "key revoke --org ORG",
+            "key revoke --org ORG --id ORG --hint 1aB2",
+            "key list --org acme",
+            "inventory list --status sold",
+            "inventory list --country XX",
+        ] {
+            assert!(parsed(&bad.replace("ORG", org)).is_err(), "{bad}");
         }
     }
 }

@@ -92,6 +92,14 @@ impl Table {
         Ok(sums)
     }
 
+    /// How many ended calls an organization has, by one read.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn ended_calls(&self, tenant: Tenant) -> Result<i64, StoreError> {
+        Ok(added(&Counters::of(tenant, &CallFilter::default()).years(self).await?).calls())
+    }
+
     /// The sums over the calls that a filter takes, by the day on which they began; days without calls are left out. The
     /// filter must have both ends.
     ///
