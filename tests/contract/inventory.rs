@@ -35,7 +35,7 @@ async fn good_rows_are_imported_and_bad_ones_named_with_line_and_reason() {
     let rows = format!(
         "{}+14155550100,NG,local,,true,false,false,1,1\n{}nonsense,NG,local,,true,false,false,1,1\n{}\
          +2348030000009,NG,pager,,true,false,false,1,1\n+2348030000010,NG,mobile,,true,false,false,1\n\
-         +2348030000011,NG,mobile,,perhaps,false,false,1,1\n +2348030000012 , ng , mobile , , true , false , false , 1 , -1 \n{}",
+         +2348030000011,NG,mobile,,perhaps,false,false,1,1\n +2348030000012 , xx , mobile , , true , false , false , 1 , -1 \n{}",
         row(1),
         row(2),
         row(1),
@@ -46,7 +46,13 @@ async fn good_rows_are_imported_and_bad_ones_named_with_line_and_reason() {
     let bad: Vec<String> = tally.bad.iter().map(ToString::to_string).collect();
     assert_eq!(bad[0], "line 3: +14155550100 is not a number of NG");
     assert_eq!(bad[2], "line 6: +2348030000001 stands on line 2 already");
-    for (at, line, words) in [(1, 5, "e164: "), (3, 7, "type: unknown variant `pager`"), (4, 8, "has 8 columns and not 9"), (5, 9, "voice: "), (6, 10, "monthly_cost_cents: ")] {
+    for (at, line, words) in [
+        (1, 5, "e164: must be an E.164"),
+        (3, 7, "type: must be local, mobile or toll_free"),
+        (4, 8, "has 8 columns and not 9"),
+        (5, 9, "voice: must be true or false"),
+        (6, 10, "country: must be an ISO 3166-1 alpha-2 country code such as US; monthly_cost_cents: must be a whole number of cents"),
+    ] {
         assert!(bad[at].starts_with(&format!("line {line}: ")) && bad[at].contains(words), "{}", bad[at]);
     }
     assert_eq!(local.table.available(Mode::Live, "NG".parse().unwrap(), None).await.unwrap().len(), 3);

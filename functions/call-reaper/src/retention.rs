@@ -27,9 +27,17 @@ impl CallReaper {
     /// # Errors
     /// [`RunError`], the first one, after everything that could be done was done.
     pub async fn sweep(&self) -> Result<usize, RunError> {
+        self.sweep_some(MOST).await
+    }
+
+    /// The same, with so many entries of a data set as a run looks at.
+    ///
+    /// # Errors
+    /// [`RunError`], as above.
+    pub async fn sweep_some(&self, most: usize) -> Result<usize, RunError> {
         let retentions = self.table.retentions().await?;
         let both = retentions.iter().flat_map(|retention| Mode::ALL.map(|mode| (retention, mode)));
-        let swept = stream::iter(both).map(|(retention, mode)| self.sweep_one(retention, mode)).buffer_unordered(CONCURRENT);
+        let swept = stream::iter(both).map(|(retention, mode)| self.sweep_one(retention, mode, most)).buffer_unordered(CONCURRENT);
         let swept: Vec<Result<usize, RunError>> = swept.collect().await;
         if !swept.is_empty() {
             tracing::info!(?swept, "swept");
@@ -38,13 +46,13 @@ impl CallReaper {
     }
 
     /// Goes on with the walk through the list of one data set.
-    async fn sweep_one(&self, retention: &Retention, mode: Mode) -> Result<usize, RunError> {
+    async fn sweep_one(&self, retention: &Retention, mode: Mode, most: usize) -> Result<usize, RunError> {
         let (tenant, now) = (Tenant { org: retention.organization_id, mode }, self.clock.now());
         let before = now.plus_millis(-i64::from(retention.days) * DAY_MILLIS);
         let goes_on = retention.swept(mode).filter(|swept| now.millis_since(swept.begun_at) < WALK_MILLIS);
         let mut walk = goes_on.unwrap_or(Swept { begun_at: now, after: None });
         let (mut deleted, mut looked_at) = (0, 0);
-        while looked_at < MOST {
+        while looked_at < most {
             let (some, last) = self.sweep_page(tenant, before, &mut walk, now).await?;
             deleted += some;
             looked_at += PAGE;

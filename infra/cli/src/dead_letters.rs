@@ -21,7 +21,7 @@ pub struct Choice {
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Only messages whose body names this organization.
-    #[arg(long)]
+    #[arg(long, visible_alias = "org")]
     pub organization: Option<OrgId>,
 }
 

@@ -2,20 +2,16 @@
 //!
 //! A row that is on offer as it stands costs a look and no write, so whoever is cut off runs the import again.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    io::Read,
-};
+use std::{collections::HashMap, fmt, io::Read, str::FromStr};
 
 use anyhow::{Context as _, ensure};
 use csv::{ErrorKind, StringRecord, StringRecordsIter};
 use domain::{
-    Country, E164, Mode,
-    inventory::{Capabilities, NumberType, Slot},
+    E164, Mode,
+    inventory::{Capabilities, Slot},
 };
 use futures_util::{StreamExt as _, stream};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::{Imported, StoreError, Table};
 
 use crate::patience::patiently;
@@ -66,35 +62,6 @@ pub struct BadRow {
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.reason)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct Row {
-    e164: E164,
-    country: Country,
-    #[serde(rename = "type")]
-    number_type: NumberType,
-    #[serde(default)]
-    region: Option<String>,
-    voice: bool,
-    sms: bool,
-    fax: bool,
-    setup_cost_cents: u32,
-    monthly_cost_cents: u32,
-}
-
-impl From<Row> for Slot {
-    fn from(row: Row) -> Self {
-        Self {
-            e164: row.e164,
-            country: row.country,
-            number_type: row.number_type,
-            region: row.region,
-            capabilities: Capabilities { voice: row.voice, sms: row.sms, fax: row.fax },
-            setup_cost_cents: row.setup_cost_cents,
-            monthly_cost_cents: row.monthly_cost_cents,
-        }
     }
 }
 
@@ -172,31 +139,62 @@ impl<R: Read> Rows<'_, R> {
         Ok(good)
     }
 
-    /// What a record tells, or what is wrong with it.
+    /// What a record tells, or all that is wrong with it.
     fn row(&mut self, record: &StringRecord, line: u64) -> Result<Slot, String> {
-        let row: Row = record.deserialize(Some(&self.headers)).map_err(|error| self.reason(&error))?;
-        if row.e164.country().is_some_and(|own| own != row.country) {
-            return Err(format!("{} is not a number of {}", row.e164, row.country));
+        let slot = Fields { headers: &self.headers, record, faults: Vec::new() }.slot()?;
+        if slot.e164.country().is_some_and(|own| own != slot.country) {
+            return Err(format!("{} is not a number of {}", slot.e164, slot.country));
         }
-        if row.region.as_ref().is_some_and(|region| region.chars().count() > MAX_REGION_CHARS) {
-            return Err(format!("region: has more than {MAX_REGION_CHARS} characters"));
+        if let Some(first) = self.seen.get(&slot.e164) {
+            return Err(format!("{} stands on line {first} already", slot.e164));
         }
-        if let Some(first) = self.seen.get(&row.e164) {
-            return Err(format!("{} stands on line {first} already", row.e164));
+        self.seen.insert(slot.e164.clone(), line);
+        Ok(slot)
+    }
+}
+
+/// The fields of a record.
+struct Fields<'r> {
+    headers: &'r StringRecord,
+    record: &'r StringRecord,
+    faults: Vec<String>,
+}
+
+impl Fields<'_> {
+    fn slot(mut self) -> Result<Slot, String> {
+        let (e164, country, number_type) = (self.parsed("e164"), self.parsed("country"), self.parsed("type"));
+        let region = self.text("region").filter(|region| !region.is_empty()).map(str::to_owned);
+        if region.as_ref().is_some_and(|region| region.chars().count() > MAX_REGION_CHARS) {
+            self.faults.push(format!("region: has more than {MAX_REGION_CHARS} characters"));
         }
-        self.seen.insert(row.e164.clone(), line);
-        Ok(row.into())
+        let [voice, sms, fax] = ["voice", "sms", "fax"].map(|name| self.told(name, "must be true or false"));
+        let [setup, monthly] = ["setup_cost_cents", "monthly_cost_cents"].map(|name| self.told(name, "must be a whole number of cents"));
+        match (e164, country, number_type, (voice, sms, fax), (setup, monthly)) {
+            (Some(e164), Some(country), Some(number_type), (Some(voice), Some(sms), Some(fax)), (Some(setup), Some(monthly)))
+                if self.faults.is_empty() =>
+            {
+                let capabilities = Capabilities { voice, sms, fax };
+                Ok(Slot { e164, country, number_type, region, capabilities, setup_cost_cents: setup, monthly_cost_cents: monthly })
+            }
+            _ => Err(self.faults.join("; ")),
+        }
     }
 
-    /// What is wrong with a record, and in which column.
-    fn reason(&self, error: &csv::Error) -> String {
-        match error.kind() {
-            ErrorKind::Deserialize { err, .. } => {
-                let column = err.field().and_then(|at| self.headers.get(usize::try_from(at).ok()?));
-                column.map_or_else(|| err.kind().to_string(), |column| format!("{column}: {}", err.kind()))
-            }
-            _ => error.to_string(),
-        }
+    fn text(&self, name: &str) -> Option<&str> {
+        let at = self.headers.iter().position(|header| header == name)?;
+        self.record.get(at)
+    }
+
+    /// A field whose type says itself what it must be.
+    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        let parsed = self.text(name).unwrap_or_default().parse();
+        parsed.map_err(|error| self.faults.push(format!("{name}: {error}"))).ok()
+    }
+
+    /// A field of a type that does not.
+    fn told<T: FromStr>(&mut self, name: &str, must: &str) -> Option<T> {
+        let parsed = self.text(name).unwrap_or_default().parse();
+        parsed.map_err(|_| self.faults.push(format!("{name}: {must}"))).ok()
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Command {
     /// On a quiet organization: what is being handled at the moment looks like a difference.
     Verify {
         /// Whose calls.
-        #[arg(long)]
+        #[arg(long, visible_alias = "org")]
         organization: OrgId,
         /// `live` or `test`; by default both.
         #[arg(long)]
