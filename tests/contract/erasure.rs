@@ -133,7 +133,8 @@ async fn what_a_process_still_writes_that_believes_in_the_organization_is_erased
         while world.local.table.erasure(gone.org).await.unwrap().is_none_or(|erasure| erasure.closed_at.is_none()) {
             tokio::task::yield_now().await;
         }
-        let created = world.ask(&gone.key, Method::POST, "/v1/endpoints", Some(json!({"name": "Late", "type": "webhook", "url": world.takes.url})));
+        let created =
+            world.ask(&gone.key, Method::POST, "/v1/endpoints", Some(json!({"name": "Late", "type": "webhook", "url": world.takes.url})));
         created.await.expect(201);
         let minted = world.ask(&gone.key, Method::POST, "/v1/api-keys", Some(json!({"name": "Late", "scopes": ["calls:read"]}))).await;
         assert_eq!(minted.code(), "CONFLICT", "a new key would work on");
@@ -156,7 +157,8 @@ async fn an_unknown_organization_is_not_erased_and_its_events_make_dead_letters(
     let counted = erase(&world, &world.local.table, unknown).count(&|_| {}).await;
     assert!(matches!(counted, Err(EraseError::Unknown(_))));
     let before = world.keys().await;
-    let event = json!({"id": "1", "type": "call.ringing", "timestamp": world.now(), "organization_id": unknown, "call_id": "CA-1", "data": {}});
+    let event =
+        json!({"id": "1", "type": "call.ringing", "timestamp": world.now(), "organization_id": unknown, "call_id": "CA-1", "data": {}});
     assert_eq!(world.tell(&[event.to_string()]).await, 0);
     assert_eq!((world.keys().await, world.dead.len()), (before, 1));
 }
@@ -164,7 +166,8 @@ async fn an_unknown_organization_is_not_erased_and_its_events_make_dead_letters(
 #[tokio::test]
 async fn o3_whether_an_organization_is_being_erased_or_was() {
     let local = LocalTable::start().await;
-    let (mine, other) = (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
+    let (mine, other) =
+        (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
     let begun = local.table.begin_erasure(mine, fixture::now()).await.unwrap().unwrap();
     let get = |org| local.table.get(patterns::erasure(org), Consistency::Strong);
     assert_eq!((get(mine).await.unwrap(), get(other).await.unwrap()), (Some(begun.clone()), None));
@@ -184,7 +187,8 @@ async fn o6_the_organizations_whose_erasure_has_not_ended() {
     for org in &orgs[..2] {
         local.table.begin_erasure(*org, fixture::now()).await.unwrap();
     }
-    let keys: Vec<OrgId> = local.table.list_index(patterns::erasures()).await.unwrap().iter().map(|erasure| erasure.organization_id).collect();
+    let keys: Vec<OrgId> =
+        local.table.list_index(patterns::erasures()).await.unwrap().iter().map(|erasure| erasure.organization_id).collect();
     assert_eq!((keys.clone(), local.table.erasing_ids().await.unwrap()), (orgs[..2].to_vec(), keys));
     let ended = local.table.end_erasure(orgs[0], fixture::now()).await.unwrap();
     assert_eq!((ended.name, local.table.erasing_ids().await.unwrap()), (None, vec![orgs[1]]));

@@ -160,7 +160,10 @@ async fn i4_the_numbers_of_a_country_and_type_that_were_ever_on_offer_by_number(
         table.import_slot(Mode::Live, &fixture::slot(n)).await.unwrap();
     }
     let listed = table.list_index(patterns::offers(Mode::Live, country, NumberType::Mobile)).await.unwrap();
-    assert_eq!(listed.iter().map(|offer| offer.e164.clone()).collect::<Vec<_>>(), (0..7).map(|n| fixture::slot(n).e164).collect::<Vec<_>>());
+    assert_eq!(
+        listed.iter().map(|offer| offer.e164.clone()).collect::<Vec<_>>(),
+        (0..7).map(|n| fixture::slot(n).e164).collect::<Vec<_>>()
+    );
 
     let buyer = Fixture::create(table, Mode::Live).await.tenant;
     let (number, claim) = fixture::purchase(buyer, &fixture::slot(2), None);

@@ -121,7 +121,8 @@ async fn a_key_is_revoked_once_by_its_id_or_by_how_it_ends() {
 #[tokio::test]
 async fn o4_how_long_an_organization_keeps_its_calls() {
     let local = LocalTable::start().await;
-    let (mine, other) = (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
+    let (mine, other) =
+        (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
     let get = |org| local.table.get(patterns::retention(org), Consistency::Strong);
     assert_eq!(get(mine).await.unwrap(), None, "for ever");
     local.table.set_retention(mine, Some(30), fixture::now()).await.unwrap();

@@ -73,8 +73,14 @@ impl World {
 
     async fn tell(&self, id: CallId, alias: Option<&domain::call::CallAlias>, at: Timestamp, transcript: Option<String>) -> RecordedEvent {
         let facts = Facts { transcript, ..Facts::default() };
-        let event =
-            CallEvent { id: "e".parse().unwrap(), kind: EventKind::Completed, timestamp: at, sequence: None, parties: Parties::default(), facts };
+        let event = CallEvent {
+            id: "e".parse().unwrap(),
+            kind: EventKind::Completed,
+            timestamp: at,
+            sequence: None,
+            parties: Parties::default(),
+            facts,
+        };
         self.local.table.record_event(self.tenant, (id, alias), &event, None, EventWrite::Always).await.unwrap()
     }
 }

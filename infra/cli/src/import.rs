@@ -94,7 +94,9 @@ impl Import {
         let imported = stream::iter(all).map(|(mode, slot)| patiently(move || self.table.import_slot(mode, slot)));
         let imported: Vec<Result<Imported, StoreError>> = imported.buffer_unordered(CONCURRENT).collect().await;
         for imported in imported {
-            match imported.with_context(|| format!("not all rows from line {first} on are imported: run it again, or with --from-line {first}"))? {
+            match imported
+                .with_context(|| format!("not all rows from line {first} on are imported: run it again, or with --from-line {first}"))?
+            {
                 Imported::Offered => tally.offered += 1,
                 Imported::Unchanged => tally.unchanged += 1,
                 Imported::Owned => tally.owned += 1,

@@ -82,7 +82,8 @@ use domain::{
 };
 
 use crate::{
-    Erasure, KeyCount, NamedCall, Offer, Organization, OutboxEvent, OutboxShard, ReceiverHealth, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    Erasure, KeyCount, NamedCall, Offer, Organization, OutboxEvent, OutboxShard, ReceiverHealth, Retention, SecretSetting, SettingName,
+    SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},
     due::{DueAttempt, DueShard},

@@ -37,7 +37,13 @@ impl Segment for &CallAlias {
 
 impl Table {
     /// Has the name of a deleted call lead to its tombstone for as long as that stays, and no longer.
-    pub(crate) fn bury_name(&self, tenant: Tenant, alias: &CallAlias, id: CallId, expires_at: i64) -> Result<TransactWriteItem, StoreError> {
+    pub(crate) fn bury_name(
+        &self,
+        tenant: Tenant,
+        alias: &CallAlias,
+        id: CallId,
+        expires_at: i64,
+    ) -> Result<TransactWriteItem, StoreError> {
         let mut item = whole(&NamedCall { alias: alias.clone(), id }, &tenant)?;
         item.insert(EXPIRES_AT.to_owned(), AttributeValue::N(expires_at.to_string()));
         let put = Put::builder().table_name(&*self.name).set_item(Some(item)).build();

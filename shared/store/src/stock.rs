@@ -136,11 +136,8 @@ impl Table {
 
     async fn stock_of(&self, mode: Mode, offer: Offer) -> Result<Stock, StoreError> {
         let address = offer.address();
-        let (slot, claim) = futures_util::future::try_join(
-            self.slot(mode, &address),
-            self.claim(mode, &offer.e164, Consistency::Eventual),
-        )
-        .await?;
+        let (slot, claim) =
+            futures_util::future::try_join(self.slot(mode, &address), self.claim(mode, &offer.e164, Consistency::Eventual)).await?;
         Ok(Stock { offer, slot, claim })
     }
 
@@ -155,9 +152,8 @@ impl Table {
         let (offer, key) = (Offer::of(slot), key_attributes(&access_patterns::offer(mode, &slot.e164)));
         if seen == Some(&offer) {
             let same = ConditionCheck::builder().table_name(&*self.name).set_key(Some(key));
-            let same = as_seen(&offer).fold(same.condition_expression(AS_SEEN), |check, (name, value)| {
-                check.expression_attribute_values(name, value)
-            });
+            let same = as_seen(&offer)
+                .fold(same.condition_expression(AS_SEEN), |check, (name, value)| check.expression_attribute_values(name, value));
             let same = same.expression_attribute_names("#type", "type");
             return Ok(vec![TransactWriteItem::builder().condition_check(built(same.build())?).build()]);
         }

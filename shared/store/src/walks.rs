@@ -33,7 +33,12 @@ impl Table {
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
-    pub async fn walk_calls(&self, tenant: Tenant, walk: CallWalk, limit: usize) -> Result<(Vec<CallRecord>, Option<CallWalk>), StoreError> {
+    pub async fn walk_calls(
+        &self,
+        tenant: Tenant,
+        walk: CallWalk,
+        limit: usize,
+    ) -> Result<(Vec<CallRecord>, Option<CallWalk>), StoreError> {
         let list = access_patterns::calls(tenant.org, tenant.mode, walk.shard);
         let from = walk.after.map(Bound::after);
         let records: Vec<CallRecord> = self.range(list.between(from.as_ref().map(Bound::as_str), None), false, limit).await?;

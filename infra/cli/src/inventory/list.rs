@@ -70,7 +70,8 @@ fn line(stock: &Stock, as_json: bool) -> String {
         .to_string();
     }
     let prices = slot.as_ref().map(|slot| format!("  {} + {} a month", slot.setup_cost_cents, slot.monthly_cost_cents)).unwrap_or_default();
-    let region = slot.as_ref().and_then(|slot| slot.region.as_ref()).map(|region| format!("  {}", region.escape_debug())).unwrap_or_default();
+    let region =
+        slot.as_ref().and_then(|slot| slot.region.as_ref()).map(|region| format!("  {}", region.escape_debug())).unwrap_or_default();
     let owner = owner.map(|owner| format!("  organization {owner}")).unwrap_or_default();
     format!("{:16}  {}  {:9}  {status:9}{prices}{region}{owner}", offer.e164.to_string(), offer.country, offer.number_type.as_str())
 }

@@ -100,9 +100,11 @@ mod tests {
     fn what_lies_with_others_under_its_own_key_is_told_for_both_data_sets() {
         let keys = lone_items(org()).unwrap();
         let key = |pk: &str, sk: String| TableKey::new(pk.to_owned(), sk);
-        for expected in
-            [key("BUSY", format!("TENANT#{}#live", org())), key("BUSY", format!("TENANT#{}#test", org())), key("RETENTION", format!("ORG#{}", org()))]
-        {
+        for expected in [
+            key("BUSY", format!("TENANT#{}#live", org())),
+            key("BUSY", format!("TENANT#{}#test", org())),
+            key("RETENTION", format!("ORG#{}", org())),
+        ] {
             assert!(keys.contains(&expected), "{expected:?}");
         }
     }

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, DeleteRequest, ReturnConsumedCapacity, WriteRequest},
+    types::{AttributeValue, ReturnConsumedCapacity, WriteRequest},
 };
 use domain::{KeyId, Mode, NumberId, OrgId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     access_patterns,
-    bulk::BATCH,
+    bulk::delete_request,
     due::DueShard,
     endpoint_deletions::numbers_and_gone,
     error::StoreError,
-    inventory::built,
     item::{Attributes, Item as _, KIND},
-    keys::{Gsi1, Gsi2, Gsi3, Index as _, List, Primary, Tenant},
+    keys::{Get, Gsi1, Gsi2, Gsi3, Index as _, List, Primary, Tenant},
     outbox::OutboxShard,
     releases::GivenUp,
     resealing::TableKey,
@@ -255,10 +254,7 @@ impl Walk<'_> {
         let mut found = Found::default();
         items.iter().for_each(|item| found.add(kind(item), 1));
         if self.treatment == Treatment::Erase {
-            let batches: Vec<Vec<WriteRequest>> =
-                items.chunks(BATCH).map(|some| some.iter().map(delete).collect::<Result<_, _>>()).collect::<Result<_, _>>()?;
-            let sent = stream::iter(batches).map(|batch| self.table.write_batch(batch)).buffer_unordered(CONCURRENT);
-            sent.try_collect::<Vec<()>>().await?;
+            self.table.write_all(items.iter().map(delete).collect::<Result<_, _>>()?).await?;
         }
         (self.progress)(items.len() as u64);
         Ok(found)
@@ -277,7 +273,7 @@ fn kind(item: &Attributes) -> &str {
 }
 
 fn delete(item: &Attributes) -> Result<WriteRequest, StoreError> {
-    let key = TableKey::of(item).ok_or_else(|| StoreError::Refused("an item has no key".to_owned()))?;
-    let delete = built(DeleteRequest::builder().set_key(Some(key.attributes())).build())?;
-    Ok(WriteRequest::builder().delete_request(delete).build())
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    let key = text(Primary::PK).zip(text(Primary::SK)).map(|(pk, sk)| Get::<()>::new(pk, sk));
+    delete_request(&key.ok_or_else(|| StoreError::Refused("an item has no key".to_owned()))?)
 }
