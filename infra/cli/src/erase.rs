@@ -43,7 +43,7 @@ pub struct Report {
     pub begun_at: Option<Timestamp>,
     /// Since when nothing of it is left.
     pub ended_at: Option<Timestamp>,
-    /// How many items, by kind.
+    /// How many items, by kind, in this run.
     pub items: std::collections::BTreeMap<String, u64>,
     /// How many numbers went back to the inventory, or would go.
     pub freed_numbers: u64,
@@ -85,9 +85,13 @@ impl Erase {
     pub async fn run(&self, mut waiting: impl FnMut(Duration), progress: &(dyn Fn(u64) + Sync)) -> Result<Report, EraseError> {
         let now = self.clock.now();
         let begun = patiently(|| self.table.begin_erasure(self.org, now)).await?;
-        let mut erasure = begun.ok_or(EraseError::Unknown(self.org))?;
+        let (mut erasure, mut found) = (begun.ok_or(EraseError::Unknown(self.org))?, Found::default());
+        if erasure.begun_at == now {
+            found.items.insert("organization".to_owned(), 1);
+        }
         if erasure.closed_at.is_none() {
-            erasure = patiently(|| self.table.close_organization(self.org, self.clock.now())).await?;
+            let closed = patiently(|| self.table.close_organization(self.org, self.clock.now())).await?;
+            (erasure, found) = (closed.0, found.and(closed.1));
         }
         let settled = erasure.closed_at.unwrap_or(now).plus_millis(self.settle_millis);
         loop {
@@ -98,7 +102,7 @@ impl Erase {
             waiting(Duration::from_millis(left));
             tokio::time::sleep(Duration::from_millis(left.min(1_000))).await;
         }
-        let found = self.erase_all(progress).await?;
+        let found = found.and(self.erase_all(progress).await?);
         let erasure = patiently(|| self.table.end_erasure(self.org, self.clock.now())).await?;
         Ok(self.report(Some(erasure), found))
     }

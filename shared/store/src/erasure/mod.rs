@@ -106,16 +106,16 @@ impl Table {
     }
 
     /// Takes away everything by which somebody can act for an organization that is being erased, and notes when that was
-    /// done first.
+    /// done first. The mark, and what was erased.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read or written, or if there is no mark.
-    pub async fn close_organization(&self, org: OrgId, now: Timestamp) -> Result<Erasure, StoreError> {
+    pub async fn close_organization(&self, org: OrgId, now: Timestamp) -> Result<(Erasure, Found), StoreError> {
         self.let_no_more_keys_in(org).await?;
-        self.erase_keys(org).await?;
+        let found = self.erase_access(org).await?;
         let mut set = SetExpression::default();
         set.set_once("closed_at", AttributeValue::S(now.to_string()));
-        self.mark(org, &set).await
+        Ok((self.mark(org, &set).await?, found))
     }
 
     /// Notes that everything of an organization was erased; its name goes too.

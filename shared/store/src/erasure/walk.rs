@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, ReturnConsumedCapacity, WriteRequest},
 };
-use domain::{KeyId, Mode, NumberId, OrgId};
+use domain::{Mode, NumberId, OrgId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
@@ -108,7 +108,7 @@ impl Table {
     pub async fn walk_organization(&self, org: OrgId, treatment: Treatment, progress: &(dyn Fn(u64) + Sync)) -> Result<Found, StoreError> {
         let walk = Walk { table: self, org, treatment, progress };
         // Before the items that tell of them: keys by their hashes, and claims.
-        let mut found = walk.keys().await?;
+        let mut found = walk.access().await?;
         for mode in Mode::ALL {
             found = found.and(walk.numbers(Tenant { org, mode }).await?);
         }
@@ -144,28 +144,30 @@ impl Table {
         Ok(Mentions { found, items: u64::try_from(output.scanned_count).unwrap_or(0), next })
     }
 
-    /// Erases all API keys of an organization; their ids.
-    pub(super) async fn erase_keys(&self, org: OrgId) -> Result<Vec<KeyId>, StoreError> {
-        let ids: Vec<KeyId> = self.list_now(access_patterns::api_keys(org)).await?.into_iter().map(|record| record.key.id).collect();
-        let erased = stream::iter(ids.clone()).map(|id| self.erase_key(org, id)).buffer_unordered(CONCURRENT);
+    /// Erases what lets somebody act for an organization: its keys, each of which is two items.
+    pub(super) async fn erase_access(&self, org: OrgId) -> Result<Found, StoreError> {
+        let keys = self.list_now(access_patterns::api_keys(org)).await?;
+        let (mut found, count) = (Found::default(), keys.len() as u64);
+        let erased = stream::iter(keys).map(|record| self.erase_key(org, record.key.id)).buffer_unordered(CONCURRENT);
         erased.try_collect::<Vec<()>>().await?;
-        Ok(ids)
+        found.add("api_key", count);
+        found.add("key_record", count);
+        Ok(found)
     }
 }
 
 impl Walk<'_> {
     /// A key is two items, and the one by its hash is found by the other.
-    async fn keys(&self) -> Result<Found, StoreError> {
-        let mut found = Found::default();
-        let count = match self.treatment {
-            Treatment::Erase => self.table.erase_keys(self.org).await?.len(),
-            Treatment::Count => self.table.list_now(access_patterns::api_keys(self.org)).await?.len(),
+    async fn access(&self) -> Result<Found, StoreError> {
+        let found = match self.treatment {
+            Treatment::Erase => self.table.erase_access(self.org).await?,
+            Treatment::Count => {
+                let mut found = Found::default();
+                // The walk through the partition counts the records.
+                found.add("api_key", self.table.list_now(access_patterns::api_keys(self.org)).await?.len() as u64);
+                found
+            }
         };
-        found.add("api_key", count as u64);
-        // The walk through the partition counts them.
-        if self.treatment == Treatment::Erase {
-            found.add("key_record", count as u64);
-        }
         (self.progress)(found.total());
         Ok(found)
     }
