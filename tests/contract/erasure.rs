@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{Mode, OrgId};
 use http::Method;
-use runtime::random;
+use runtime::{Clock, random};
 use serde_json::json;
 use store::{Consistency, Standing, Table, access_patterns as patterns};
 use testkit::{
@@ -15,7 +15,10 @@ use testkit::{
 };
 use trunkline::erase::{Erase, EraseError, Report, SETTLE_MILLIS};
 
-use crate::whole_organization::{Filled, World, difference, unfilled};
+use crate::{
+    whole_life::Life,
+    whole_organization::{Filled, World, difference, unfilled},
+};
 
 fn erase(world: &World, table: &Table, org: OrgId) -> Erase {
     Erase { table: table.clone(), org, clock: world.clock(), settle_millis: 0 }
@@ -65,6 +68,18 @@ async fn after_an_erasure_the_table_is_as_if_the_organization_had_never_been_but
     assert_eq!((again.items.len(), again.freed_numbers, again.ended_at), (0, 0, report.ended_at), "nothing is left");
     let differences = world.local.table.verify_calls(store::Tenant { org: other.org, mode: Mode::Live }, false, |_| {}).await.unwrap();
     assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[tokio::test]
+async fn of_a_whole_life_of_the_product_nothing_is_left_that_is_somebodys() {
+    let life = Life::begin().await;
+    life.whole().await;
+    let (local, org) = (&life.cloud.local, life.live.tenant.org);
+    let erase = Erase { table: local.table.clone(), org, clock: Clock::System, settle_millis: 0 };
+    erase.run(|_| {}, &|_| {}).await.unwrap();
+    let kinds: BTreeSet<String> = local.dump().await.iter().map(|item| item["kind"].as_s().unwrap().clone()).collect();
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), ["erasure", "offer", "setting", "slot"]);
+    assert_eq!(format!("{:?}", local.dump().await).matches(&org.to_string()).count(), 2, "the mark's key and its attribute");
 }
 
 #[tokio::test]
@@ -120,7 +135,7 @@ async fn what_comes_late_is_dropped_and_brings_nothing_back() {
 async fn what_a_process_still_writes_that_believes_in_the_organization_is_erased_too() {
     let (world, _, gone, before) = two().await;
     for path in ["/v1/endpoints", "/v1/api-keys"] {
-        world.ask(&gone.key, Method::GET, path, None).await.expect(200);
+        world.ask(&gone.key, Method::GET, path, None).await.is(200);
     }
     assert_eq!(world.tell(&gone.told[..1]).await, 0);
     let erase = Erase { settle_millis: SETTLE_MILLIS, ..erase(&world, &world.local.table, gone.org) };
@@ -131,7 +146,7 @@ async fn what_a_process_still_writes_that_believes_in_the_organization_is_erased
         }
         let created =
             world.ask(&gone.key, Method::POST, "/v1/endpoints", Some(json!({"name": "Late", "type": "webhook", "url": world.takes.url})));
-        created.await.expect(201);
+        created.await.is(201);
         let minted = world.ask(&gone.key, Method::POST, "/v1/api-keys", Some(json!({"name": "Late", "scopes": ["calls:read"]}))).await;
         assert_eq!(minted.code(), "CONFLICT", "a new key would work on");
         let events: Vec<String> = gone.told[..5].iter().map(|body| body.replace("CA-", "CA-late-")).collect();
@@ -164,10 +179,11 @@ async fn o3_whether_an_organization_is_being_erased_or_was() {
     let local = LocalTable::start().await;
     let (mine, other) =
         (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
-    let begun = local.table.begin_erasure(mine, fixture::now()).await.unwrap().unwrap();
+    let (begun, is_new) = local.table.begin_erasure(mine, fixture::now()).await.unwrap().unwrap();
+    assert!(is_new);
     let get = |org| local.table.get(patterns::erasure(org), Consistency::Strong);
     assert_eq!((get(mine).await.unwrap(), get(other).await.unwrap()), (Some(begun.clone()), None));
-    assert_eq!(local.table.begin_erasure(mine, fixture::now().plus_millis(9)).await.unwrap(), Some(begun), "the first one stays");
+    assert_eq!(local.table.begin_erasure(mine, fixture::now().plus_millis(9)).await.unwrap(), Some((begun, false)), "the first one stays");
     assert_eq!(local.table.standing(mine).await.unwrap(), Standing::Erased);
     assert_eq!(local.table.standing(other).await.unwrap(), Standing::Open);
     assert_eq!(local.table.standing(OrgId::new(fixture::now(), random::bytes())).await.unwrap(), Standing::Unknown);

@@ -94,6 +94,12 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// The body, if the status is the expected one.
+    pub(crate) fn is(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
     pub(crate) fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }

@@ -169,6 +169,7 @@ impl Cloud {
             self.pass(step_millis);
             processes.due.run().await.unwrap();
             processes.reaper.run().await.unwrap();
+            processes.reaper.sweep().await.unwrap();
             self.work(processes).await;
         }
     }

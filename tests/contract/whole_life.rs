@@ -114,6 +114,7 @@ impl Life {
         self.unended(&processes).await;
         self.deleted(&processes).await;
         self.not_understood(&processes).await;
+        self.kept_no_longer(&processes).await;
     }
 
     /// The events of a call to the organization's number.
@@ -177,6 +178,22 @@ impl Life {
         self.cloud.tell(&texts(&events)).await;
         self.cloud.work(&self.cloud.processes()).await;
         assert_eq!(processes.ask(self.key(), Method::GET, &path, "").await.status, 404);
+    }
+
+    /// A call of long ago, which its source knows by a name, with a transcript that is kept beside it.
+    async fn kept_no_longer(&self, processes: &Processes) {
+        let (cloud, org, table) = (&self.cloud, self.live.tenant.org, &self.cloud.local.table);
+        let path = call::events_folder().join("call-events").join("missed-call.json");
+        let long_ago = cloud.now().plus_millis(-500 * 24 * HOUR);
+        let (_, mut events) = call::messages(&path, &org.to_string(), "live", self.live.e164.as_str(), long_ago, 300).unwrap();
+        events.push(transcript(&events[0], 0, &json!({"transcript": "canary-transcript ".repeat(2_000)})));
+        events.iter_mut().for_each(|event| event["call_id"] = json!("CA-long-ago"));
+        cloud.tell(&texts(&events)).await;
+        cloud.work(processes).await;
+        let calls = table.ended_calls(self.live.tenant).await.unwrap();
+        table.set_retention(org, Some(400), cloud.now()).await.unwrap();
+        cloud.live(processes, 1, MINUTE).await;
+        assert_eq!(table.ended_calls(self.live.tenant).await.unwrap(), calls - 1);
     }
 
     /// Messages that can never succeed.

@@ -8,24 +8,25 @@ use std::{
     },
 };
 
-use axum::Router;
+use axum::body::Body;
 use call_events::CallEvents;
 use call_reaper::{CallReaper, Limits};
 use domain::{Mode, OrgId, Timestamp, api_key::ApiKeyText};
 use due_deliveries::DueDeliveries;
-use http::{Method, Request};
+use http::Method;
+use queue::Sender;
 use runtime::Clock;
 use serde_json::{Value, json};
 use store::{Table, Tenant, access_patterns::PATTERNS};
 use testkit::{
     Fixture, LocalTable, Mailbox, Receiver, call,
-    client::Answer,
     costs::{batch, vault},
     fixture,
 };
-use tower::ServiceExt as _;
 use webhook_delivery::WebhookDelivery;
 use webhooks::guard::Loopback;
+
+use crate::every_route::{Function, Parts, Told, anonymous, functions, told};
 
 /// All functions on one table, under one clock, with queues in memory.
 pub(crate) struct World {
@@ -39,9 +40,9 @@ pub(crate) struct World {
     pub(crate) reaper: CallReaper,
     pub(crate) takes: Receiver,
     pub(crate) fails: Receiver,
-    app: Router,
+    http: Vec<Function>,
     /// The same, but what changes is never handed on: as if the functions died before.
-    cut_off: Router,
+    cut_off: Vec<Function>,
 }
 
 /// A filled organization.
@@ -74,8 +75,8 @@ impl World {
             reaper: CallReaper::new(table.clone(), events.sender(), manual, limits),
             takes: Receiver::start().await,
             fails: Receiver::start().await,
-            app: app(&table, &webhooks.sender(), &events.sender(), &clock),
-            cut_off: app(&table, &fixture::nowhere(), &fixture::nowhere(), &clock),
+            http: http(&table, [&webhooks.sender(), &events.sender()], &clock),
+            cut_off: http(&table, [&fixture::nowhere(), &fixture::nowhere()], &clock),
             local,
             clock,
             webhooks,
@@ -96,8 +97,8 @@ impl World {
     }
 
     /// Asks with a key; each request has a key of idempotency of its own.
-    pub(crate) async fn ask(&self, key: &ApiKeyText, method: Method, path: &str, body: Option<Value>) -> Answer {
-        asked(&self.app, key, method, path, body, self.clock.fetch_add(7, Ordering::SeqCst)).await
+    pub(crate) async fn ask(&self, key: &ApiKeyText, method: Method, path: &str, body: Option<Value>) -> Told {
+        asked(&self.http, key, method, path, body, self.clock.fetch_add(7, Ordering::SeqCst)).await
     }
 
     /// The key of every item.
@@ -150,30 +151,29 @@ impl World {
     async fn set_up(&self, key: &ApiKeyText) -> String {
         // One that fails a few times, so that nothing is put off and its attempts come to wait in the table.
         for (receiver, events) in [(&self.takes, "*"), (&self.fails, "call.completed")] {
-            self.ask(key, Method::POST, "/v1/webhooks", Some(json!({"url": receiver.url, "events": [events]}))).await.expect(201);
+            self.ask(key, Method::POST, "/v1/webhooks", Some(json!({"url": receiver.url, "events": [events]}))).await.is(201);
         }
         let endpoint = json!({"name": "Reception", "type": "webhook", "url": self.takes.url});
-        let endpoint = self.ask(key, Method::POST, "/v1/endpoints", Some(endpoint)).await.expect(201);
-        let offers = self.ask(key, Method::GET, "/v1/phone-numbers?action=available&country=NG", None).await.expect(200);
+        let endpoint = self.ask(key, Method::POST, "/v1/endpoints", Some(endpoint)).await.is(201);
+        let offers = self.ask(key, Method::GET, "/v1/phone-numbers?action=available&country=NG", None).await.is(200);
         let offers: Vec<Value> = offers.as_array().unwrap().clone();
         for offer in &offers[..2] {
             let wanted = json!({"inventory_id": offer["id"], "endpoint_id": endpoint["id"]});
-            self.ask(key, Method::POST, "/v1/phone-numbers", Some(wanted)).await.expect(201);
+            self.ask(key, Method::POST, "/v1/phone-numbers", Some(wanted)).await.is(201);
         }
-        let kept = self.ask(key, Method::POST, "/v1/phone-numbers", Some(json!({"inventory_id": offers[2]["id"]}))).await.expect(201);
+        let kept = self.ask(key, Method::POST, "/v1/phone-numbers", Some(json!({"inventory_id": offers[2]["id"]}))).await.is(201);
         let path = format!("/v1/phone-numbers/{}?action=release", kept["id"].as_str().unwrap());
-        self.ask(key, Method::DELETE, &path, None).await.expect(200);
+        self.ask(key, Method::DELETE, &path, None).await.is(200);
         let credentials = json!({"account_sid": "AC0123456789abcdef0123456789ab1234", "auth_token": "token"});
         let credential = json!({"provider": "twilio", "label": "Own", "credentials": credentials});
-        let credential = self.ask(key, Method::POST, "/v1/telephony/providers", Some(credential)).await.expect(201);
+        let credential = self.ask(key, Method::POST, "/v1/telephony/providers", Some(credential)).await.is(201);
         let own = json!({"e164": own_number(key), "provider": "twilio", "credentials_id": credential["id"]});
-        self.ask(key, Method::POST, "/v1/telephony/numbers", Some(own)).await.expect(201);
-        let minted =
-            self.ask(key, Method::POST, "/v1/api-keys", Some(json!({"name": "Reports", "scopes": ["calls:read"]}))).await.expect(201);
-        self.ask(key, Method::DELETE, &format!("/v1/api-keys/{}", minted["id"].as_str().unwrap()), None).await.expect(204);
+        self.ask(key, Method::POST, "/v1/telephony/numbers", Some(own)).await.is(201);
+        let minted = self.ask(key, Method::POST, "/v1/api-keys", Some(json!({"name": "Reports", "scopes": ["calls:read"]}))).await.is(201);
+        self.ask(key, Method::DELETE, &format!("/v1/api-keys/{}", minted["id"].as_str().unwrap()), None).await.is(204);
         // Whoever told of this died before it was handed on.
         let told = json!({"name": "Untold", "type": "webhook", "url": self.takes.url});
-        asked(&self.cut_off, key, Method::POST, "/v1/endpoints", Some(told), self.clock.fetch_add(7, Ordering::SeqCst)).await.expect(201);
+        asked(&self.cut_off, key, Method::POST, "/v1/endpoints", Some(told), self.clock.fetch_add(7, Ordering::SeqCst)).await.is(201);
         offers[0]["e164"].as_str().unwrap().to_owned()
     }
 
@@ -198,8 +198,8 @@ impl World {
         for bodies in bodies.chunks(10) {
             assert_eq!(self.tell(bodies).await, 0);
         }
-        self.ask(key, Method::DELETE, &format!("/v1/calls/{deleted}"), None).await.expect(204);
-        let page = self.ask(key, Method::GET, "/v1/calls?limit=1", None).await.expect(200);
+        self.ask(key, Method::DELETE, &format!("/v1/calls/{deleted}"), None).await.is(204);
+        let page = self.ask(key, Method::GET, "/v1/calls?limit=1", None).await.is(200);
         assert!(page["next_cursor"].is_string(), "{page}");
         bodies
     }
@@ -211,50 +211,22 @@ fn own_number(key: &ApiKeyText) -> String {
     format!("+234805{digits:07}")
 }
 
-fn app(table: &Table, webhooks: &queue::Sender, events: &queue::Sender, clock: &Arc<AtomicI64>) -> Router {
-    let (vault, clock, domain) = (vault(), Clock::Manual(Arc::clone(clock)), "sip.example.com");
-    let copy = || (table.clone(), vault.clone(), webhooks.clone(), clock.clone());
-    let (t, v, w, c) = copy();
-    let numbers = phone_numbers::app(phone_numbers::State::new(t, v, w, c, domain));
-    let (t, v, w, c) = copy();
-    let endpoints = endpoints::app(endpoints::State::new(t, v, w, c, Loopback::Allowed, domain));
-    let (t, v, w, c) = copy();
-    let subscriptions = webhooks_api::app(webhooks_api::State::new(t, v, w, c, Loopback::Allowed));
-    let (t, v, _, c) = copy();
-    let credentials = carrier_credentials::app(carrier_credentials::State::new(t, v, c, "https://api.example.com"));
-    let (t, v, _, c) = copy();
-    let keys = api_keys::app(api_keys::State::new(t, v, c));
-    let (t, v, _, c) = copy();
-    let calls = calls::app(calls::State::new(t, v, events.clone(), c));
-    let apps = [
-        ("/v1/phone-numbers", numbers.clone()),
-        ("/v1/telephony/numbers", numbers),
-        ("/v1/endpoints", endpoints),
-        ("/v1/webhooks", subscriptions),
-        ("/v1/telephony/providers", credentials),
-        ("/v1/api-keys", keys),
-        ("/v1/calls", calls),
-    ];
-    // As the gateway does it: by how the path begins, which stays as it is.
-    let of = move |path: &str| apps.iter().find(|(base, _)| path.starts_with(base)).map(|(_, app)| app.clone());
-    Router::new().fallback(move |request: Request<axum::body::Body>| {
-        let app = of(request.uri().path()).unwrap_or_else(|| panic!("no function serves {}", request.uri()));
-        async move { app.oneshot(request).await.unwrap() }
+/// The functions that answer HTTP.
+fn http(table: &Table, queues: [&Sender; 2], clock: &Arc<AtomicI64>) -> Vec<Function> {
+    let [webhooks, events] = queues;
+    functions(|name| Parts {
+        table: table.clone(),
+        vault: vault(),
+        queue: if name == "calls" { events.clone() } else { webhooks.clone() },
+        clock: Clock::Manual(Arc::clone(clock)),
+        loopback: Loopback::Allowed,
     })
 }
 
-async fn asked(app: &Router, key: &ApiKeyText, method: Method, path: &str, body: Option<Value>, once: i64) -> Answer {
-    let request = Request::builder().method(method.clone()).uri(path).header("x-api-key", key.reveal());
+async fn asked(functions: &[Function], key: &ApiKeyText, method: Method, path: &str, body: Option<Value>, once: i64) -> Told {
+    let request = anonymous(&method, path).header("x-api-key", key.reveal());
     let request = if method == Method::GET { request } else { request.header("idempotency-key", format!("once-{once}")) };
-    let request = match body {
-        Some(body) => request.header("content-type", "application/json").body(axum::body::Body::from(body.to_string())),
-        None => request.body(axum::body::Body::empty()),
-    };
-    let response = app.clone().oneshot(request.unwrap()).await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+    told(functions, request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string()))).unwrap()).await
 }
 
 /// What is in one of two tables and not in the other.

@@ -85,8 +85,8 @@ impl Erase {
     pub async fn run(&self, mut waiting: impl FnMut(Duration), progress: &(dyn Fn(u64) + Sync)) -> Result<Report, EraseError> {
         let now = self.clock.now();
         let begun = patiently(|| self.table.begin_erasure(self.org, now)).await?;
-        let (mut erasure, mut found) = (begun.ok_or(EraseError::Unknown(self.org))?, Found::default());
-        if erasure.begun_at == now {
+        let ((mut erasure, is_new), mut found) = (begun.ok_or(EraseError::Unknown(self.org))?, Found::default());
+        if is_new {
             found.items.insert("organization".to_owned(), 1);
         }
         if erasure.closed_at.is_none() {

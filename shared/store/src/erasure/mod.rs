@@ -74,14 +74,15 @@ impl Table {
         Ok(rows.iter().filter_map(|row| part_of(row.get(Gsi1::SK)?.as_s().ok()?)).collect())
     }
 
-    /// Puts the mark into an organization's place; one that is there stays. `None` if there is no such organization.
+    /// Puts the mark into an organization's place; one that is there stays. The mark, and whether it is new; `None` if there
+    /// is no such organization.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
-    pub async fn begin_erasure(&self, org: OrgId, now: Timestamp) -> Result<Option<Erasure>, StoreError> {
+    pub async fn begin_erasure(&self, org: OrgId, now: Timestamp) -> Result<Option<(Erasure, bool)>, StoreError> {
         for _ in 0..TRIES {
             if let Some(erasure) = self.erasure(org).await? {
-                return Ok(Some(erasure));
+                return Ok(Some((erasure, false)));
             }
             let key = access_patterns::organization(org);
             let Some(seen) = self.get(access_patterns::organization(org), Consistency::Strong).await? else { return Ok(None) };
@@ -99,7 +100,7 @@ impl Table {
                 TransactWriteItem::builder().put(self.put_new(whole(&erasure, &())?)?).build(),
             ];
             if let Outcome::Done = self.transact(writes).await? {
-                return Ok(Some(erasure));
+                return Ok(Some((erasure, true)));
             }
         }
         Err(StoreError::Unavailable("the organization keeps being changed by others".to_owned()))
