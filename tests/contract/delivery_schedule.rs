@@ -2,7 +2,7 @@
 
 use domain::delivery::DeliveryStatus;
 use due_deliveries::DueDeliveries;
-use queue::DeliveryMessage;
+use queue::{DeliveryMessage, RetryMessage};
 use runtime::Clock;
 use testkit::{Receiver, fixture};
 use webhooks::schedule::{MAX_ATTEMPTS, RETRY_SECONDS};
@@ -124,17 +124,7 @@ async fn a_crash_before_the_next_attempt_was_queued_loses_nothing_and_adds_nothi
     let waiting = world.waiting().await;
     // As if the function had died between its record and what follows: the message of the fourth attempt comes again.
     world.local.table.settle_due(&waiting).await.unwrap();
-    let state = world.state(&event).await;
-    let fourth = queue::RetryMessage {
-        organization_id: event.organization_id,
-        mode: event.mode,
-        delivery_id: event.delivery_id,
-        receiver: event.receiver,
-        frozen_at: state.created_at,
-        retry: 4,
-        replayed_by: None,
-        put_off: 0,
-    };
+    let fourth = RetryMessage::new(event.organization_id, event.mode, world.state(&event).await.place(), 4);
     world.handle(&[fourth.to_json().unwrap(), fourth.to_json().unwrap()]).await;
     assert_eq!(world.waiting().await, waiting, "at the same time, once");
     assert_eq!(receiver.arrivals().len(), 4);

@@ -21,16 +21,7 @@ async fn deliver(world: &World, event: &DeliveryMessage) {
 
 /// The message that asks for a later attempt.
 async fn retry(world: &World, event: &DeliveryMessage, number: u32) {
-    let message = RetryMessage {
-        organization_id: event.organization_id,
-        mode: event.mode,
-        delivery_id: event.delivery_id,
-        receiver: event.receiver,
-        frozen_at: world.state(event).await.created_at,
-        retry: number,
-        replayed_by: None,
-        put_off: 0,
-    };
+    let message = RetryMessage::new(event.organization_id, event.mode, world.state(event).await.place(), number);
     world.handle(&[message.to_json().unwrap()]).await;
 }
 

@@ -92,6 +92,5 @@ fn work(tenant: Tenant, call: &wire::Call, event: &CallEvent, receiver: Receiver
         body: wire::Envelope::of_call(event_id.clone(), name, event.timestamp, call).into_body(),
         event_id,
     };
-    let group = Some(tenant.org.to_string());
-    message.to_json().map(|body| OutMessage { body, delay_seconds: 0, group })
+    message.out()
 }

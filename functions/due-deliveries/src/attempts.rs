@@ -45,17 +45,6 @@ impl DueDeliveries {
 }
 
 fn message(attempt: &DueAttempt, now: Timestamp) -> Result<OutMessage, serde_json::Error> {
-    let message = RetryMessage {
-        organization_id: attempt.organization_id,
-        mode: attempt.mode,
-        delivery_id: attempt.delivery_id,
-        receiver: attempt.receiver,
-        frozen_at: attempt.frozen_at,
-        retry: attempt.attempt,
-        replayed_by: None,
-        put_off: 0,
-    };
-    let wait_millis = attempt.due_at.millis_since(now).max(0);
-    let delay_seconds = u16::try_from((wait_millis + 999) / 1_000).unwrap_or(u16::MAX);
-    Ok(OutMessage { body: message.to_json()?, delay_seconds, group: Some(attempt.organization_id.to_string()) })
+    let message = RetryMessage::new(attempt.organization_id, attempt.mode, attempt.place(), attempt.attempt);
+    message.out(attempt.due_at.millis_since(now))
 }

@@ -95,7 +95,7 @@ impl DueDeliveries {
         let events = self.table.outbox(shard, MOST).await?;
         let late = events.into_iter().filter(|event| event.at <= waiting_since);
         let messages: Vec<OutMessage> = late
-            .map(|event| Ok(OutMessage { body: OutboxMessage { outbox_id: event.id }.to_json()?, delay_seconds: 0, group: None }))
+            .map(|event| OutboxMessage { outbox_id: event.id }.out(event.organization_id))
             .collect::<Result<_, serde_json::Error>>()?;
         self.queue.send_all(&messages).await?;
         Ok(messages.len())

@@ -31,9 +31,10 @@ pub(crate) async fn update_endpoint(
 ) -> Result<Json<wire::Endpoint>, Problem> {
     let id = read::parse(&id)?;
     let change = Change::read(&mut fields);
+    settings::look_up(&mut fields, change.url.as_ref().and_then(Option::as_deref), &state.guard).await;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     // What is told to somebody has to be looked at as a whole.
-    if let Some(simple) = change.simple(state.policy).filter(|_| news.is_none()) {
+    if let Some(simple) = change.simple(state.guard.policy()).filter(|_| news.is_none()) {
         fields.finish()?;
         match state.table.change_endpoint(caller.tenant, id, &simple, state.clock.now()).await? {
             ChangedEndpoint::Done(endpoint) => return Ok(Json(read::shown(&state, caller.tenant, *endpoint).await?)),
@@ -43,7 +44,7 @@ pub(crate) async fn update_endpoint(
     }
     for _ in 0..TRIES {
         let (stored, seen, now) = look(&state, &caller, id).await?;
-        let spec = change.spec(&mut fields, &seen, state.policy)?;
+        let spec = change.spec(&mut fields, &seen, state.guard.policy())?;
         let wanted = change.apply(&state, &caller, seen, spec, now).await?;
         if let Some(endpoint) = replace(&state, &caller, &stored, &wanted, news).await? {
             return Ok(Json(read::shown(&state, caller.tenant, endpoint).await?));

@@ -11,7 +11,7 @@ use domain::{
 use http::StatusCode;
 use runtime::random;
 use store::{CreateEndpoint, TellOfEndpoint, tell};
-use webhooks::{guard::Policy, sign::SigningSecret};
+use webhooks::{guard::Guard, sign::SigningSecret};
 
 use crate::{read, settings};
 
@@ -22,7 +22,7 @@ pub(crate) async fn create_endpoint(
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
-    let order = Order::read(&mut fields, state.policy)?;
+    let order = Order::read(&mut fields, &state.guard).await?;
     let number = order.number;
     let endpoint = order.endpoint(&state, &caller, EndpointId::new(birth.at, birth.bytes)).await?;
     let about = |event| state.lifecycle.about(caller.tenant, event);
@@ -52,7 +52,7 @@ struct Order {
 }
 
 impl Order {
-    fn read(fields: &mut Fields, policy: Policy) -> Result<Self, Problem> {
+    async fn read(fields: &mut Fields, guard: &Guard) -> Result<Self, Problem> {
         ["name", "type"]
             .into_iter()
             .filter(|field| !fields.has(field))
@@ -63,11 +63,12 @@ impl Order {
         let declared_type = fields.text("type");
         let url = fields.text("url");
         let config = fields.object("provider_config");
+        let is_webhook = declared_type.as_deref() == Some(Provider::Webhook.as_str());
         let spec = declared_type.as_deref().and_then(|declared_type| {
             let spec = EndpointSpec::read(declared_type, url.as_deref(), config.as_ref());
-            let is_webhook = declared_type == Provider::Webhook.as_str();
-            settings::checked(fields, is_webhook, url.as_deref(), spec, policy)
+            settings::checked(fields, is_webhook, url.as_deref(), spec, guard.policy())
         });
+        settings::look_up(fields, url.as_deref().filter(|_| is_webhook), guard).await;
         let events = settings::events(fields);
         let number = fields.parsed("phone_number_id");
         fields.finish()?;

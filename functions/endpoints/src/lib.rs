@@ -15,7 +15,7 @@ use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::{OutboxEvent, Table};
 use vault::Vault;
-use webhooks::guard::{Loopback, Policy};
+use webhooks::guard::{Guard, Loopback, Policy};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -26,19 +26,19 @@ pub struct State {
     table: Table,
     vault: Vault,
     clock: Clock,
-    policy: Policy,
+    guard: Guard,
     sip_domain: Arc<str>,
 }
 
 impl State {
-    /// Makes the state from its parts. `events` takes lifecycle events; `policy` says which receivers may be
+    /// Makes the state from its parts. `events` takes lifecycle events; `guard` says which receivers may be
     /// called; `sip_domain` is where the calls of numbers enter over SIP.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, events: Sender, clock: Clock, policy: impl Into<Policy>, sip_domain: &str) -> Self {
+    pub fn new(table: Table, vault: Vault, events: Sender, clock: Clock, guard: impl Into<Guard>, sip_domain: &str) -> Self {
         let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
         let lifecycle = Lifecycle::new(table.clone(), events, clock.clone());
         let gate = Gate::new(table.clone(), clock.clone());
-        Self { gate, cursors, lifecycle, table, vault, clock, policy: policy.into(), sip_domain: sip_domain.into() }
+        Self { gate, cursors, lifecycle, table, vault, clock, guard: guard.into(), sip_domain: sip_domain.into() }
     }
 
     /// The state as it believes the tokens that these issuers give to users.

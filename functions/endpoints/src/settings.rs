@@ -6,7 +6,7 @@ use domain::{
     endpoint::{EndpointSpec, GivenUrl, MAX_NAME_CHARS, SipUri, is_missing},
     webhook::EventFilter,
 };
-use webhooks::guard::{Policy, WebhookUrl};
+use webhooks::guard::{Guard, Policy, WebhookUrl};
 
 /// A checked name; `None` if it is absent or wrong.
 pub(crate) fn name(fields: &mut Fields) -> Option<String> {
@@ -41,6 +41,14 @@ pub(crate) fn checked(
         spec.url = Some(url.as_str().to_owned());
     }
     Some(spec)
+}
+
+/// Looks the name of a webhook's url up, if one was sent that may be called.
+pub(crate) async fn look_up(fields: &mut Fields, url: Option<&str>, guard: &Guard) {
+    let Some(Ok(url)) = url.map(|url| WebhookUrl::parse(url, guard.policy())) else { return };
+    if let Err(problem) = guard.leads_out(&url).await {
+        fields.fault("url", problem);
+    }
 }
 
 /// A sound url whose form tells what it is for; `None` if a look at the endpoint has to say what is wrong with it.

@@ -1,18 +1,25 @@
 //! One attempt: signed, sent, recorded, and what follows it.
 
+use std::time::Duration;
+
 use domain::{
     Timestamp,
     delivery::{AttemptRecord, Delivery, DeliveryPlace, DeliveryStatus},
 };
-use queue::{OutMessage, RetryMessage, batch::Failure};
+use queue::{RetryMessage, batch::Failure};
 use store::{DueAttempt, Recorded, Tenant};
 use webhooks::{
-    client::Outcome,
+    client::{Attempt, Outcome},
     schedule::{self, MAX_QUEUE_DELAY_SECONDS, Next},
     sign::Signatures,
 };
 
-use crate::{WebhookDelivery, health::Gate, receiver::Receiver};
+use crate::{
+    WebhookDelivery,
+    batch::Batch,
+    gate::{Gate, Shut},
+    receiver::Receiver,
+};
 
 /// An attempt that is to be made.
 pub(crate) struct Job {
@@ -26,9 +33,16 @@ pub(crate) struct Job {
     pub(crate) replayed_by: Option<String>,
     /// How often it was put off.
     pub(crate) put_off: u32,
+    /// Whether it comes at a time that was kept for it.
+    pub(crate) has_turn: bool,
 }
 
 impl Job {
+    /// The first attempt at a delivery.
+    pub(crate) const fn first(tenant: Tenant, delivery: Delivery, series_from: u32) -> Self {
+        Self { tenant, delivery, number: 1, series_from, replayed_by: None, put_off: 0, has_turn: false }
+    }
+
     /// Its number in its series, from 1.
     const fn of_series(&self) -> u32 {
         self.number + 1 - self.series_from
@@ -42,22 +56,23 @@ const GONE: &str = "the receiver answered 410 Gone";
 struct Made {
     record: AttemptRecord,
     next: Next,
-    /// Whether anything was sent.
-    was_sent: bool,
+    /// How long it took; `None` if it was not made.
+    took: Option<Duration>,
 }
 
 impl WebhookDelivery {
-    /// Makes an attempt, records it and sees to what follows; or puts it off, if nothing but probes is sent to the receiver.
+    /// Makes an attempt, records it and sees to what follows; or puts it off, if the receiver takes no more now.
     ///
     /// When the next attempt is due is decided by delivery, number and outcome alone, and recorded with the attempt: who
     /// finds it recorded after a crash queues the next attempt for the same time.
-    pub(crate) async fn attempt(&self, receiver: &Receiver, job: Job) -> Result<(), Failure> {
-        let made = match self.gate(job.tenant, job.delivery.receiver).await? {
-            Gate::Open => self.send(receiver, &job).await,
-            Gate::NotBefore(at) if self.put_off(&job, at).await? => return Ok(()),
-            Gate::NotBefore(_) => self.skip(&job),
+    pub(crate) async fn attempt(&self, batch: &Batch, receiver: &Receiver, job: Job) -> Result<(), Failure> {
+        let made = match self.gate(batch, &job).await? {
+            Gate::Open(_held) => self.send(receiver, &job).await,
+            Gate::Shut(shut) if self.put_off(&job, shut).await? => return Ok(()),
+            Gate::Shut(shut) => self.skip(&job, shut),
         };
-        let (tenant, place, number, next, was_sent) = (job.tenant, job.delivery.place(), job.number, made.next, made.was_sent);
+        let (tenant, place, number) = (job.tenant, job.delivery.place(), job.number);
+        let Made { next, took, .. } = made;
         let next_at = match next {
             Next::RetryIn(wait) => {
                 let seconds = wait.spread(schedule::dice(place.id, number));
@@ -69,36 +84,44 @@ impl WebhookDelivery {
         if let Some(next_at) = next_at {
             self.queue_attempt(tenant, place, number + 1, next_at).await?;
         }
+        if let Some(took) = took.filter(|took| *took >= self.patience) {
+            self.slowed(tenant, place.receiver, took).await?;
+        }
         match next {
             Next::Delivered => self.succeeded(tenant, place.receiver).await,
             Next::Disabled => self.switch_off(tenant, place.receiver, None, receiver, GONE).await,
-            Next::RetryIn(_) | Next::Dead if was_sent => self.failed(tenant, place.receiver, receiver).await,
+            Next::RetryIn(_) | Next::Dead if took.is_some() => self.failed(tenant, place.receiver, receiver).await,
             Next::RetryIn(_) | Next::Dead => Ok(()),
         }
     }
 
+    /// Sends what is to be sent; a URL that is forbidden now, whatever it was when it was saved, gets nothing.
     async fn send(&self, receiver: &Receiver, job: &Job) -> Made {
         let (at, delivery) = (self.clock.now(), &job.delivery);
         let id = format!("{}{}", domain::DeliveryId::PREFIX, delivery.id);
         let signatures = Signatures::new(&id, at, delivery.body.as_bytes(), &receiver.secret, receiver.previous(at));
-        let attempt = self.client.post(&receiver.url, &signatures.headers(), delivery.body.clone().into()).await;
+        let attempt = match &receiver.target {
+            Some(target) => self.client.post(target, &signatures.headers(), delivery.body.clone().into()).await,
+            None => Attempt::refused(),
+        };
         let (status, error) = match &attempt.outcome {
             Outcome::Answered { status } => (Some(*status), None),
-            Outcome::Refused { .. } => (None, Some("address_not_allowed")),
+            Outcome::Refused { address: Some(_) } => (None, Some("address_not_allowed")),
+            Outcome::Refused { address: None } => (None, Some("url_not_allowed")),
             Outcome::Timeout => (None, Some("timeout")),
             Outcome::Connection(fault) => (None, Some(fault.as_str())),
         };
         let next = schedule::after(job.of_series(), &attempt.outcome, attempt.retry_after_seconds);
         let error = error.map(str::to_owned);
         let record = AttemptRecord { at, status, error, duration_ms: attempt.duration_ms, answer: attempt.answer_head };
-        Made { record, next, was_sent: true }
+        Made { next, took: Some(Duration::from_millis(record.duration_ms)), record }
     }
 
     /// An attempt that fails without being sent: it was put off often enough.
-    fn skip(&self, job: &Job) -> Made {
-        let error = Some("circuit_open".to_owned());
+    fn skip(&self, job: &Job, shut: Shut) -> Made {
+        let error = Some(shut.as_str().to_owned());
         let record = AttemptRecord { at: self.clock.now(), status: None, error, duration_ms: 0, answer: String::new() };
-        Made { record, next: schedule::after(job.of_series(), &Outcome::Timeout, None), was_sent: false }
+        Made { record, next: schedule::after(job.of_series(), &Outcome::Timeout, None), took: None }
     }
 
     async fn record(&self, job: Job, made: Made, next_at: Option<Timestamp>) -> Result<(), Failure> {
@@ -122,19 +145,7 @@ impl WebhookDelivery {
         if wait_millis > i64::from(MAX_QUEUE_DELAY_SECONDS) * 1_000 {
             return self.table.put_due(&DueAttempt::new(tenant, place, number, at)).await.map_err(Failure::retry);
         }
-        let message = RetryMessage {
-            organization_id: tenant.org,
-            mode: tenant.mode,
-            delivery_id: place.id,
-            receiver: place.receiver,
-            frozen_at: place.created_at,
-            retry: number,
-            replayed_by: None,
-            put_off: 0,
-        };
-        let body = message.to_json().map_err(Failure::retry)?;
-        let delay_seconds = u16::try_from((wait_millis + 999) / 1_000).unwrap_or(u16::MAX);
-        let message = OutMessage { body, delay_seconds, group: Some(tenant.org.to_string()) };
-        self.retries.send_all(&[message]).await.map_err(Failure::retry)
+        let message = RetryMessage::new(tenant.org, tenant.mode, place, number);
+        self.retries.send_all(&[message.out(wait_millis).map_err(Failure::retry)?]).await.map_err(Failure::retry)
     }
 }

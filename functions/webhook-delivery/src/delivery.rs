@@ -4,15 +4,16 @@ use domain::delivery::{Delivery, DeliveryPlace, Due};
 use queue::{DeliveryMessage, RetryMessage, batch::Failure};
 use store::{Frozen, Tenant};
 
-use crate::{WebhookDelivery, attempt::Job};
+use crate::{WebhookDelivery, attempt::Job, batch::Batch};
 
 /// Why a delivery ends whose receiver takes none any more.
 const NO_RECEIVER: &str = "the receiver is gone or not active";
 
 impl WebhookDelivery {
     /// Freezes the body and makes the first attempt, unless it was made before.
-    pub(crate) async fn begin(&self, message: DeliveryMessage) -> Result<(), Failure> {
+    pub(crate) async fn begin(&self, batch: &Batch, message: DeliveryMessage) -> Result<(), Failure> {
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        let _alone = batch.alone_at(tenant, message.delivery_id).await?;
         let Some(receiver) = self.receiver(tenant, message.receiver).await? else {
             tracing::info!(delivery_id = %message.delivery_id, NO_RECEIVER);
             return Ok(());
@@ -26,23 +27,20 @@ impl WebhookDelivery {
             created_at: self.clock.now(),
         };
         let delivery = match self.table.freeze_delivery(tenant, &delivery).await.map_err(Failure::retry)? {
-            Frozen::First => {
-                return self.attempt(&receiver, Job { tenant, delivery, number: 1, series_from: 1, replayed_by: None, put_off: 0 }).await;
-            }
+            Frozen::First => return self.attempt(batch, &receiver, Job::first(tenant, delivery, 1)).await,
             Frozen::Before(frozen) => *frozen,
         };
         match self.due(tenant, delivery.place(), 1, false).await? {
-            Due::Attempt { series_from } => {
-                self.attempt(&receiver, Job { tenant, delivery, number: 1, series_from, replayed_by: None, put_off: 0 }).await
-            }
+            Due::Attempt { series_from } => self.attempt(batch, &receiver, Job::first(tenant, delivery, series_from)).await,
             Due::Next(at) => self.queue_attempt(tenant, delivery.place(), 2, at).await,
             Due::Nothing => Ok(()),
         }
     }
 
     /// Makes a later attempt, unless it was made before.
-    pub(crate) async fn go_on(&self, message: RetryMessage) -> Result<(), Failure> {
+    pub(crate) async fn go_on(&self, batch: &Batch, message: RetryMessage) -> Result<(), Failure> {
         let (tenant, place) = (Tenant { org: message.organization_id, mode: message.mode }, message.place());
+        let _alone = batch.alone_at(tenant, place.id).await?;
         let due = self.due(tenant, place, message.retry, message.replayed_by.is_some());
         let (due, delivery) = tokio::join!(due, self.table.delivery(tenant, place.id));
         let Some(delivery) = delivery.map_err(Failure::retry)? else {
@@ -58,8 +56,8 @@ impl WebhookDelivery {
             tracing::info!(delivery_id = %place.id, NO_RECEIVER);
             return self.table.give_up_delivery(tenant, place, NO_RECEIVER).await.map_err(Failure::retry);
         };
-        let RetryMessage { retry: number, replayed_by, put_off, .. } = message;
-        self.attempt(&receiver, Job { tenant, delivery, number, series_from, replayed_by, put_off }).await
+        let RetryMessage { retry: number, replayed_by, put_off, has_turn, .. } = message;
+        self.attempt(batch, &receiver, Job { tenant, delivery, number, series_from, replayed_by, put_off, has_turn }).await
     }
 
     async fn due(&self, tenant: Tenant, place: DeliveryPlace, number: u32, is_replay: bool) -> Result<Due, Failure> {

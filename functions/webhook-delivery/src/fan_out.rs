@@ -39,8 +39,7 @@ fn work(event: &OutboxEvent, subscription: &Subscription) -> Option<Result<OutMe
             body: envelope.into_body(),
             event_id,
         };
-        message.to_json()
+        message.out()
     });
-    let group = Some(event.organization_id.to_string());
-    Some(message.map(|body| OutMessage { body, delay_seconds: 0, group }))
+    Some(message)
 }

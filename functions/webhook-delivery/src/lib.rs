@@ -4,25 +4,32 @@
 //! are those that were frozen first, whoever computed others since.
 
 mod attempt;
+mod batch;
 mod delivery;
 mod fan_out;
+mod gate;
 mod health;
 mod receiver;
 
 use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{health::Health, webhook::ReceiverId};
+use batch::Batch;
+use domain::{
+    health::Health,
+    pace::{Pace, SLOW_MILLIS},
+    webhook::ReceiverId,
+};
 use queue::{
     Sender, WebhookWork,
-    batch::{self, Failure, Record},
+    batch::{Failure, Record, each},
 };
 use receiver::Receiver;
 use runtime::{Clock, Recent, aws::Environment, env};
 use store::{Table, Tenant};
 use vault::Vault;
 use webhooks::{
-    client::WebhookClient,
+    client::{ATTEMPT_LIMIT, WebhookClient},
     guard::{Loopback, Policy},
 };
 
@@ -36,6 +43,10 @@ pub struct WebhookDelivery {
     table: Table,
     vault: Vault,
     client: WebhookClient,
+    /// How long an attempt may take.
+    limit: Duration,
+    /// How long one takes that makes its receiver a slow one, and how long others of its batch wait for it.
+    patience: Duration,
     retries: Sender,
     dead_letters: Sender,
     clock: Clock,
@@ -43,6 +54,8 @@ pub struct WebhookDelivery {
     receivers: Recent<(Tenant, ReceiverId), Arc<Receiver>>,
     /// What is known of those that fail.
     healths: Recent<(Tenant, ReceiverId), Health>,
+    /// And of those that are slow.
+    paces: Recent<(Tenant, ReceiverId), Pace>,
 }
 
 /// The function lacks something at start.
@@ -72,8 +85,18 @@ impl WebhookDelivery {
         let policy = policy.into();
         let client = WebhookClient::new(policy)?;
         let receivers = Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS);
-        let healths = Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS);
-        Ok(Self { table, vault, client, retries, dead_letters, clock, policy, receivers, healths })
+        let (healths, paces) = (Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS), Recent::new(RECEIVERS, RECEIVER_AGE_MILLIS));
+        let (limit, patience) = (ATTEMPT_LIMIT, Duration::from_millis(SLOW_MILLIS));
+        Ok(Self { table, vault, client, limit, patience, retries, dead_letters, clock, policy, receivers, healths, paces })
+    }
+
+    /// The same function with another limit for an attempt, of which a fifth makes a receiver slow: for tests of receivers
+    /// that hang.
+    ///
+    /// # Errors
+    /// [`StartError::Client`] if the HTTP client cannot be made.
+    pub fn with_limit(self, limit: Duration) -> Result<Self, StartError> {
+        Ok(Self { client: WebhookClient::with_limit(self.policy, limit)?, limit, patience: limit / 5, ..self })
     }
 
     /// Makes the function from the environment.
@@ -101,13 +124,14 @@ impl WebhookDelivery {
 
     /// Handles a batch in so much time; what is not done by then must be brought again too.
     pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
-        batch::each(event, limit, &self.dead_letters, |record| self.one(record)).await
+        let batch = Batch::new();
+        each(event, limit, &self.dead_letters, |record| self.one(&batch, record)).await
     }
 
-    async fn one(&self, record: Arc<Record>) -> Result<(), Failure> {
+    async fn one(&self, batch: &Batch, record: Arc<Record>) -> Result<(), Failure> {
         match WebhookWork::from_json(&record.body).map_err(|error| Failure::never(format!("not a delivery: {error}")))? {
-            WebhookWork::Deliver(message) => self.begin(*message).await,
-            WebhookWork::Retry(message) => self.go_on(*message).await,
+            WebhookWork::Deliver(message) => self.begin(batch, *message).await,
+            WebhookWork::Retry(message) => self.go_on(batch, *message).await,
             WebhookWork::FanOut(message) => self.fan_out(message.outbox_id).await,
         }
     }

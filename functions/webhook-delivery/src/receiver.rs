@@ -18,7 +18,10 @@ use crate::WebhookDelivery;
 /// A receiver, ready to be sent to.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    pub(crate) url: WebhookUrl,
+    /// Its URL as it was saved.
+    pub(crate) url: String,
+    /// The same, if it may be called; what was saved under another policy may not.
+    pub(crate) target: Option<WebhookUrl>,
     pub(crate) secret: SigningSecret,
     /// The secret before the last rotation, and until when it signs too.
     previous: Option<(SigningSecret, Timestamp)>,
@@ -51,12 +54,18 @@ impl WebhookDelivery {
                 ReceiverId::Subscription(id) => self.subscription(tenant, id, now).await,
             }
         };
-        let (stored, health, standing) = tokio::join!(stored, self.table.receiver_health(tenant, id), self.table.standing(tenant.org));
+        let health = async { tokio::join!(self.table.receiver_health(tenant, id), self.table.receiver_pace(tenant, id)) };
+        // Boxed: seldom needed, and large beside what is needed each time.
+        let known = Box::pin(async { tokio::join!(stored, health, self.table.standing(tenant.org)) });
+        let (stored, (health, pace), standing) = known.await;
         // Of an erased organization nothing may come back, and a delivery leaves a body and a log.
         let exists = standing.map_err(Failure::retry)? == Standing::Open;
         let Some(stored) = stored?.filter(|_| exists) else { return Ok(None) };
         if let Some(health) = health.map_err(Failure::retry)? {
             self.healths.put((tenant, id), health, now);
+        }
+        if let Some(pace) = pace.map_err(Failure::retry)? {
+            self.paces.put((tenant, id), pace, now);
         }
         let receiver = Arc::new(self.open(tenant, id, stored).await?);
         self.receivers.put((tenant, id), Arc::clone(&receiver), now);
@@ -80,13 +89,13 @@ impl WebhookDelivery {
     }
 
     async fn open(&self, tenant: Tenant, id: ReceiverId, stored: Stored) -> Result<Receiver, Failure> {
-        let url = WebhookUrl::parse(&stored.url, self.policy).map_err(Failure::retry)?;
+        let target = WebhookUrl::parse(&stored.url, self.policy).ok();
         let secret = self.signing(tenant, id, &stored.secret).await?;
         let previous = match stored.previous {
             Some((sealed, until)) => Some((self.signing(tenant, id, &sealed).await?, until)),
             None => None,
         };
-        Ok(Receiver { url, secret, previous })
+        Ok(Receiver { url: stored.url, target, secret, previous })
     }
 
     async fn signing(&self, tenant: Tenant, id: ReceiverId, sealed: &Sealed) -> Result<SigningSecret, Failure> {

@@ -22,7 +22,7 @@ pub(crate) async fn update_webhook(
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::Subscription>, Problem> {
     let id = read::parse(&id)?;
-    let change = create::settings(&mut fields, state.policy);
+    let change = create::settings(&mut fields, &state.guard).await;
     fields.finish()?;
     let changed = state.table.change_subscription(caller.tenant, id, &change, state.clock.now()).await?;
     Ok(Json(wire::Subscription::masked(changed.ok_or_else(read::not_found)?, caller.tenant.org)))

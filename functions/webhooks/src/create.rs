@@ -9,11 +9,11 @@ use domain::{
     wire,
 };
 use http::StatusCode;
-use queue::{DeliveryMessage, OutMessage};
+use queue::DeliveryMessage;
 use serde::Serialize;
 use serde_json::json;
 use store::{Consistency, CreateSubscription};
-use webhooks::guard::{Policy, WebhookUrl};
+use webhooks::guard::Guard;
 
 use crate::{read, secrets};
 
@@ -30,7 +30,7 @@ pub(crate) async fn create_webhook(
     if !fields.has("url") {
         fields.missing("url");
     }
-    let wanted = settings(&mut fields, state.policy);
+    let wanted = settings(&mut fields, &state.guard).await;
     fields.finish()?;
     let url = wanted.url.ok_or_else(|| Problem::internal("a url passed as missing"))?;
     let (id, now) = (SubscriptionId::new(birth.at, birth.bytes), state.clock.now());
@@ -60,14 +60,14 @@ pub(crate) async fn create_webhook(
 }
 
 /// What creators and changers send.
-pub(crate) fn settings(fields: &mut Fields, policy: Policy) -> SubscriptionChange {
-    let url = fields.text("url").and_then(|text| match WebhookUrl::parse(&text, policy) {
-        Ok(url) => Some(url.as_str().to_owned()),
-        Err(problem) => {
-            fields.fault("url", problem);
-            None
+pub(crate) async fn settings(fields: &mut Fields, guard: &Guard) -> SubscriptionChange {
+    let mut url = None;
+    if let Some(text) = fields.text("url") {
+        match guard.check(&text).await {
+            Ok(checked) => url = Some(checked.as_str().to_owned()),
+            Err(problem) => fields.fault("url", problem),
         }
-    });
+    }
     let events = fields.texts("events").and_then(|entries| {
         EventFilter::parse(entries).map_err(|faults| faults.into_iter().for_each(|fault| fields.fault(&fault.field, fault.problem))).ok()
     });
@@ -109,9 +109,7 @@ pub(crate) async fn test_webhook(
         event: TEST_EVENT.to_owned(),
         body: wire::Envelope::of_resource(event_id.clone(), TEST_EVENT.to_owned(), birth.at, org, data).into_body(),
     };
-    let body = message.to_json().map_err(Problem::internal)?;
-    let sent = state.deliveries.send_all(&[OutMessage { body, delay_seconds: 0, group: Some(org.to_string()) }]).await;
-    sent.map_err(Problem::queue_unavailable)?;
+    state.deliveries.send_all(&[message.out().map_err(Problem::internal)?]).await.map_err(Problem::queue_unavailable)?;
     let webhook_id = format!("{}{delivery}", domain::DeliveryId::PREFIX);
     Ok((StatusCode::ACCEPTED, Json(TestSent { success: true, event_id, event: TEST_EVENT, webhook_id })))
 }

@@ -16,7 +16,7 @@ use queue::Sender;
 use runtime::{Clock, aws::Environment, env};
 use store::Table;
 use vault::Vault;
-use webhooks::guard::{Loopback, Policy};
+use webhooks::guard::{Guard, Loopback, Policy};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -27,16 +27,16 @@ pub struct State {
     vault: Vault,
     deliveries: Sender,
     clock: Clock,
-    policy: Policy,
+    guard: Guard,
 }
 
 impl State {
-    /// Makes the state from its parts. `deliveries` takes test events and replays; `policy` says which receivers may be
+    /// Makes the state from its parts. `deliveries` takes test events and replays; `guard` says which receivers may be
     /// called.
     #[must_use]
-    pub fn new(table: Table, vault: Vault, deliveries: Sender, clock: Clock, policy: impl Into<Policy>) -> Self {
+    pub fn new(table: Table, vault: Vault, deliveries: Sender, clock: Clock, guard: impl Into<Guard>) -> Self {
         let cursors = Cursors::new(table.clone(), vault.clone(), clock.clone());
-        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, deliveries, clock, policy: policy.into() }
+        Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, deliveries, clock, guard: guard.into() }
     }
 
     /// The state as it believes the tokens that these issuers give to users.

@@ -217,19 +217,12 @@ impl Replay<'_> {
     }
 
     fn message(&self, delivery: &DeliveryState, at: Timestamp) -> Result<OutMessage, Problem> {
+        let Tenant { org, mode } = self.tenant;
         let message = RetryMessage {
-            organization_id: self.tenant.org,
-            mode: self.tenant.mode,
-            delivery_id: delivery.id,
-            receiver: delivery.receiver,
-            frozen_at: delivery.created_at,
-            retry: delivery.last() + 1,
             replayed_by: Some(self.request.clone()),
-            put_off: 0,
+            ..RetryMessage::new(org, mode, delivery.place(), delivery.last() + 1)
         };
-        let body = message.to_json().map_err(Problem::internal)?;
-        let delay_seconds = u16::try_from(at.millis_since(self.now) / 1_000).unwrap_or(0);
-        Ok(OutMessage { body, delay_seconds, group: Some(self.tenant.org.to_string()) })
+        message.out(at.millis_since(self.now)).map_err(Problem::internal)
     }
 }
 

@@ -86,9 +86,8 @@ impl Lifecycle {
 
     /// Hands on events that were written.
     pub async fn hand_on(&self, news: impl IntoIterator<Item = News>) {
-        let messages = news.into_iter().map(|news| OutboxMessage { outbox_id: news.id }.to_json());
-        let messages: Vec<OutMessage> =
-            messages.filter_map(Result::ok).map(|body| OutMessage { body, delay_seconds: 0, group: None }).collect();
+        let messages = news.into_iter().map(|news| OutboxMessage { outbox_id: news.id }.out(news.tenant.org));
+        let messages: Vec<OutMessage> = messages.filter_map(Result::ok).collect();
         if messages.is_empty() {
             return;
         }

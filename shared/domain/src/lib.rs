@@ -23,6 +23,7 @@ pub mod member;
 pub mod mode;
 pub mod names;
 pub mod number;
+pub mod pace;
 pub mod principal;
 pub mod scope;
 pub mod secret;

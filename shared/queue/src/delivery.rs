@@ -1,9 +1,13 @@
 //! The messages to the function that delivers webhooks.
 //!
-//! They say what to deliver and to whom, never a secret or a URL: both are read when the attempt is made.
+//! They say what to deliver and to whom, never a secret or a URL: both are read when the attempt is made. Each travels in the
+//! group of its receiver, so that a queue which serves groups fairly lets no receiver stand in the way of another; an event
+//! whose receivers are not known yet travels in the group of its organization.
 
 use domain::{CallId, DeliveryId, Mode, OrgId, OutboxId, Timestamp, delivery::DeliveryPlace, webhook::ReceiverId};
 use serde::{Deserialize, Serialize};
+
+use crate::OutMessage;
 
 /// A delivery to be begun: its body to be frozen, and the first attempt to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +51,22 @@ pub struct RetryMessage {
     /// The request that asked for a replay: the attempt begins a new series, whatever became of the ones before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed_by: Option<String>,
-    /// How often the attempt was put off, because nothing but probes was sent to the receiver.
+    /// How often the attempt was put off, because the receiver takes no more now.
     #[serde(default)]
     pub put_off: u32,
+    /// Whether it comes at a time that was kept for it: it is made unless nothing but probes is sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_turn: bool,
 }
 
 impl RetryMessage {
+    /// Asks for an attempt at a delivery that goes on with its series.
+    #[must_use]
+    pub const fn new(organization_id: OrgId, mode: Mode, place: DeliveryPlace, retry: u32) -> Self {
+        let DeliveryPlace { id: delivery_id, receiver, created_at: frozen_at } = place;
+        Self { organization_id, mode, delivery_id, receiver, frozen_at, retry, replayed_by: None, put_off: 0, has_turn: false }
+    }
+
     /// Where the delivery's log lies.
     #[must_use]
     pub const fn place(&self) -> DeliveryPlace {
@@ -65,6 +79,15 @@ impl RetryMessage {
     /// None in practice: every field is text or a number.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
+    }
+
+    /// The message to be sent, seen after so many milliseconds, to the second above.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn out(&self, wait_millis: i64) -> Result<OutMessage, serde_json::Error> {
+        let delay_seconds = u16::try_from((wait_millis.max(0) + 999) / 1_000).unwrap_or(u16::MAX);
+        Ok(OutMessage { body: self.to_json()?, delay_seconds, group: Some(group_of(self.receiver)) })
     }
 }
 
@@ -110,6 +133,14 @@ impl OutboxMessage {
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
+
+    /// The message to be sent; `organization` is the one whose event it is.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn out(&self, organization: OrgId) -> Result<OutMessage, serde_json::Error> {
+        Ok(OutMessage { body: self.to_json()?, delay_seconds: 0, group: Some(organization.to_string()) })
+    }
 }
 
 impl DeliveryMessage {
@@ -120,6 +151,19 @@ impl DeliveryMessage {
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
+
+    /// The message to be sent.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn out(&self) -> Result<OutMessage, serde_json::Error> {
+        Ok(OutMessage { body: self.to_json()?, delay_seconds: 0, group: Some(group_of(self.receiver)) })
+    }
+}
+
+/// The group in which everything travels that is for one receiver.
+fn group_of(receiver: ReceiverId) -> String {
+    receiver.as_uuid().to_string()
 }
 
 #[cfg(test)]
@@ -145,6 +189,26 @@ mod tests {
         [ReceiverId::Endpoint(ID.parse().unwrap()), ReceiverId::Subscription(ID.parse().unwrap())]
     }
 
+    fn retry() -> RetryMessage {
+        let created_at = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        let place = DeliveryPlace { id: ID.parse().unwrap(), receiver: receivers()[1], created_at };
+        RetryMessage::new(ID.parse().unwrap(), Mode::Live, place, 9)
+    }
+
+    #[test]
+    fn what_is_for_one_receiver_travels_in_its_group_and_an_event_in_that_of_its_organization() {
+        let organization = "0198c0de-0000-7000-8000-000000000002".parse().unwrap();
+        let outbox = OutboxMessage { outbox_id: ID.parse().unwrap() }.out(organization).unwrap();
+        assert_eq!(outbox.group, Some(organization.to_string()));
+        let begun = DeliveryMessage { organization_id: organization, ..message(receivers()[0]) }.out().unwrap();
+        let goes_on = RetryMessage { organization_id: organization, ..retry() };
+        assert_eq!((begun.group.as_deref(), begun.delay_seconds), (Some(ID), 0));
+        for (wait_millis, delay_seconds) in [(-5, 0), (0, 0), (1, 1), (1_000, 1), (900_001, 901), (i64::MAX - 999, u16::MAX)] {
+            let out = goes_on.out(wait_millis).unwrap();
+            assert_eq!((out.group.as_deref(), out.delay_seconds), (Some(ID), delay_seconds), "{wait_millis}");
+        }
+    }
+
     fn read(text: &str) -> DeliveryMessage {
         match WebhookWork::from_json(text).unwrap() {
             WebhookWork::Deliver(message) => *message,
@@ -159,17 +223,9 @@ mod tests {
         }
         let outbox = OutboxMessage { outbox_id: ID.parse().unwrap() };
         assert_eq!(WebhookWork::from_json(&outbox.to_json().unwrap()).unwrap(), WebhookWork::FanOut(outbox));
-        for replayed_by in [None, Some("request".to_owned())] {
-            let retry = RetryMessage {
-                organization_id: ID.parse().unwrap(),
-                mode: Mode::Live,
-                delivery_id: ID.parse().unwrap(),
-                receiver: receivers()[1],
-                frozen_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
-                retry: 9,
-                replayed_by,
-                put_off: 1,
-            };
+        for (replayed_by, has_turn) in [(None, true), (Some("request".to_owned()), false)] {
+            let retry = RetryMessage { replayed_by, put_off: 1, has_turn, ..retry() };
+            assert_eq!(retry.to_json().unwrap().contains("has_turn"), has_turn);
             assert_eq!(WebhookWork::from_json(&retry.to_json().unwrap()).unwrap(), WebhookWork::Retry(Box::new(retry)));
         }
     }

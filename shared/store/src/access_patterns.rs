@@ -82,8 +82,8 @@ use domain::{
 };
 
 use crate::{
-    Erasure, KeyCount, NamedCall, Offer, Organization, OutboxEvent, OutboxShard, ReceiverHealth, Retention, SecretSetting, SettingName,
-    SubscriptionCount, Sweep,
+    Erasure, KeyCount, NamedCall, Offer, Organization, OutboxEvent, OutboxShard, ReceiverHealth, ReceiverPace, Retention, SecretSetting,
+    SettingName, SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},
     due::{DueAttempt, DueShard},
@@ -199,6 +199,7 @@ access_patterns! {
     "W3" "the deliveries of one lane of an organization, oldest first" List deliveries -> DeliveryState in Primary ["DELIVERIES#{org}#{mode}#{lane}" "AT#"] (org: OrgId, mode: Mode, lane: Lane);
     "W4" "the deliveries of a call, oldest first"       List deliveries_of  -> DeliveryState in Gsi3    ["DELIVERIES#{org}#{mode}#CALL#{call}" "AT#"] (org: OrgId, mode: Mode, call: CallId);
     "W5" "what is known of a webhook receiver that fails" Get receiver_health -> ReceiverHealth in Primary ["HEALTH#{org}#{mode}#{bucket}" "RECEIVER#{receiver}"] (org: OrgId, mode: Mode, receiver: ReceiverId) bucket of receiver;
+    "W6" "the pace of a webhook receiver that is slow"  Get  receiver_pace  -> ReceiverPace  in Primary ["HEALTH#{org}#{mode}#{bucket}" "PACE#{receiver}"] (org: OrgId, mode: Mode, receiver: ReceiverId) bucket of receiver;
     "D1" "an attempt that waits for its time"           Get  due_attempt    -> DueAttempt    in Primary ["DUE#{shard}" "AT#{at}#{delivery}#{attempt}"] (shard: DueShard, at: Timestamp, delivery: DeliveryId, attempt: u32);
     "D2" "the attempts of one shard that wait, by their time" List due_attempts -> DueAttempt in Primary ["DUE#{shard}" "AT#"] (shard: DueShard);
     "P1" "one carrier credential of an organization"    Get  credential     -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#{credential}"] (org: OrgId, mode: Mode, credential: CredentialId);

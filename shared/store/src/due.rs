@@ -58,6 +58,12 @@ impl DueAttempt {
         }
     }
 
+    /// Where the delivery's log lies.
+    #[must_use]
+    pub const fn place(&self) -> DeliveryPlace {
+        DeliveryPlace { id: self.delivery_id, receiver: self.receiver, created_at: self.frozen_at }
+    }
+
     fn key(&self) -> Get<Self> {
         access_patterns::due_attempt(DueShard::of(self.delivery_id), self.due_at, self.delivery_id, self.attempt)
     }

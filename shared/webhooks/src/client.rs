@@ -27,9 +27,9 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Position};
 
-use crate::guard::{Policy, Vetted, WebhookUrl};
+use crate::guard::{Policy, SystemResolver, Vetted, WebhookUrl};
 use answer::Answer;
-use network::{Network, Stream, System};
+use network::{Network, Stream};
 
 /// What the client calls itself.
 pub const CLIENT_NAME: &str = "Trunkline-Webhooks/1.0";
@@ -77,6 +77,14 @@ pub struct Attempt {
     pub answer_head: String,
     /// How many seconds the receiver asked to wait, if it asked.
     pub retry_after_seconds: Option<u64>,
+}
+
+impl Attempt {
+    /// The attempt at a URL that is none of a receiver: nothing is done.
+    #[must_use]
+    pub const fn refused() -> Self {
+        Self { outcome: Outcome::Refused { address: None }, duration_ms: 0, answer_head: String::new(), retry_after_seconds: None }
+    }
 }
 
 /// How an attempt ended.
@@ -144,7 +152,7 @@ impl WebhookClient {
         if roots.is_empty() && !policy.allows_loopback() {
             return Err(ClientError::NoRoots);
         }
-        Self::over(Arc::new(System), roots, policy, limit)
+        Self::over(Arc::new(SystemResolver), roots, policy, limit)
     }
 
     fn over(network: Arc<dyn Network>, roots: RootCertStore, policy: Policy, limit: Duration) -> Result<Self, ClientError> {

@@ -1,10 +1,11 @@
 //! Which URLs and addresses a webhook may be sent to: public HTTPS servers and nothing else.
 //!
 //! Two gates, both needed: [`WebhookUrl`] when a receiver is registered and before each attempt, [`is_public`] on
-//! every address that a name resolves to when the connection is made. Nothing here resolves a name: what it resolves
-//! to when it is registered says nothing of what it will resolve to then.
+//! every address that a name resolves to when the connection is made. A [`Guard`] looks a name up when it is registered
+//! too; what it resolves to then says nothing of what it will resolve to later.
 
 mod policy;
+mod resolver;
 
 use std::{
     fmt,
@@ -15,6 +16,7 @@ use url::{Host, Url};
 
 pub(crate) use policy::Vetted;
 pub use policy::{InvalidPorts, Loopback, Policy, Ports};
+pub use resolver::{Guard, Pending, Resolver, SystemResolver};
 
 /// The longest URL, in bytes.
 pub const MAX_URL_LENGTH: usize = 2048;

@@ -8,5 +8,5 @@ pub mod schedule;
 pub mod sign;
 
 pub use client::{Attempt, ClientError, ConnectionFault, Outcome, WebhookClient};
-pub use guard::{Loopback, WebhookUrl};
+pub use guard::{Guard, Loopback, WebhookUrl};
 pub use sign::{Signatures, SigningSecret};

@@ -2,8 +2,10 @@
 
 use domain::Mode;
 use http::Method;
+use queue::RetryMessage;
 use runtime::Clock;
 use serde_json::{Value, json};
+use store::Tenant;
 use webhooks::guard::Loopback;
 
 use super::{Bench, batch};
@@ -65,16 +67,9 @@ impl Bench {
         let filter = domain::delivery::DeliveryFilter { status, ..Default::default() };
         let walk = store::DeliveryWalk { newest_first: true, after: None, limit: 1, reach: 100 };
         let failed = self.local.table.delivery_list(self.fixture.tenant, &filter, walk).await.unwrap().found.remove(0);
-        let retry = queue::RetryMessage {
-            organization_id: self.fixture.tenant.org,
-            mode: self.fixture.tenant.mode,
-            delivery_id: failed.id,
-            receiver: failed.receiver,
-            frozen_at: failed.created_at,
-            retry: 5,
-            replayed_by: Some("a replay begins a series, and its first wait is short".to_owned()),
-            put_off: 0,
-        };
+        let asked = Some("a replay begins a series, and its first wait is short".to_owned());
+        let Tenant { org, mode } = self.fixture.tenant;
+        let retry = RetryMessage { replayed_by: asked, ..RetryMessage::new(org, mode, failed.place(), 5) };
         let second = function.handle(batch(&[retry.to_json().unwrap()]));
         self.row("deliver a webhook at a later attempt, receiver cached", (2, 1.5, 1.0), second).await;
     }

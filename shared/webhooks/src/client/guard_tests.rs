@@ -19,9 +19,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{network::Pending, *};
+use super::*;
 use crate::guard::{
-    Loopback,
+    Loopback, Pending, Resolver,
     tests::{PRIVATE_HOSTS, PUBLIC_HOSTS, words},
 };
 
@@ -40,14 +40,16 @@ struct Watched {
     leads_to: Option<SocketAddr>,
 }
 
-impl Network for Watched {
+impl Resolver for Watched {
     fn lookup<'a>(&'a self, _: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.answers.lock().unwrap();
         let answer = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
         Box::pin(async { Ok(answer) })
     }
+}
 
+impl Network for Watched {
     fn connect(&self, address: Vetted) -> Pending<'_, io::Result<TcpStream>> {
         let address = address.address();
         self.sockets.lock().unwrap().push(address);

@@ -2,7 +2,7 @@
 //!
 //! The only place that opens a socket to a foreign server. It takes vetted addresses and nothing else.
 
-use std::{fmt, io, net::IpAddr, pin::Pin, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc};
 
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
@@ -14,31 +14,18 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use super::{ConnectionFault, Outcome};
-use crate::guard::{Vetted, WebhookUrl};
+use crate::guard::{Pending, Resolver, SystemResolver, Vetted, WebhookUrl};
 
 /// How many of a name's addresses are tried. A stranger's name server decides how many there are.
 const MAX_ADDRESSES: usize = 4;
 
 /// What the system is asked for. Tests count the questions.
-pub(super) trait Network: fmt::Debug + Send + Sync {
-    /// Every address of a name.
-    fn lookup<'a>(&'a self, name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>>;
-
+pub(super) trait Network: Resolver {
     /// Opens a socket.
     fn connect(&self, address: Vetted) -> Pending<'_, io::Result<TcpStream>>;
 }
 
-pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The real one.
-#[derive(Debug)]
-pub(super) struct System;
-
-impl Network for System {
-    fn lookup<'a>(&'a self, name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
-    }
-
+impl Network for SystemResolver {
     fn connect(&self, address: Vetted) -> Pending<'_, io::Result<TcpStream>> {
         Box::pin(TcpStream::connect(address.address()))
     }
