@@ -94,9 +94,8 @@ impl DueDeliveries {
     async fn queue_late(&self, shard: OutboxShard, waiting_since: Timestamp) -> Result<usize, RunError> {
         let events = self.table.outbox(shard, MOST).await?;
         let late = events.into_iter().filter(|event| event.at <= waiting_since);
-        let messages: Vec<OutMessage> = late
-            .map(|event| OutboxMessage { outbox_id: event.id }.out(event.organization_id))
-            .collect::<Result<_, serde_json::Error>>()?;
+        let messages: Vec<OutMessage> =
+            late.map(|event| OutboxMessage { outbox_id: event.id }.out(event.organization_id)).collect::<Result<_, serde_json::Error>>()?;
         self.queue.send_all(&messages).await?;
         Ok(messages.len())
     }

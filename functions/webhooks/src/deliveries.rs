@@ -19,10 +19,11 @@ use crate::filter;
 
 const DEFAULT_LIMIT: u64 = 20;
 
-/// How many deliveries a page looks at, at most, for those that its filter takes.
-const REACH: usize = 1_000;
+/// How many deliveries a page looks at, at most, for those that its filter takes: about 200 read units.
+const REACH: usize = 3_000;
 
-/// A page of deliveries. It may have fewer than `limit` and yet have a next one: a filter may take few.
+/// A page of deliveries. It has `limit` of them as long as there are more and no 3,000 have to be passed over for them; then it
+/// has fewer and yet a next one. `next_cursor` is null where nothing more is found.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeliveryList {
     data: Vec<wire::Delivery>,

@@ -12,7 +12,7 @@ use domain::{
     webhook::ReceiverId,
     wire,
 };
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use http::StatusCode;
 use queue::{OutMessage, RetryMessage};
 use serde::Serialize;
@@ -32,8 +32,8 @@ const PER_SECOND: i64 = 50;
 /// How far ahead messages are sent, in milliseconds: a queue holds none back for longer than 15 minutes.
 const MOST_AHEAD_MILLIS: i64 = 600_000;
 
-/// Up to so many deliveries are shown as pending at once; those of a larger replay show it as their attempts are made.
-const MOST_SHOWN: usize = 100;
+/// How many deliveries are noted as pending side by side: a receiver's lie in two partitions.
+const NOTED_AT_ONCE: usize = 16;
 
 /// How many parts of a replay are sent side by side.
 const PARTS: usize = 4;
@@ -201,12 +201,15 @@ impl Replay<'_> {
         let parts = messages.chunks(messages.len().div_ceil(PARTS).max(1));
         let sent = try_join_all(parts.map(|part| self.state.deliveries.send_all(part))).await;
         sent.map_err(Problem::queue_unavailable)?;
-        if mine.len() <= MOST_SHOWN {
-            let shown = mine.iter().map(|delivery| self.state.table.await_replay(self.tenant, delivery, &self.request));
-            try_join_all(shown).await?;
-        }
+        self.show(&mine).await?;
         let sent = i64::try_from(messages.len()).unwrap_or(i64::MAX);
         Ok((sent > 0).then(|| from.plus_millis(sent.saturating_mul(1_000) / PER_SECOND)))
+    }
+
+    /// Has lists show the deliveries as pending, unless their attempts were made meanwhile.
+    async fn show(&self, found: &[&DeliveryState]) -> Result<(), Problem> {
+        let noting = found.iter().map(|delivery| self.state.table.await_replay(self.tenant, delivery, &self.request));
+        Ok(stream::iter(noting).buffer_unordered(NOTED_AT_ONCE).try_collect().await?)
     }
 
     /// Whoever asks for a replay says that the receivers are back: they get more than probes again.
@@ -218,10 +221,8 @@ impl Replay<'_> {
 
     fn message(&self, delivery: &DeliveryState, at: Timestamp) -> Result<OutMessage, Problem> {
         let Tenant { org, mode } = self.tenant;
-        let message = RetryMessage {
-            replayed_by: Some(self.request.clone()),
-            ..RetryMessage::new(org, mode, delivery.place(), delivery.last() + 1)
-        };
+        let message =
+            RetryMessage { replayed_by: Some(self.request.clone()), ..RetryMessage::new(org, mode, delivery.place(), delivery.last() + 1) };
         message.out(at.millis_since(self.now)).map_err(Problem::internal)
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     item::{Attributes, EXPIRES_AT, Item, KIND, VERSION, last_of_key, whole},
     keys::{Keys, Shard, Tenant},
     table::{Consistency, Table},
+    transcripts::long_text,
     update::Changed,
 };
 
@@ -105,8 +106,8 @@ pub enum RecordedEvent {
 }
 
 impl Table {
-    /// Adds an event, and the route if one was found, to a call, which its source may know by a name. The first route and the first event of an id stay. A
-    /// long transcript is stored beside the call first.
+    /// Adds an event, and the route if one was found, to a call, which its source may know by a name. The first route and the
+    /// first event of an id stay. A long transcript is stored beside the call first, if the call will take it.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
@@ -118,6 +119,9 @@ impl Table {
         route: Option<&Route>,
         how: EventWrite,
     ) -> Result<RecordedEvent, StoreError> {
+        if how == EventWrite::IfRouted && long_text(event).is_some() && !self.has_route(tenant, call).await? {
+            return Ok(RecordedEvent::NotRouted);
+        }
         let stored = self.store_transcript(tenant, call, event).await?;
         let mut set = SetExpression::default();
         set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
@@ -134,7 +138,13 @@ impl Table {
         let routed = if how == EventWrite::IfRouted { format!(" AND attribute_exists({ROUTE})") } else { String::new() };
         let condition = format!("attribute_not_exists({DELETED}){routed}");
         let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
-        match self.update(key, &set, Some(condition.as_str())).await? {
+        let written = self.update(key, &set, Some(condition.as_str())).await;
+        if let (Err(StoreError::TooLarge), Some(transcript)) =
+            (&written, stored.as_ref().and_then(|event| event.facts.stored_transcript.as_ref()))
+        {
+            self.discard_transcript(tenant, call, transcript).await?;
+        }
+        match written? {
             Changed::Done(record) => Ok(RecordedEvent::Stored(with_text(record, event, stored.as_ref()))),
             Changed::Refused(Some(tombstone)) if tombstone.events.is_empty() => {
                 // What a late event brought does not outlive its call.
@@ -145,6 +155,17 @@ impl Table {
             }
             Changed::Refused(_) => Ok(RecordedEvent::NotRouted),
         }
+    }
+
+    /// Whether a call takes events that need a route: it has one, which stays, or it was deleted and absorbs them.
+    async fn has_route(&self, tenant: Tenant, call: CallId) -> Result<bool, StoreError> {
+        for consistency in [Consistency::Eventual, Consistency::Strong] {
+            let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
+            if self.get(key, consistency).await?.is_some_and(|record| record.route.is_some() || record.events.is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// One call of an organization, as it is now, with its transcript.

@@ -110,7 +110,8 @@ impl Segment for LogPlace {
 pub struct DeliveryPage {
     /// Those that the filter takes, in the list's order.
     pub found: Vec<DeliveryState>,
-    /// After which one the list goes on; `None` at its end. A page may have fewer than were asked for and yet go on.
+    /// After which one the list goes on; `None` if nothing more is found. A page that looked at as many as it may has fewer
+    /// than were asked for, and goes on all the same.
     pub next: Option<LogPlace>,
 }
 
@@ -149,15 +150,21 @@ impl Table {
             lanes.into_iter().map(|lane| Run { lane, ahead: VecDeque::new(), last: walk.after, step, ended: false }).collect();
         let (mut page, mut looked_at) = (DeliveryPage::default(), 0);
         loop {
+            if page.found.len() == walk.limit && runs.iter().any(|run| run.ahead.iter().any(|state| filter.takes(state))) {
+                return Ok(page);
+            }
             let empty = runs.iter_mut().filter(|run| run.ahead.is_empty() && !run.ended);
             try_join_all(empty.map(|run| run.fill(self, tenant, filter, walk.newest_first))).await?;
-            let Some(state) = next_of(&mut runs, walk.newest_first) else { return Ok(page) };
-            looked_at += 1;
+            let Some(state) = next_of(&mut runs, walk.newest_first) else { return Ok(DeliveryPage { next: None, ..page }) };
             let place = LogPlace::of(state.place());
-            page.found.extend(Some(state).filter(|state| filter.takes(state)));
-            if page.found.len() >= walk.limit || looked_at >= walk.reach {
+            if !page.takes(state, filter, walk.limit) {
+                return Ok(page);
+            }
+            page.next = Some(place);
+            looked_at += 1;
+            if looked_at == walk.reach {
                 let is_end = runs.iter().all(|run| run.ended && run.ahead.is_empty());
-                page.next = Some(place).filter(|_| !is_end);
+                page.next = page.next.filter(|_| !is_end);
                 return Ok(page);
             }
         }
@@ -186,14 +193,22 @@ impl Table {
             .map(|(place, pk, sk)| async move { Ok((place, self.get(Get::<DeliveryState>::new(pk, sk), Consistency::Eventual).await?)) })
             .buffered(CONCURRENT);
         while let Some((place, state)) = states.try_next().await? {
-            if page.found.len() >= walk.limit {
+            if state.is_some_and(|state| !page.takes(state, filter, walk.limit)) {
                 return Ok(page);
             }
             page.next = Some(place);
-            page.found.extend(state.filter(|state| filter.takes(state)));
         }
-        page.next = None;
-        Ok(page)
+        Ok(DeliveryPage { next: None, ..page })
+    }
+}
+
+impl DeliveryPage {
+    /// Takes a state in if the filter does; false if it would, but the page is full: the list goes on with it.
+    fn takes(&mut self, state: DeliveryState, filter: &DeliveryFilter, limit: usize) -> bool {
+        let is_wanted = filter.takes(&state);
+        let has_room = self.found.len() < limit;
+        self.found.extend(Some(state).filter(|_| is_wanted && has_room));
+        has_room || !is_wanted
     }
 }
 

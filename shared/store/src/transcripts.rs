@@ -17,7 +17,7 @@ use crate::{
     item::{Attributes, Item},
     keys::{Index as _, Keys, Primary, Segment, Tenant},
     packed,
-    table::Table,
+    table::{Consistency, Table},
 };
 
 /// The longest transcript that stays with its event, in bytes: an item of its own would cost more.
@@ -94,7 +94,7 @@ fn part_name(text: &str) -> Option<PartName> {
 impl Table {
     /// Takes a long transcript out of an event and stores it beside the call. The event to be written instead.
     pub(crate) async fn store_transcript(&self, tenant: Tenant, call: CallId, event: &CallEvent) -> Result<Option<CallEvent>, StoreError> {
-        let Some(text) = event.facts.transcript.as_ref().filter(|text| text.len() > WITH_EVENT) else { return Ok(None) };
+        let Some(text) = long_text(event) else { return Ok(None) };
         let name = hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..12]);
         let packed = packed::pack(text.as_bytes());
         let parts: Vec<&[u8]> = packed.chunks(PART_BYTES).collect();
@@ -124,12 +124,30 @@ impl Table {
         Ok(record)
     }
 
+    /// Removes a transcript that was stored for an event which its call did not take, unless another event of the call
+    /// tells the same.
+    pub(crate) async fn discard_transcript(&self, tenant: Tenant, call: CallId, stored: &StoredTranscript) -> Result<(), StoreError> {
+        let record = self.record(tenant, call, Consistency::Strong).await?;
+        let is_told = |event: &CallEvent| event.facts.stored_transcript.as_ref() == Some(stored);
+        if record.is_some_and(|record| record.events.values().any(is_told)) {
+            return Ok(());
+        }
+        let names = (0..stored.parts).map(|part| PartName::new(stored, part));
+        let gone = names.map(|name| self.delete(access_patterns::transcript_part(tenant.org, tenant.mode, call, name)));
+        try_join_all(gone).await.map(|_| ())
+    }
+
     /// Removes whatever transcripts of a call there are.
     pub(crate) async fn remove_transcripts(&self, tenant: Tenant, call: CallId) -> Result<(), StoreError> {
         let parts = self.list_now(access_patterns::transcript_parts(tenant.org, tenant.mode, call)).await?;
         let gone = parts.into_iter().map(|part| self.delete(access_patterns::transcript_part(tenant.org, tenant.mode, call, part.name)));
         try_join_all(gone).await.map(|_| ())
     }
+}
+
+/// An event's transcript, if it is too long to stay with it.
+pub(crate) fn long_text(event: &CallEvent) -> Option<&String> {
+    event.facts.transcript.as_ref().filter(|text| text.len() > WITH_EVENT)
 }
 
 /// A transcript put together; `None` while a part is missing, which an eventual read may be.

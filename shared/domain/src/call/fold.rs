@@ -1,5 +1,7 @@
 //! From the set of events to what a reader sees. One order decides; nothing else does.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{CallAlias, CallEvent, CallRecord, CallStatus, Direction, EventKind, Facts, HangupReason, Parties};
@@ -176,16 +178,24 @@ fn end<'a>(events: &[&'a CallEvent]) -> Option<&'a CallEvent> {
     ends.clone().find(|event| !event.is_timeout()).or_else(|| ends.next())
 }
 
-/// The events that tell the transcript, in the order of its parts; none if there is no transcript. The last word stays:
-/// a whole one, a link, or parts of which the last one is there.
+/// The events that tell the transcript, in the order of its parts; none if there is no transcript. The last word stays: a
+/// whole one, a link, or as many parts as it has. Parts that come after it are those of the next one, which says nothing
+/// until all of them are there: parts of two transcripts are never put together.
 fn transcript<'a>(events: &[&'a CallEvent]) -> Vec<&'a CallEvent> {
-    let newest = || events.iter().rev().copied().filter(|event| event.facts.tells_transcript());
-    let told = newest().find_map(|event| {
-        let Some((_, parts)) = event.facts.transcript_part else { return Some(vec![event]) };
-        let part = |part| newest().find(|event| event.facts.transcript_part == Some((part, parts)));
-        (1..=parts).map(part).collect::<Option<Vec<_>>>()
-    });
-    told.unwrap_or_default()
+    let mut told = Vec::new();
+    let mut coming: BTreeMap<u16, BTreeMap<u16, &CallEvent>> = BTreeMap::new();
+    for event in events.iter().copied().filter(|event| event.facts.tells_transcript()) {
+        let Some((part, parts)) = event.facts.transcript_part else {
+            told = vec![event];
+            continue;
+        };
+        let heard = coming.entry(parts).or_default();
+        heard.insert(part, event);
+        if heard.len() >= usize::from(parts) {
+            told = std::mem::take(heard).into_values().collect();
+        }
+    }
+    told
 }
 
 /// The text of a transcript; `None` unless all of it is at hand.

@@ -138,15 +138,30 @@ fn a_transcript_in_parts_is_there_when_its_last_part_is_whatever_their_order() {
         }
         assert_eq!(told.call().transcript.as_deref(), Some("abc"));
     }
-    // A later word corrects; an unfinished one does not.
-    let later = part("4", (2, 3), "B", 4);
-    let unfinished = part("5", (1, 2), "x", 5);
-    let corrected = record(parts.clone().into_iter().chain([later, unfinished]));
-    assert_eq!(corrected.call().transcript.as_deref(), Some("aBc"));
+    // A part that comes again before the others replaces itself; one of another number of parts has nothing to do with them.
+    let again = record([part("0", (2, 3), "x", 0), part("5", (1, 2), "y", 5)].into_iter().chain(parts.clone()));
+    assert_eq!(again.call().transcript.as_deref(), Some("abc"));
     let facts = Facts { transcript_url: Some("https://t.example.com/1".to_owned()), ..Facts::default() };
     let linked = record(parts.into_iter().chain([CallEvent { facts, ..event("6", EventKind::TranscriptReady, 6) }]));
     let call = linked.call();
     assert_eq!((call.has_transcript, call.transcript, call.transcript_url.is_some()), (true, None, true));
+}
+
+#[test]
+fn parts_of_a_corrected_transcript_never_mix_with_those_of_the_one_before() {
+    let part = |id: &str, part: u16, text: &str, after_ms: i64| {
+        let facts = Facts { transcript: Some(text.to_owned()), transcript_part: Some((part, 3)), ..Facts::default() };
+        CallEvent { facts, ..event(id, EventKind::TranscriptReady, after_ms) }
+    };
+    let first = [part("1", 1, "a", 1), part("2", 2, "b", 2), part("3", 3, "c", 3)];
+    let second = [part("4", 1, "A", 4), part("5", 2, "B", 5), part("6", 3, "C", 6)];
+    // Whichever of them have come, in whatever order they came.
+    for come in 0..8_usize {
+        let here = second.iter().enumerate().filter(|(at, _)| come & (1 << at) != 0).map(|(_, part)| part.clone());
+        let told = record(here.chain(first.clone()));
+        let expected = if come == 7 { "ABC" } else { "abc" };
+        assert_eq!(told.call().transcript.as_deref(), Some(expected), "{come:03b}");
+    }
 }
 
 #[test]
