@@ -198,6 +198,7 @@ fn every_access_pattern_has_its_test() {
         include_str!("receiver_health.rs"),
         include_str!("retention.rs"),
         include_str!("subscriptions.rs"),
+        include_str!("webhook_senders.rs"),
     );
     for pattern in patterns::PATTERNS {
         let test = format!("async fn {}_", pattern.id.to_lowercase());

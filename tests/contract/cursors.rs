@@ -12,7 +12,6 @@ use testkit::{
     fixture,
 };
 use vault::Vault;
-use webhooks::guard::Loopback;
 
 const NUMBERS: u32 = 12;
 
@@ -41,7 +40,7 @@ impl Bench {
             vault.clone(),
             fixture::nowhere(),
             Clock::System,
-            Loopback::Refused,
+            fixture::public_names(),
             "sip.example.com",
         );
         Self { local, fixture, vault, numbers, endpoints: endpoints::app(state) }

@@ -293,3 +293,37 @@ async fn walks_meet_every_delivery_once_in_order_whatever_the_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_filtered_page_is_full_as_long_as_there_is_more_and_the_last_one_says_that_it_is_the_last() {
+    let (local, mine, _) = start().await;
+    let (call, receiver) = (CallId::new(fixture::now(), random::bytes()), endpoint());
+    // One of ten failed, the last two among the first ten.
+    for n in 0..100 {
+        let created_at = "2026-01-02T00:00:00Z".parse::<Timestamp>().unwrap().plus_millis(1_000 * n);
+        let delivery = delivery_to(receiver, call, created_at);
+        let status = if n % 10 == 3 || n == 5 { DeliveryStatus::Dead } else { DeliveryStatus::Delivered };
+        record(&local, mine, &delivery, &recorded(1, 500, status)).await;
+    }
+    let dead = DeliveryFilter { status: Some(DeliveryStatus::Dead), ..DeliveryFilter::default() };
+    let of_call = DeliveryFilter { call: Some(call), ..dead.clone() };
+    let pages = async |filter: &DeliveryFilter, limit, reach| {
+        let (mut sizes, mut after) = (Vec::new(), None);
+        loop {
+            let walk = DeliveryWalk { newest_first: true, after, limit, reach };
+            let page = local.table.delivery_list(mine, filter, walk).await.unwrap();
+            sizes.push(page.found.len());
+            after = page.next;
+            if after.is_none() {
+                return sizes;
+            }
+        }
+    };
+    for filter in [&dead, &of_call] {
+        assert_eq!(pages(filter, 4, 1_000).await, [4, 4, 3]);
+        assert_eq!(pages(filter, 11, 1_000).await, [11], "no empty page follows a full one");
+        assert_eq!(pages(filter, 100, 1_000).await, [11]);
+    }
+    let bounded = pages(&dead, 4, 30).await;
+    assert_eq!((bounded.iter().sum::<usize>(), bounded.len()), (11, 4), "a page that looked at thirty is short and goes on: {bounded:?}");
+}

@@ -54,6 +54,12 @@ impl World {
         Self { local, fixture, app: webhooks_api::app(state), mailbox, deliveries, due, clock }
     }
 
+    /// Another process that delivers.
+    pub(crate) fn sender(&self) -> WebhookDelivery {
+        let (table, sender, clock) = (self.local.table.clone(), self.mailbox.sender(), Clock::Manual(Arc::clone(&self.clock)));
+        WebhookDelivery::new(table, vault(), sender, fixture::nowhere(), clock, Loopback::Allowed).unwrap()
+    }
+
     pub(crate) fn tenant(&self) -> Tenant {
         self.fixture.tenant
     }

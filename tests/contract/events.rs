@@ -65,7 +65,7 @@ async fn endpoints_answers_its_events() {
         stack.vault().await,
         fixture::nowhere(),
         Clock::System,
-        Loopback::Refused,
+        fixture::public_names(),
         "sip.example.com",
     );
     for case in cases("endpoints") {
@@ -128,7 +128,7 @@ async fn webhook_delivery_answers_its_events() {
 #[tokio::test]
 async fn webhooks_answers_its_events() {
     let (local, vault) = (table().await, Stack::load().unwrap().vault().await);
-    let state = webhooks_api::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System, Loopback::Refused);
+    let state = webhooks_api::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System, fixture::public_names());
     for case in cases("webhooks") {
         check_http(&case, webhooks_api::app(state.clone())).await;
     }

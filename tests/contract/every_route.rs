@@ -16,7 +16,7 @@ use store::Table;
 use testkit::{Fixture, LocalTable, Mailbox, costs, fixture, tokens};
 use tower::ServiceExt as _;
 use vault::Vault;
-use webhooks::guard::Loopback;
+use webhooks::guard::Guard;
 
 use crate::{
     route_samples::{SAMPLES, Sample},
@@ -37,7 +37,7 @@ pub(crate) struct Parts {
     /// The queue that it sends to, if it sends anything.
     pub(crate) queue: Sender,
     pub(crate) clock: Clock,
-    pub(crate) loopback: Loopback,
+    pub(crate) guard: Guard,
 }
 
 /// Every function that answers HTTP, made of its own parts; all believe the tokens of one issuer. A test compares the names with the template.
@@ -54,9 +54,9 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
     }
     vec![
         function!("phone-numbers", phone_numbers, |p| phone_numbers::State::new(p.table, p.vault, p.queue, p.clock, SIP_DOMAIN)),
-        function!("endpoints", endpoints, |p| endpoints::State::new(p.table, p.vault, p.queue, p.clock, p.loopback, SIP_DOMAIN)),
+        function!("endpoints", endpoints, |p| endpoints::State::new(p.table, p.vault, p.queue, p.clock, p.guard, SIP_DOMAIN)),
         function!("calls", calls, |p| calls::State::new(p.table, p.vault, p.queue, p.clock)),
-        function!("webhooks", webhooks_api, |p| webhooks_api::State::new(p.table, p.vault, p.queue, p.clock, p.loopback)),
+        function!("webhooks", webhooks_api, |p| webhooks_api::State::new(p.table, p.vault, p.queue, p.clock, p.guard)),
         function!("carrier-credentials", carrier_credentials, |p| carrier_credentials::State::new(p.table, p.vault, p.clock, BASE_URL)),
         function!("api-keys", api_keys, |p| api_keys::State::new(p.table, p.vault, p.clock)),
     ]
@@ -121,7 +121,7 @@ impl EveryRoute {
             vault: costs::vault(),
             queue: queue.sender(),
             clock: Clock::System,
-            loopback: Loopback::Refused,
+            guard: fixture::public_names(),
         });
         let own = Things::create(&local, fixture.tenant, 10).await;
         Self { local, functions, fixture, own }

@@ -7,7 +7,6 @@ use runtime::Clock;
 use serde_json::{Value, json};
 use testkit::{Fixture, LocalTable, Stack, fixture};
 use tower::ServiceExt as _;
-use webhooks::guard::Loopback;
 
 /// What a field may hold: everything else is wrong there.
 #[derive(Clone, Copy)]
@@ -92,7 +91,7 @@ impl Bench {
             vault.clone(),
             fixture::nowhere(),
             Clock::System,
-            Loopback::Refused,
+            fixture::public_names(),
             "sip.example.com",
         ));
         let credentials = carrier_credentials::State::new(local.table.clone(), vault, Clock::System, "https://api.example.com");

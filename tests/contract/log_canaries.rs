@@ -102,7 +102,7 @@ async fn out_of_order(life: &Life) {
         vault: costs::vault(),
         queue: fixture::nowhere(),
         clock: Clock::System,
-        loopback: Loopback::Allowed,
+        guard: Loopback::Allowed.into(),
     };
     let (functions, mut failed) = (functions(|_| parts()), 0);
     for sample in SAMPLES {

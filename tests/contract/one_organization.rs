@@ -6,7 +6,6 @@ use std::{fs, path::Path};
 use domain::Mode;
 use serde_json::{Value, json};
 use testkit::{Fixture, LocalTable, Mailbox, Recorder, costs, fixture};
-use webhooks::guard::Loopback;
 
 use crate::{
     every_route::{Parts, anonymous, functions, told},
@@ -81,7 +80,7 @@ async fn no_key_of_the_table_is_formed_with_another_organization_or_mode_whateve
         vault: costs::vault(),
         queue: Mailbox::new(std::sync::Arc::default()).sender(),
         clock: runtime::Clock::System,
-        loopback: Loopback::Refused,
+        guard: fixture::public_names(),
     });
     let (theirs, mut asked) = (other.tenant.org.to_string(), 0);
     for sample in SAMPLES {

@@ -168,14 +168,19 @@ async fn a_thousand_events_that_a_receiver_missed_come_home_with_the_same_ids() 
         world.deliver(events).await;
         world.pass(1_000);
     }
+    let ended = world.now();
     let missed: BTreeSet<String> = events.iter().map(|event| format!("dlv_{}", event.delivery_id)).collect();
     // What the schedule itself would send is thrown away, so that only the replay brings it home.
     world.pass(900_000);
     assert_eq!(world.mailbox.take(2_000).len(), 1_000);
     let before = receiver.arrivals().len();
     receiver.answer(200);
-    let body = json!({"subscription_id": subscription, "start_date": begun});
-    let dry = json!({"subscription_id": subscription, "start_date": begun, "dry_run": true});
+    // One that comes after the outage is none of it.
+    world.deliver(&[world.event(subscription, world.call())]).await;
+    let before = before + 1;
+    let range = json!({"subscription_id": subscription, "start_date": begun, "end_date": ended});
+    let (body, mut dry) = (range.clone(), range);
+    dry["dry_run"] = json!(true);
     assert_eq!(world.ask(Method::POST, REPLAY, Some(dry)).await.expect(200)["count"], 1_000);
     let answer = replay(&world, body).await;
     assert_eq!((&answer["count"], &answer["next_cursor"]), (&json!(1_000), &Value::Null));
@@ -191,6 +196,21 @@ async fn a_thousand_events_that_a_receiver_missed_come_home_with_the_same_ids() 
     let bodies: BTreeSet<&str> = events.iter().map(|event| event.body.as_str()).collect();
     assert!(home.iter().all(|arrival| bodies.contains(std::str::from_utf8(&arrival.body).unwrap())), "the same bytes");
     assert!(world.log().await.iter().all(|state| state.status == DeliveryStatus::Delivered));
+}
+
+#[tokio::test]
+async fn a_replay_of_many_is_shown_at_once_by_all_of_them() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    let subscription = world.subscribe(&receiver).await;
+    let begun = world.now();
+    let events: Vec<DeliveryMessage> = (0..130).map(|_| world.event(subscription, world.call())).collect();
+    world.deliver(&events).await;
+    let answer = replay(&world, json!({"subscription_id": subscription, "start_date": begun})).await;
+    assert_eq!(answer["count"], 130);
+    let pending = async || world.log().await.iter().filter(|state| state.status == DeliveryStatus::Pending).count();
+    assert_eq!((pending().await, receiver.arrivals().len()), (130, 130));
+    world.live(10_000).await;
+    assert_eq!((pending().await, receiver.arrivals().len()), (0, 260));
 }
 
 #[tokio::test]

@@ -20,7 +20,6 @@ use testkit::{Fixture, fixture};
 use tower::ServiceExt as _;
 use trunkline::rewrap::{Counts, Rewrap};
 use vault::{Vault, VaultError};
-use webhooks::guard::Loopback;
 
 use crate::{
     carrier_credentials::{Bench, PROVIDERS, SID, Told, twilio},
@@ -121,7 +120,7 @@ fn endpoints(bench: &Bench, vault: Vault) -> Router {
         vault,
         fixture::nowhere(),
         Clock::System,
-        Loopback::Refused,
+        fixture::public_names(),
         "sip.example.com",
     ))
 }
@@ -163,7 +162,7 @@ async fn with_every_secret() -> Bench {
         assert_eq!(bench.patch(&format!("{PROVIDERS}/{credential}"), renewed).await.status, 200);
     }
     let (table, vault) = (bench.local.table.clone(), lax_vault(kms::OLD_KEY));
-    let webhooks = webhooks_api::app(webhooks_api::State::new(table, vault, fixture::nowhere(), Clock::System, Loopback::Refused));
+    let webhooks = webhooks_api::app(webhooks_api::State::new(table, vault, fixture::nowhere(), Clock::System, fixture::public_names()));
     for _ in 0..2 {
         let body = json!({"url": "https://hooks.example.com/x"});
         let (status, subscription) = send(&bench, &webhooks, Method::POST, "/v1/webhooks", Some(body), "").await;

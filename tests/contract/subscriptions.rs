@@ -12,7 +12,6 @@ use testkit::{
     client::{Answer, ask},
     fixture,
 };
-use webhooks::guard::Loopback;
 
 struct Bench {
     local: LocalTable,
@@ -25,7 +24,7 @@ impl Bench {
         let local = LocalTable::start().await;
         let vault = Stack::load().unwrap().vault().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
-        let state = webhooks_api::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System, Loopback::Refused);
+        let state = webhooks_api::State::new(local.table.clone(), vault, fixture::nowhere(), Clock::System, fixture::public_names());
         Self { local, fixture, app: webhooks_api::app(state) }
     }
 

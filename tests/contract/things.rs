@@ -19,7 +19,6 @@ use testkit::{
     costs::{batch, vault},
     fixture,
 };
-use webhooks::guard::Loopback;
 
 /// The ids of what one tenant has, and a key that may do everything there.
 pub(crate) struct Things {
@@ -120,14 +119,14 @@ pub(crate) fn kind_in(path: &str) -> Kind {
 
 async fn endpoint(local: &LocalTable, key: &ApiKeyText) -> EndpointId {
     let state =
-        endpoints::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, Loopback::Refused, "sip.example.com");
+        endpoints::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, fixture::public_names(), "sip.example.com");
     let body = json!({"name": "Receiver", "type": "webhook", "url": "https://hooks.example.com/x"});
     let created = ask(&endpoints::app(state), key.reveal(), Method::POST, "/v1/endpoints", Some(&body)).await.expect(201);
     created["id"].as_str().unwrap().parse().unwrap()
 }
 
 async fn webhook(local: &LocalTable, key: &ApiKeyText) -> SubscriptionId {
-    let state = webhooks_api::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, Loopback::Refused);
+    let state = webhooks_api::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, fixture::public_names());
     let body = json!({"url": "https://hooks.example.com/x", "events": ["call.failed"]});
     let created = ask(&webhooks_api::app(state), key.reveal(), Method::POST, "/v1/webhooks", Some(&body)).await.expect(201);
     created["id"].as_str().unwrap().parse().unwrap()

@@ -115,16 +115,16 @@ impl Cloud {
             vault: recorded_vault(&recorder),
             queue: self.sender(function, if function == "calls" { EVENTS } else { DELIVERIES }),
             clock: Clock::Manual(Arc::clone(&self.clock)),
-            loopback: Loopback::Allowed,
+            guard: Loopback::Allowed.into(),
         }
     }
 
     pub(crate) fn processes(&self) -> Processes {
         let Parts { table, queue, clock, .. } = self.parts("call-events");
         let events = CallEvents::new(table, queue, self.sender("call-events", DEAD_EVENTS), clock);
-        let Parts { table, vault, queue, clock, loopback } = self.parts("webhook-delivery");
+        let Parts { table, vault, queue, clock, guard } = self.parts("webhook-delivery");
         let dead_letters = self.sender("webhook-delivery", DEAD_DELIVERIES);
-        let deliveries = WebhookDelivery::new(table, vault, queue, dead_letters, clock, loopback).unwrap();
+        let deliveries = WebhookDelivery::new(table, vault, queue, dead_letters, clock, guard.policy()).unwrap();
         let Parts { table, queue, clock, .. } = self.parts("due-deliveries");
         let due = DueDeliveries::new(table, queue, clock);
         let Parts { table, clock, .. } = self.parts("call-reaper");

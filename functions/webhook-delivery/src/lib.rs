@@ -90,13 +90,12 @@ impl WebhookDelivery {
         Ok(Self { table, vault, client, limit, patience, retries, dead_letters, clock, policy, receivers, healths, paces })
     }
 
-    /// The same function with another limit for an attempt, of which a fifth makes a receiver slow: for tests of receivers
-    /// that hang.
+    /// The same function with another limit for an attempt: for tests of receivers that hang.
     ///
     /// # Errors
     /// [`StartError::Client`] if the HTTP client cannot be made.
     pub fn with_limit(self, limit: Duration) -> Result<Self, StartError> {
-        Ok(Self { client: WebhookClient::with_limit(self.policy, limit)?, limit, patience: limit / 5, ..self })
+        Ok(Self { client: WebhookClient::with_limit(self.policy, limit)?, limit, patience: self.patience.min(limit), ..self })
     }
 
     /// Makes the function from the environment.

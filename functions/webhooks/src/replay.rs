@@ -12,7 +12,7 @@ use domain::{
     webhook::ReceiverId,
     wire,
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
+use futures_util::future::try_join_all;
 use http::StatusCode;
 use queue::{OutMessage, RetryMessage};
 use serde::Serialize;
@@ -208,8 +208,11 @@ impl Replay<'_> {
 
     /// Has lists show the deliveries as pending, unless their attempts were made meanwhile.
     async fn show(&self, found: &[&DeliveryState]) -> Result<(), Problem> {
-        let noting = found.iter().map(|delivery| self.state.table.await_replay(self.tenant, delivery, &self.request));
-        Ok(stream::iter(noting).buffer_unordered(NOTED_AT_ONCE).try_collect().await?)
+        for some in found.chunks(NOTED_AT_ONCE) {
+            let noting = some.iter().map(|delivery| self.state.table.await_replay(self.tenant, delivery, &self.request));
+            try_join_all(noting).await?;
+        }
+        Ok(())
     }
 
     /// Whoever asks for a replay says that the receivers are back: they get more than probes again.

@@ -1,5 +1,7 @@
 //! Ready-made things: an organization with keys, numbers on offer, endpoints.
 
+use std::{future::ready, io, net::IpAddr, sync::Arc};
+
 use domain::{
     Mode, OrgId, Timestamp, UserId,
     api_key::{ApiKey, ApiKeyText, KeyRecord},
@@ -15,6 +17,7 @@ use domain::{
 };
 use runtime::random;
 use store::{CreateApiKey, LastOwner, MemberSet, Organization, Table, Tenant};
+use webhooks::guard::{Guard, Loopback, Pending, Resolver};
 
 /// An organization in a table, with a live key that may do everything.
 #[derive(Debug, Clone)]
@@ -23,6 +26,29 @@ pub struct Fixture {
     pub tenant: Tenant,
     /// The key.
     pub key: ApiKeyText,
+}
+
+/// A name server that needs no network: every name leads to these addresses.
+#[derive(Debug)]
+struct Answering(Vec<IpAddr>);
+
+impl Resolver for Answering {
+    fn lookup<'a>(&'a self, _: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(ready(Ok(self.0.clone())))
+    }
+}
+
+/// What judges the URLs of receivers in production, under a name server for which every name leads to these addresses.
+#[must_use]
+pub fn guard(addresses: &[&str]) -> Guard {
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    Guard::with_resolver(Loopback::Refused, Arc::new(Answering(addresses)))
+}
+
+/// What judges the URLs of receivers in production, where every name leads to a public address.
+#[must_use]
+pub fn public_names() -> Guard {
+    guard(&["8.8.8.8"])
 }
 
 /// The time at which fixtures were made.

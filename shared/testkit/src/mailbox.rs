@@ -1,8 +1,11 @@
 //! A queue in memory, under a clock that a test moves: what is sent with a delay lies there until its time.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use aws_sdk_sqs::{
@@ -18,13 +21,25 @@ use queue::Sender;
 
 use crate::Recorder;
 
-/// A message, when it is seen (milliseconds since 1970), and the delay in seconds with which it was sent.
-type Letter = (i64, i32, String);
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// When it is seen: milliseconds since 1970.
+    at: i64,
+    /// The delay in seconds with which it was sent.
+    pub delay_seconds: i32,
+    /// Its group.
+    pub group: String,
+    /// Its text.
+    pub body: String,
+}
 
 /// The queue. Cheap to clone; clones are one queue.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     letters: Arc<Mutex<Vec<Letter>>>,
+    /// How many messages of each group were given fairly so far.
+    given: Arc<Mutex<HashMap<String, usize>>>,
     clock: Arc<AtomicI64>,
 }
 
@@ -32,7 +47,7 @@ impl Mailbox {
     /// An empty queue under this clock.
     #[must_use]
     pub fn new(clock: Arc<AtomicI64>) -> Self {
-        Self { letters: Arc::default(), clock }
+        Self { letters: Arc::default(), given: Arc::default(), clock }
     }
 
     /// Sends to it.
@@ -50,19 +65,16 @@ impl Mailbox {
     fn config(&self) -> Builder {
         let mailbox = self.clone();
         let rule = mock!(Client::send_message_batch).then_compute_output(move |request: &SendMessageBatchInput| {
-            let now = mailbox.clock.load(Ordering::SeqCst);
-            let letters = request.entries().iter().map(|entry| {
-                let delay_seconds = entry.delay_seconds().unwrap_or(0);
-                (now + i64::from(delay_seconds) * 1_000, delay_seconds, entry.message_body().to_owned())
-            });
-            mailbox.letters.lock().unwrap().extend(letters);
+            for entry in request.entries() {
+                let group = entry.message_group_id().unwrap_or_default().to_owned();
+                mailbox.put(entry.delay_seconds(), group, entry.message_body().to_owned());
+            }
             SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
         });
         let mailbox = self.clone();
         let alone = mock!(Client::send_message).then_compute_output(move |request: &SendMessageInput| {
-            let (now, delay_seconds) = (mailbox.clock.load(Ordering::SeqCst), request.delay_seconds().unwrap_or(0));
-            let letter = (now + i64::from(delay_seconds) * 1_000, delay_seconds, request.message_body().unwrap_or_default().to_owned());
-            mailbox.letters.lock().unwrap().push(letter);
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            mailbox.put(request.delay_seconds(), text(request.message_group_id()), text(request.message_body()));
             SendMessageOutput::builder().build()
         });
         aws_sdk_sqs::Config::builder()
@@ -72,6 +84,12 @@ impl Mailbox {
             .retry_config(RetryConfig::disabled())
             .http_client(create_mock_http_client())
             .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&rule).with_rule(&alone))
+    }
+
+    fn put(&self, delay_seconds: Option<i32>, group: String, body: String) {
+        let delay_seconds = delay_seconds.unwrap_or(0);
+        let at = self.clock.load(Ordering::SeqCst) + i64::from(delay_seconds) * 1_000;
+        self.letters.lock().unwrap().push(Letter { at, delay_seconds, group, body });
     }
 
     /// How many messages lie there, those included that are not seen yet.
@@ -89,7 +107,7 @@ impl Mailbox {
     /// When the next message is seen.
     #[must_use]
     pub fn next_at(&self) -> Option<i64> {
-        self.letters.lock().unwrap().iter().map(|(at, ..)| *at).min()
+        self.letters.lock().unwrap().iter().map(|letter| letter.at).min()
     }
 
     /// Takes out what is seen now, at most `limit` messages.
@@ -97,13 +115,37 @@ impl Mailbox {
     pub fn take(&self, limit: usize) -> Vec<String> {
         let now = self.clock.load(Ordering::SeqCst);
         let mut letters = self.letters.lock().unwrap();
-        let taken: Vec<usize> = (0..letters.len()).filter(|at| letters[*at].0 <= now).take(limit).collect();
-        taken.into_iter().rev().map(|at| letters.swap_remove(at).2).collect()
+        let taken: Vec<usize> = (0..letters.len()).filter(|at| letters[*at].at <= now).take(limit).collect();
+        taken.into_iter().rev().map(|at| letters.swap_remove(at).body).collect()
+    }
+
+    /// Takes out what is seen now, at most `limit` messages, as a standard queue does that serves groups fairly: those of a
+    /// group that had less go before those of one that had more. Source: "fair queues" of the SQS developer guide.
+    #[must_use]
+    pub fn take_fairly(&self, limit: usize) -> Vec<String> {
+        let now = self.clock.load(Ordering::SeqCst);
+        let (mut letters, mut given) = (self.letters.lock().unwrap(), self.given.lock().unwrap());
+        let mut taken = Vec::new();
+        while taken.len() < limit {
+            let had = |letter: &Letter| given.get(&letter.group).copied().unwrap_or(0);
+            let seen = letters.iter().enumerate().filter(|(_, letter)| letter.at <= now);
+            let Some((at, _)) = seen.min_by_key(|(_, letter)| had(letter)) else { break };
+            let letter = letters.swap_remove(at);
+            *given.entry(letter.group).or_default() += 1;
+            taken.push(letter.body);
+        }
+        taken
     }
 
     /// Takes out everything in the order in which it was sent, seen or not, each with the delay in seconds it was sent with.
     #[must_use]
     pub fn take_all(&self) -> Vec<(String, i32)> {
-        std::mem::take(&mut *self.letters.lock().unwrap()).into_iter().map(|(_, delay_seconds, body)| (body, delay_seconds)).collect()
+        self.take_letters().into_iter().map(|letter| (letter.body, letter.delay_seconds)).collect()
+    }
+
+    /// The same with everything that is known of each.
+    #[must_use]
+    pub fn take_letters(&self) -> Vec<Letter> {
+        std::mem::take(&mut *self.letters.lock().unwrap())
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU16, AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -71,6 +71,11 @@ struct Shared {
     usual: Arc<AtomicU16>,
     body: Arc<Mutex<String>>,
     retry_after: Arc<AtomicU64>,
+    /// How long an answer takes, in milliseconds.
+    takes: Arc<AtomicU64>,
+    /// How many requests wait for their answer, and the most that ever did.
+    open: Arc<AtomicUsize>,
+    most_open: Arc<AtomicUsize>,
     refused: Arc<Mutex<Refused>>,
 }
 
@@ -127,6 +132,17 @@ impl Receiver {
         self.shared.retry_after.store(seconds, Ordering::SeqCst);
     }
 
+    /// Has every answer take so long; [`Duration::MAX`] is for ever.
+    pub fn take_time(&self, time: Duration) {
+        self.shared.takes.store(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// The most requests that ever waited for their answer at the same time.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most_open.load(Ordering::SeqCst)
+    }
+
     /// Refuses one of so many `webhook-id`s with 503 when it comes for the first time.
     pub fn refuse_first_of_every(&self, one_of: usize) {
         self.shared.refused.lock().unwrap().one_of = one_of;
@@ -147,10 +163,34 @@ impl Receiver {
     }
 }
 
+/// A request that waits for its answer, until it is dropped.
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Shared {
+    /// Takes as long as it is told to.
+    async fn take_time(&self) {
+        let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        let _open = Open(Arc::clone(&self.open));
+        self.most_open.fetch_max(open, Ordering::SeqCst);
+        match self.takes.load(Ordering::SeqCst) {
+            0 => {}
+            u64::MAX => std::future::pending().await,
+            millis => tokio::time::sleep(Duration::from_millis(millis)).await,
+        }
+    }
+}
+
 async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, String) {
     let id = headers.get(WEBHOOK_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let refused = shared.refused.lock().unwrap().refuses(id);
     shared.arrivals.lock().unwrap().push(Arrival { headers, body });
+    shared.take_time().await;
     if refused {
         return (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new(), String::new());
     }
