@@ -254,6 +254,23 @@ async fn where_the_queue_spreads_nothing_a_flood_is_put_off_by_itself_and_a_neig
 }
 
 #[tokio::test]
+async fn a_probe_is_sent_at_its_time_however_many_wait_for_their_turns() {
+    let (world, receiver) = (World::start().await, Receiver::start().await);
+    let subscription = world.subscribe(&receiver).await;
+    let (table, tenant, now, id) = (&world.local.table, world.tenant(), world.now(), ReceiverId::Subscription(subscription));
+    for _ in 0..10 {
+        table.note_failure(tenant, id, now).await.unwrap();
+    }
+    let pace = Pace::new(id, 10_000, now);
+    table.note_slow(tenant, &pace, now).await.unwrap();
+    for _ in 0..5 {
+        table.take_turn(tenant, &pace, now).await.unwrap();
+    }
+    work(&world.sender(), &bodies(&events(&world, subscription, 3))).await;
+    assert_eq!((receiver.arrivals().len(), world.mailbox.len()), (1, 2), "one probe, and two that are put off");
+}
+
+#[tokio::test]
 async fn everything_for_one_receiver_travels_in_its_group() {
     let (world, receiver) = (World::start().await, Receiver::answering(&[503]).await);
     let subscription = world.subscribe(&receiver).await;

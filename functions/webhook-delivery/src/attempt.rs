@@ -84,14 +84,15 @@ impl WebhookDelivery {
         if let Some(next_at) = next_at {
             self.queue_attempt(tenant, place, number + 1, next_at).await?;
         }
-        if let Some(took) = took.filter(|took| *took >= self.patience) {
-            self.slowed(tenant, place.receiver, took).await?;
-        }
         match next {
-            Next::Delivered => self.succeeded(tenant, place.receiver).await,
-            Next::Disabled => self.switch_off(tenant, place.receiver, None, receiver, GONE).await,
-            Next::RetryIn(_) | Next::Dead if took.is_some() => self.failed(tenant, place.receiver, receiver).await,
-            Next::RetryIn(_) | Next::Dead => Ok(()),
+            Next::Delivered => self.succeeded(tenant, place.receiver).await?,
+            Next::Disabled => self.switch_off(tenant, place.receiver, None, receiver, GONE).await?,
+            Next::RetryIn(_) | Next::Dead if took.is_some() => self.failed(tenant, place.receiver, receiver).await?,
+            Next::RetryIn(_) | Next::Dead => {}
+        }
+        match took {
+            Some(took) if took >= self.patience => self.slowed(tenant, place.receiver, took).await,
+            _ => Ok(()),
         }
     }
 

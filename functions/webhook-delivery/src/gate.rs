@@ -65,19 +65,18 @@ impl WebhookDelivery {
     /// Whether an attempt may be made now.
     pub(crate) async fn gate(&self, batch: &Batch, job: &Job) -> Result<Gate, Failure> {
         let (tenant, receiver) = (job.tenant, job.delivery.receiver);
-        if let Some(at) = self.not_before(tenant, receiver).await? {
+        let probe = self.probe(tenant, receiver).await?;
+        if let Probe::NotBefore(at) = probe {
             return Ok(Gate::Shut(Shut::ProbesAlone(at)));
         }
         let room = batch.room_at((tenant, receiver), self.patience).await?;
-        let turn = match &room {
-            Some(_) if job.has_turn => Turn::Free,
-            Some(_) => self.turn(tenant, receiver).await?,
-            None => {
-                // Others of the batch have been at it for long enough to tell.
-                self.slowed(tenant, receiver, self.limit).await?;
-                self.turn(tenant, receiver).await?
-            }
-        };
+        if room.is_none() {
+            // Others of the batch have been at it for long enough to tell.
+            self.slowed(tenant, receiver, self.limit).await?;
+        }
+        // A probe is the only one of its time.
+        let is_its_time = job.has_turn || probe == Probe::Granted;
+        let turn = if is_its_time && room.is_some() { Turn::Now } else { self.turn(tenant, receiver).await? };
         Ok(match (turn, room) {
             (Turn::Now | Turn::Free, Some(room)) => Gate::Open(room),
             (Turn::Now | Turn::Free, None) => Gate::Shut(Shut::Turn(self.clock.now())),
@@ -86,18 +85,15 @@ impl WebhookDelivery {
         })
     }
 
-    /// Asks for a probe of a receiver that failed ten times in a row: when to ask again, `None` if the attempt may be made.
-    async fn not_before(&self, tenant: Tenant, receiver: ReceiverId) -> Result<Option<Timestamp>, Failure> {
+    /// Asks for a probe of a receiver that failed ten times in a row; any other one is healthy here.
+    async fn probe(&self, tenant: Tenant, receiver: ReceiverId) -> Result<Probe, Failure> {
         let now = self.clock.now();
-        let Some(health) = self.healths.get(&(tenant, receiver), now).filter(Health::is_open) else { return Ok(None) };
-        match self.table.claim_probe(tenant, &health, now).await.map_err(Failure::retry)? {
-            Probe::Granted => Ok(None),
-            Probe::NotBefore(at) => Ok(Some(at)),
-            Probe::Healthy => {
-                self.healths.forget(&(tenant, receiver));
-                Ok(None)
-            }
+        let Some(health) = self.healths.get(&(tenant, receiver), now).filter(Health::is_open) else { return Ok(Probe::Healthy) };
+        let probe = self.table.claim_probe(tenant, &health, now).await.map_err(Failure::retry)?;
+        if probe == Probe::Healthy {
+            self.healths.forget(&(tenant, receiver));
         }
+        Ok(probe)
     }
 
     /// When an attempt on a receiver may be made: at any time, unless the receiver is known to be slow.
