@@ -223,9 +223,8 @@ impl Replay<'_> {
     }
 
     fn message(&self, delivery: &DeliveryState, at: Timestamp) -> Result<OutMessage, Problem> {
-        let Tenant { org, mode } = self.tenant;
-        let message =
-            RetryMessage { replayed_by: Some(self.request.clone()), ..RetryMessage::new(org, mode, delivery.place(), delivery.last() + 1) };
+        let goes_on = RetryMessage::new(self.tenant.org, self.tenant.mode, delivery.place(), delivery.last() + 1);
+        let message = RetryMessage { replayed_by: Some(self.request.clone()), ..goes_on };
         message.out(at.millis_since(self.now)).map_err(Problem::internal)
     }
 }
