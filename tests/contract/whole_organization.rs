@@ -11,7 +11,12 @@ use std::{
 use axum::body::Body;
 use call_events::CallEvents;
 use call_reaper::{CallReaper, Limits};
-use domain::{Mode, OrgId, Timestamp, api_key::ApiKeyText};
+use domain::{
+    Mode, OrgId, Timestamp,
+    api_key::ApiKeyText,
+    pace::{Pace, SLOW_MILLIS},
+    webhook::ReceiverId,
+};
 use due_deliveries::DueDeliveries;
 use http::Method;
 use queue::Sender;
@@ -141,6 +146,9 @@ impl World {
             let number = self.set_up(&key).await;
             told.extend(self.calls(tenant, &key, &number).await);
             queued.extend(self.deliver().await);
+            // None of its receivers is slow enough to be noted.
+            let slow = Pace::new(ReceiverId::Endpoint(fixture::endpoint().id), SLOW_MILLIS, self.now());
+            table.note_slow(tenant, &slow, self.now()).await.unwrap();
         }
         // What follows later is nobody's any more: the next organization is filled alone.
         queued.extend(self.webhooks.take_all().into_iter().map(|(body, _)| body));
