@@ -185,7 +185,9 @@ fn every_access_pattern_has_its_test() {
     let source = concat!(
         include_str!("access_patterns.rs"),
         include_str!("api_keys.rs"),
+        include_str!("audit_trail.rs"),
         include_str!("call_patterns.rs"),
+        include_str!("counted_limits.rs"),
         include_str!("cursors.rs"),
         include_str!("deliveries.rs"),
         include_str!("endpoint_deletions.rs"),
@@ -195,6 +197,7 @@ fn every_access_pattern_has_its_test() {
         include_str!("lifecycle.rs"),
         include_str!("members.rs"),
         include_str!("organizations.rs"),
+        include_str!("rate_limits.rs"),
         include_str!("receiver_health.rs"),
         include_str!("retention.rs"),
         include_str!("subscriptions.rs"),

@@ -4,6 +4,7 @@
 
 mod access_patterns;
 mod api_keys;
+mod audit_trail;
 mod call_counters;
 mod call_events;
 mod call_leftovers;
@@ -15,6 +16,7 @@ mod call_records;
 mod carrier_credentials;
 mod carrier_numbers;
 mod costs;
+mod counted_limits;
 mod cursors;
 mod dead_letters;
 mod deliveries;
@@ -44,6 +46,7 @@ mod one_organization;
 mod organizations;
 mod purchases;
 mod races;
+mod rate_limits;
 mod receiver_health;
 mod refusal_costs;
 mod releases;

@@ -96,6 +96,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     get("/organizations"),
     get("/api-keys"),
     get("/api-keys/{id}"),
+    get("/audit").query_names(&[("resource_id", Endpoint)]),
     post("/phone-numbers").body(r#"{"e164": "+2348030000002", "country": "NG", "type": "mobile"}"#).body_name("endpoint_id", Endpoint),
     patch("/phone-numbers/{id}").body(r#"{"allow_outbound": true}"#).body_name("endpoint_id", Endpoint),
     post("/endpoints")

@@ -21,6 +21,7 @@ mod given;
 mod idempotency;
 mod ingestion;
 mod isolation;
+mod limits;
 mod lists;
 mod numbers;
 mod numbers_changes;

@@ -1,8 +1,8 @@
 //! Keys changed and revoked.
 
-use api::{Caller, Code, JsonBody, PathId, Problem};
+use api::{Audit, Caller, Code, JsonBody, PathId, Problem};
 use axum::{Json, extract::State};
-use domain::{api_key::KeyRecord, wire};
+use domain::{api_key::KeyRecord, audit::Action, wire};
 use http::StatusCode;
 
 use crate::{read, settings};
@@ -14,11 +14,14 @@ const TRIES: usize = 5;
 pub(crate) async fn update_api_key(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::ApiKey>, Problem> {
+    let audit = audit.naming(fields.present(&["name", "scopes", "allowed_ips", "expires_at"]));
     let change = settings::read(&mut fields, state.clock.now());
     fields.finish()?;
+    let table = audit.on(&state.table, &caller, Action::KeyUpdated, read::parse(&id)?.as_uuid());
     for _ in 0..TRIES {
         let (seen, now) = (read::find(&state, &caller, &id).await?, state.clock.now());
         if seen.key.revoked_at.is_some() {
@@ -29,7 +32,7 @@ pub(crate) async fn update_api_key(
         if change.changes_power() {
             caller.require_each(&key.scopes)?;
         }
-        if state.table.replace_api_key(&seen, &key).await? {
+        if table.replace_api_key(&seen, &key).await? {
             state.gate.forget(&seen.key_hash);
             return Ok(Json(wire::ApiKey::at(KeyRecord { key, ..seen }, now)));
         }
@@ -39,11 +42,17 @@ pub(crate) async fn update_api_key(
 
 /// `DELETE /api-keys/{id}`: the key is honoured no more, where it was used within the last minute after that minute at the
 /// latest.
-pub(crate) async fn delete_api_key(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
+pub(crate) async fn delete_api_key(
+    State(state): State<crate::State>,
+    caller: Caller,
+    audit: Audit,
+    PathId(id): PathId,
+) -> Result<StatusCode, Problem> {
+    let table = audit.on(&state.table, &caller, Action::KeyRevoked, read::parse(&id)?.as_uuid());
     for _ in 0..TRIES {
         let seen = read::find(&state, &caller, &id).await?;
         let revoked = seen.key.revoked_at.is_some();
-        if revoked || state.table.replace_api_key(&seen, &seen.key.revoked(state.clock.now())).await? {
+        if revoked || table.replace_api_key(&seen, &seen.key.revoked(state.clock.now())).await? {
             state.gate.forget(&seen.key_hash);
             return Ok(StatusCode::NO_CONTENT);
         }

@@ -1,15 +1,17 @@
 //! A key is minted, and shown this once.
 
-use api::{Born, Caller, Code, JsonBody, KeptInstead, Problem};
+use api::{Audit, Born, Caller, Code, JsonBody, KeptInstead, Problem};
 use axum::{Extension, Json, extract::State};
 use domain::{
     KeyId, Mode,
-    api_key::{ApiKey, ApiKeyText, KeyRecord, MAX_KEYS},
+    api_key::{ApiKey, ApiKeyText, KeyRecord},
+    audit::Action,
+    limits::Counted,
     wire,
 };
 use http::StatusCode;
 use runtime::random;
-use store::CreateApiKey;
+use store::{CreateApiKey, Table};
 
 use crate::settings;
 
@@ -17,6 +19,7 @@ use crate::settings;
 pub(crate) async fn create_api_key(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<KeptInstead>, Json<wire::CreatedApiKey>), Problem> {
@@ -47,7 +50,8 @@ pub(crate) async fn create_api_key(
         revoked_at: None,
     };
     let text = ApiKeyText::mint(mode, random::bytes());
-    let record = mint(&state, KeyRecord::new(key, &text), &text).await?;
+    let table = audit.on(&state.table, &caller, Action::KeyCreated, key.id.as_uuid());
+    let record = mint(&table, KeyRecord::new(key, &text), &text).await?;
     let shown = wire::CreatedApiKey::shown(wire::ApiKey::at(record, now), &text);
     let kept = serde_json::to_string(&shown.without_key()).map_err(Problem::internal)?;
     Ok((StatusCode::CREATED, Extension(KeptInstead(kept)), Json(shown)))
@@ -55,16 +59,14 @@ pub(crate) async fn create_api_key(
 
 /// Stores the key's record. What an earlier try of this very request stored was shown to nobody: the key that is shown now
 /// takes its place.
-async fn mint(state: &crate::State, record: KeyRecord, text: &ApiKeyText) -> Result<KeyRecord, Problem> {
-    match state.table.create_api_key(&record).await? {
+async fn mint(table: &Table, record: KeyRecord, text: &ApiKeyText) -> Result<KeyRecord, Problem> {
+    match table.create_api_key(&record).await? {
         CreateApiKey::Done => Ok(record),
         CreateApiKey::Exists(existing) if existing.key_hash == record.key_hash => Ok(record),
         CreateApiKey::Exists(existing) => {
-            let reminted = state.table.remint_api_key(&existing, text).await?;
+            let reminted = table.remint_api_key(&existing, text).await?;
             reminted.ok_or_else(|| Problem::new(Code::Conflict, "The key was changed or revoked before it was shown"))
         }
-        CreateApiKey::TooMany => {
-            Err(Problem::new(Code::Conflict, format!("An organization has at most {MAX_KEYS} keys that are not revoked")))
-        }
+        CreateApiKey::TooMany { most } => Err(Problem::too_many(Counted::Keys, most)),
     }
 }

@@ -1,13 +1,14 @@
 //! API keys of an organization: minted, listed, changed, revoked. A key is shown in the one answer that mints it. And the
-//! organizations that a caller may act for.
+//! organizations that a caller may act for, and the audit trail.
 
+mod audit;
 mod change;
 mod create;
 mod organizations;
 mod read;
 mod settings;
 
-use api::{Access, Cursors, Gate, Idempotency, Issuers, Routes};
+use api::{Access, Cursors, Gate, Idempotency, Issuers, Routes, Rules};
 use axum::{Router, extract::FromRef};
 use domain::scope::Scope;
 use runtime::{Clock, aws::Environment, env};
@@ -39,6 +40,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -48,7 +55,7 @@ impl State {
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, Clock::System).trusting(issuers))
+        Ok(Self::new(table, vault, Clock::System).trusting(issuers).under(Rules::from_env()?))
     }
 }
 
@@ -68,6 +75,7 @@ pub fn routes() -> Routes<State> {
         .patch("/api-keys/{id}", Scope::ApiKeysWrite, change::update_api_key)
         .delete("/api-keys/{id}", Scope::ApiKeysWrite, change::delete_api_key)
         .get("/organizations", Access::Identity, organizations::list_organizations)
+        .get("/audit", Scope::AuditRead, audit::list_audit)
 }
 
 /// The function.

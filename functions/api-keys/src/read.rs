@@ -6,7 +6,7 @@ use axum::{
     extract::{OriginalUri, State},
     response::Response,
 };
-use domain::{Mode, api_key::KeyRecord, wire};
+use domain::{KeyId, Mode, api_key::KeyRecord, wire};
 
 /// How many keys a list shows without a limit.
 const DEFAULT_LIMIT: u64 = 20;
@@ -40,9 +40,14 @@ pub(crate) async fn get_api_key(
     Ok(Json(wire::ApiKey::at(find(&state, &caller, &id).await?, state.clock.now())))
 }
 
+/// The id in a path. A path that is no id names nothing.
+pub(crate) fn parse(id: &str) -> Result<KeyId, Problem> {
+    id.parse().map_err(|_| not_found())
+}
+
 /// A key of the caller's organization, as it is now. A path that is no id names nothing.
 pub(crate) async fn find(state: &crate::State, caller: &Caller, id: &str) -> Result<KeyRecord, Problem> {
-    let id = id.parse().map_err(|_| not_found())?;
+    let id = parse(id)?;
     let found = state.table.key_record(caller.tenant.org, id).await?;
     found.filter(|record| sees(caller, record)).ok_or_else(not_found)
 }

@@ -1,9 +1,10 @@
 //! One call: read with its events and its transcript, or deleted.
 
-use api::{Caller, Code, PathId, Problem};
+use api::{Audit, Caller, Code, PathId, Problem};
 use axum::{Json, extract::State};
 use domain::{
     CallId,
+    audit::Action,
     call::{CallAlias, CallRecord},
     wire,
 };
@@ -40,8 +41,15 @@ pub(crate) async fn list_call_events(
 }
 
 /// `DELETE /calls/{id}`: the record and its events go, and lists and statistics follow; not while the call goes on.
-pub(crate) async fn delete_call(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
-    match state.table.delete_call(caller.tenant, named(&state, &caller, &id).await?, state.clock.now()).await? {
+pub(crate) async fn delete_call(
+    State(state): State<crate::State>,
+    caller: Caller,
+    audit: Audit,
+    PathId(id): PathId,
+) -> Result<StatusCode, Problem> {
+    let id = named(&state, &caller, &id).await?;
+    let table = audit.on(&state.table, &caller, Action::CallDeleted, id.as_uuid());
+    match table.delete_call(caller.tenant, id, state.clock.now()).await? {
         DeletedCall::Done => Ok(StatusCode::NO_CONTENT),
         DeletedCall::NotFound => Err(not_found()),
         DeletedCall::Live => Err(Problem::new(Code::Conflict, "The call goes on: it can be deleted when it is over")),

@@ -6,7 +6,7 @@ mod filter;
 mod list;
 mod simulate;
 
-use api::{Gate, Idempotency, Issuers, Routes};
+use api::{Gate, Idempotency, Issuers, Routes, Rules};
 use axum::{Router, extract::FromRef};
 use cursor::Cursors;
 use domain::scope::Scope;
@@ -41,6 +41,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -51,7 +57,7 @@ impl State {
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let call_events = Sender::new(aws.sqs(), env::required("CALL_EVENTS_QUEUE_URL")?);
         let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, call_events, Clock::System).trusting(issuers))
+        Ok(Self::new(table, vault, call_events, Clock::System).trusting(issuers).under(Rules::from_env()?))
     }
 }
 

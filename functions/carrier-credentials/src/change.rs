@@ -1,9 +1,10 @@
 //! Carrier credentials changed, given new callback URLs, and deleted.
 
-use api::{Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
+use api::{Audit, Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     CredentialId, Invalid,
+    audit::Action,
     carrier::{AccountKey, Credentials},
     credential::{CarrierCredential, OVERLAP_MILLIS},
     idempotency::Birth,
@@ -19,11 +20,13 @@ use crate::create::{label, note};
 pub(crate) async fn update_provider(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::CarrierCredential>, Problem> {
     let id = crate::parse(&id)?;
+    let audit = audit.naming(fields.present(&["label", "credentials"]));
     let (label, credentials) = read(&mut fields)?;
     let key = credentials.as_ref().map(|credentials| credentials.key);
     let renewal = match credentials {
@@ -31,7 +34,8 @@ pub(crate) async fn update_provider(
         None => None,
     };
     let change = CredentialChange { label, renewal };
-    match state.table.change_credential(caller.tenant, id, &change, state.clock.now()).await? {
+    let table = audit.on(&state.table, &caller, Action::CredentialUpdated, id.as_uuid());
+    match table.change_credential(caller.tenant, id, &change, state.clock.now()).await? {
         ChangedCredential::Done(credential) => Ok(Json((*credential).into())),
         ChangedCredential::NotFound => Err(crate::not_found()),
         ChangedCredential::OtherAccount(credential) => Err(other_account(key, &credential)),
@@ -82,19 +86,28 @@ fn other_account(key: Option<AccountKey>, credential: &CarrierCredential) -> Pro
 pub(crate) async fn rotate_callbacks(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
 ) -> Result<(Extension<ShowsSecret>, Json<wire::RotatedCallbacks>), Problem> {
     let id = crate::parse(&id)?;
     let token = crate::callback(caller.tenant, id);
-    let replaced = state.table.replace_callback(caller.tenant, id, &token.hash(), state.clock.now()).await?;
+    let table = audit.on(&state.table, &caller, Action::CredentialCallbacksRotated, id.as_uuid());
+    let replaced = table.replace_callback(caller.tenant, id, &token.hash(), state.clock.now()).await?;
     let credential = replaced.ok_or_else(crate::not_found)?;
     let callbacks = wire::CallbackUrls::new(&state.base_url, credential.carrier, &token);
     Ok((Extension(ShowsSecret), Json(wire::RotatedCallbacks { id, callbacks })))
 }
 
 /// `DELETE /telephony/providers/{id}`: refused while a number hangs on it.
-pub(crate) async fn delete_provider(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
-    match state.table.delete_credential(caller.tenant, crate::parse(&id)?).await? {
+pub(crate) async fn delete_provider(
+    State(state): State<crate::State>,
+    caller: Caller,
+    audit: Audit,
+    PathId(id): PathId,
+) -> Result<StatusCode, Problem> {
+    let id = crate::parse(&id)?;
+    let table = audit.on(&state.table, &caller, Action::CredentialDeleted, id.as_uuid());
+    match table.delete_credential(caller.tenant, id).await? {
         DeletedCredential::Done => Ok(StatusCode::NO_CONTENT),
         DeletedCredential::NotFound => Err(crate::not_found()),
         DeletedCredential::InUse => Err(Problem::new(Code::Conflict, "Credential in use by phone numbers")),

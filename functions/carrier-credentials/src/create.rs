@@ -1,9 +1,10 @@
 //! A carrier credential is added: its token is sealed, its callback URLs are shown this once.
 
-use api::{Born, Caller, Fields, JsonBody, Problem, ShowsSecret};
+use api::{Audit, Born, Caller, Fields, JsonBody, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     CredentialId, Invalid,
+    audit::Action,
     callback::CallbackToken,
     carrier::{Carrier, Credentials},
     credential::{CarrierCredential, MAX_LABEL_CHARS},
@@ -16,6 +17,7 @@ use store::{CreateCredential, Tenant};
 pub(crate) async fn create_provider(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::CreatedCredential>), Problem> {
@@ -23,12 +25,13 @@ pub(crate) async fn create_provider(
     let id = CredentialId::new(birth.at, birth.bytes);
     let token = crate::callback(caller.tenant, id);
     let credential = order.credential(&state, caller.tenant, id, &token).await?;
-    let credential = match state.table.create_credential(caller.tenant, &credential).await? {
+    let table = audit.on(&state.table, &caller, Action::CredentialCreated, id.as_uuid());
+    let credential = match table.create_credential(caller.tenant, &credential).await? {
         CreateCredential::Done => credential,
         // An earlier try of this very request made it, and nobody was shown its callback URLs: they are made anew.
         CreateCredential::Exists(_) => {
             let now = state.clock.now();
-            state.table.replace_callback(caller.tenant, id, &token.hash(), now).await?.ok_or_else(crate::not_found)?
+            table.replace_callback(caller.tenant, id, &token.hash(), now).await?.ok_or_else(crate::not_found)?
         }
     };
     let callbacks = wire::CallbackUrls::new(&state.base_url, credential.carrier, &token);

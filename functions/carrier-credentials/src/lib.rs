@@ -7,7 +7,7 @@ mod list;
 
 use std::sync::Arc;
 
-use api::{Cursors, Gate, Idempotency, Issuers, Problem, Routes};
+use api::{Cursors, Gate, Idempotency, Issuers, Problem, Routes, Rules};
 use axum::{Router, extract::FromRef};
 use domain::{
     CredentialId, Timestamp,
@@ -47,6 +47,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -56,7 +62,7 @@ impl State {
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?).trusting(issuers))
+        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?).trusting(issuers).under(Rules::from_env()?))
     }
 
     /// Seals the token of a credential.

@@ -1,9 +1,10 @@
 //! Endpoints changed, deleted, and given a new signing secret.
 
-use api::{Born, Caller, Code, Fields, JsonBody, News, PathId, Problem, ShowsSecret};
+use api::{Audit, Born, Caller, Code, Fields, JsonBody, News, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     E164, EndpointId, Invalid, Timestamp,
+    audit::Action,
     endpoint::{Endpoint, EndpointSpec, EndpointStatus, EndpointType, PasswordChange, Provider, SimpleChange},
     webhook::LifecycleEvent,
     wire,
@@ -11,7 +12,7 @@ use domain::{
 use http::StatusCode;
 use runtime::random;
 use serde_json::{Map, Value};
-use store::{ChangedEndpoint, Consistency, tell};
+use store::{ChangedEndpoint, Consistency, Table, tell};
 use webhooks::{guard::Policy, sign::SigningSecret};
 
 use crate::{read, settings};
@@ -26,17 +27,20 @@ const TRIES: usize = 5;
 pub(crate) async fn update_endpoint(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::Endpoint>, Problem> {
     let id = read::parse(&id)?;
+    let audit = audit.naming(fields.present(&["name", "url", "status", "events", "provider_config"]));
+    let table = audit.on(&state.table, &caller, Action::EndpointUpdated, id.as_uuid());
     let change = Change::read(&mut fields);
     settings::look_up(&mut fields, change.url.as_ref().and_then(Option::as_deref), &state.guard).await;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     // What is told to somebody has to be looked at as a whole.
     if let Some(simple) = change.simple(state.guard.policy()).filter(|_| news.is_none()) {
         fields.finish()?;
-        match state.table.change_endpoint(caller.tenant, id, &simple, state.clock.now()).await? {
+        match table.change_endpoint(caller.tenant, id, &simple, state.clock.now()).await? {
             ChangedEndpoint::Done(endpoint) => return Ok(Json(read::shown(&state, caller.tenant, *endpoint).await?)),
             ChangedEndpoint::NotFound => return Err(read::not_found()),
             ChangedEndpoint::LookFirst => {}
@@ -46,7 +50,7 @@ pub(crate) async fn update_endpoint(
         let (stored, seen, now) = look(&state, &caller, id).await?;
         let spec = change.spec(&mut fields, &seen, state.guard.policy())?;
         let wanted = change.apply(&state, &caller, seen, spec, now).await?;
-        if let Some(endpoint) = replace(&state, &caller, &stored, &wanted, news).await? {
+        if let Some(endpoint) = replace(&state, &caller, &table, &stored, &wanted, news).await? {
             return Ok(Json(read::shown(&state, caller.tenant, endpoint).await?));
         }
     }
@@ -54,14 +58,20 @@ pub(crate) async fn update_endpoint(
 }
 
 /// `DELETE /endpoints/{id}`: gone at once; the numbers that rang it ring nothing.
-pub(crate) async fn delete_endpoint(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
+pub(crate) async fn delete_endpoint(
+    State(state): State<crate::State>,
+    caller: Caller,
+    audit: Audit,
+    PathId(id): PathId,
+) -> Result<StatusCode, Problem> {
     let id = read::parse(&id)?;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointDeleted).await?;
     let telling = match news {
         Some(news) => Some(state.telling(&caller, news, carried_by(&state, &caller, id).await?)),
         None => None,
     };
-    if !state.table.delete_endpoint(caller.tenant, id, state.clock.now(), tell(telling.as_ref())).await? {
+    let table = audit.on(&state.table, &caller, Action::EndpointDeleted, id.as_uuid());
+    if !table.delete_endpoint(caller.tenant, id, state.clock.now(), tell(telling.as_ref())).await? {
         return Err(read::not_found());
     }
     state.lifecycle.hand_on(news).await;
@@ -81,6 +91,7 @@ async fn carried_by(state: &crate::State, caller: &Caller, id: EndpointId) -> Re
 async fn replace(
     state: &crate::State,
     caller: &Caller,
+    table: &Table,
     stored: &Endpoint,
     wanted: &Endpoint,
     news: Option<News>,
@@ -89,7 +100,7 @@ async fn replace(
         Some(news) => Some(state.telling(caller, news, read::carried(state, caller.tenant, wanted).await?)),
         None => None,
     };
-    let replaced = state.table.replace_endpoint(caller.tenant, stored, wanted, tell(telling.as_ref())).await?;
+    let replaced = table.replace_endpoint(caller.tenant, stored, wanted, tell(telling.as_ref())).await?;
     state.lifecycle.hand_on(news.filter(|_| replaced.is_some())).await;
     Ok(replaced)
 }
@@ -98,10 +109,12 @@ async fn replace(
 pub(crate) async fn rotate_secret(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     PathId(id): PathId,
 ) -> Result<(Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
     let id = read::parse(&id)?;
+    let table = audit.on(&state.table, &caller, Action::EndpointSecretRotated, id.as_uuid());
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::EndpointUpdated).await?;
     for _ in 0..TRIES {
         let (stored, seen, now) = look(&state, &caller, id).await?;
@@ -122,7 +135,7 @@ pub(crate) async fn rotate_secret(
             updated_at: now,
             ..seen
         };
-        if let Some(endpoint) = replace(&state, &caller, &stored, &wanted, news).await? {
+        if let Some(endpoint) = replace(&state, &caller, &table, &stored, &wanted, news).await? {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, endpoint).await?)));
         }
     }

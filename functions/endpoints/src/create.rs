@@ -1,10 +1,12 @@
 //! An endpoint is created, and rung by a number from the start if one is named.
 
-use api::{Born, Caller, Fields, JsonBody, Problem, ShowsSecret};
+use api::{Audit, Born, Caller, Fields, JsonBody, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     EndpointId, NumberId,
+    audit::Action,
     endpoint::{Endpoint, EndpointSpec, EndpointStatus, Provider},
+    limits::Counted,
     webhook::{EventFilter, LifecycleEvent},
     wire,
 };
@@ -19,6 +21,7 @@ use crate::{read, settings};
 pub(crate) async fn create_endpoint(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Endpoint>), Problem> {
@@ -32,10 +35,15 @@ pub(crate) async fn create_endpoint(
     let telling = news.map(|news| state.telling(&caller, news, attached));
     let telling_of_number = number_news.map(|news| state.telling_of_number(&caller, news));
     let tells = TellOfEndpoint { endpoint: tell(telling.as_ref()), number: tell(telling_of_number.as_ref()) };
-    let endpoint = match state.table.create_endpoint(caller.tenant, &endpoint, number, tells).await? {
+    let endpoint = match audit
+        .on(&state.table, &caller, Action::EndpointCreated, endpoint.id.as_uuid())
+        .create_endpoint(caller.tenant, &endpoint, number, tells)
+        .await?
+    {
         // If it exists an earlier try of this very request made it: its ids are the same at every try.
         CreateEndpoint::Done(endpoint) | CreateEndpoint::Exists(endpoint) => *endpoint,
         CreateEndpoint::NoSuchNumber => return Err(Problem::not_found("Phone number")),
+        CreateEndpoint::TooMany { most } => return Err(Problem::too_many(Counted::Endpoints, most)),
     };
     state.lifecycle.hand_on(news.into_iter().chain(number_news)).await;
     let shown = read::shown_whole(&state, &caller, endpoint).await?;

@@ -8,7 +8,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes};
+use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes, Rules};
 use axum::{Router, extract::FromRef};
 use domain::{E164, endpoint::Endpoint, number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
@@ -48,6 +48,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -60,7 +66,9 @@ impl State {
         let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
         let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?).trusting(issuers))
+        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?)
+            .trusting(issuers)
+            .under(Rules::from_env()?))
     }
 
     /// Makes, of an endpoint as it will be, the event that tells of it; `attached` is the only number that rings it.

@@ -8,7 +8,7 @@ mod telephony;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes};
+use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes, Rules};
 use axum::{Router, extract::FromRef};
 use domain::{number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
@@ -44,6 +44,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -54,7 +60,7 @@ impl State {
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
         let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?).trusting(issuers))
+        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?).trusting(issuers).under(Rules::from_env()?))
     }
 
     /// Makes, of a number as it will be, the event that tells of it.

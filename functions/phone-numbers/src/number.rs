@@ -1,9 +1,10 @@
 //! One number: read and changed.
 
-use api::{Caller, Code, JsonBody, PathId, Problem, Query};
+use api::{Audit, Caller, Code, JsonBody, PathId, Problem, Query};
 use axum::{Json, extract::State};
 use domain::{
     E164, NumberId,
+    audit::Action,
     number::{NumberChange, NumberStatus, PhoneNumber},
     scope::Scope,
     secret::SecretKind,
@@ -34,10 +35,12 @@ pub(crate) async fn get_number(
 pub(crate) async fn update_number(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::Number>, Problem> {
     let id = parse(&id)?;
+    let audit = audit.naming(fields.present(&["endpoint_id", "allow_inbound", "allow_outbound", "status"]));
     let status = fields.parsed::<NumberStatus>("status");
     if status.is_some_and(|status| !matches!(status, NumberStatus::Active | NumberStatus::Inactive)) {
         fields.fault("status", "must be active or inactive");
@@ -51,7 +54,8 @@ pub(crate) async fn update_number(
     fields.finish()?;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberUpdated).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    match state.table.update_number(caller.tenant, id, change, state.clock.now(), tell(telling.as_ref())).await? {
+    let table = audit.on(&state.table, &caller, Action::NumberUpdated, id.as_uuid());
+    match table.update_number(caller.tenant, id, change, state.clock.now(), tell(telling.as_ref())).await? {
         Updated::Done(number) => {
             state.lifecycle.hand_on(news).await;
             Ok(Json(wire::Number::new(*number, caller.tenant.org, &state.sip_domain)))
@@ -75,6 +79,7 @@ pub(crate) struct Released {
 pub(crate) async fn release_number(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
     mut query: Query,
 ) -> Result<Json<Released>, Problem> {
@@ -90,7 +95,9 @@ pub(crate) async fn release_number(
     let id = parse(&id)?;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberReleased).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    let released = state.table.release_number(caller.tenant, id, release, state.clock.now(), tell(telling.as_ref())).await?;
+    let action = if release == Release::Keep { Action::NumberReleased } else { Action::NumberDeleted };
+    let table = audit.on(&state.table, &caller, action, id.as_uuid());
+    let released = table.release_number(caller.tenant, id, release, state.clock.now(), tell(telling.as_ref())).await?;
     let number = released.ok_or_else(not_found)?;
     state.lifecycle.hand_on(news).await;
     Ok(Json(Released { success: true, id: number.id, e164: number.e164, status: number.status }))

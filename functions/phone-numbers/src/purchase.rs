@@ -1,11 +1,13 @@
 //! Buying a number: exactly one of any number of buyers gets it.
 
-use api::{Born, Caller, Code, Fields, JsonBody, News, Problem};
+use api::{Audit, Born, Caller, Code, Fields, JsonBody, News, Problem};
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     Country, E164, NumberId, Timestamp,
+    audit::Action,
     inventory::{NumberType, Slot, SlotAddress},
+    limits::Counted,
     number::{Claim, PhoneNumber, PurchaseSettings},
     secret::SecretKind,
     webhook::LifecycleEvent,
@@ -19,6 +21,7 @@ use store::{Bought, Consistency, Tenant, tell};
 pub(crate) async fn purchase_number(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Json<wire::PurchasedNumber>), Problem> {
@@ -27,7 +30,7 @@ pub(crate) async fn purchase_number(
     let slot = async { Ok(state.table.slot(caller.tenant.mode, &order.address).await?) };
     let (slot, news) = futures_util::try_join!(slot, state.lifecycle.about(caller.tenant, LifecycleEvent::NumberPurchased))?;
     let number = match slot {
-        Some(slot) => buy(&state, &caller, id, &order, &slot, news).await?,
+        Some(slot) => buy(&state, &caller, audit, id, &order, &slot, news).await?,
         None => bought_before(&state, caller.tenant, id, &order.address.e164).await?,
     };
     let total_cost_cents = number.slot().total_cost_cents();
@@ -38,6 +41,7 @@ pub(crate) async fn purchase_number(
 async fn buy(
     state: &crate::State,
     caller: &Caller,
+    audit: Audit,
     id: NumberId,
     order: &Order,
     slot: &Slot,
@@ -48,7 +52,8 @@ async fn buy(
     let number = PhoneNumber::purchased(id, slot, order.settings, now);
     let claim = claim(state, tenant, &number, now).await?;
     let telling = news.map(|news| state.telling(caller, news));
-    match state.table.buy_number(tenant, slot, &number, &claim, tell(telling.as_ref())).await? {
+    let table = audit.on(&state.table, caller, Action::NumberPurchased, id.as_uuid());
+    match table.buy_number(tenant, slot, &number, &claim, tell(telling.as_ref())).await? {
         Bought::Done => {
             state.lifecycle.hand_on(news).await;
             Ok(number)
@@ -56,6 +61,7 @@ async fn buy(
         Bought::OwnAlready => bought_before(state, tenant, id, &slot.e164).await,
         Bought::NotAvailable => Err(not_available()),
         Bought::NoSuchEndpoint => Err(crate::number::no_such_endpoint()),
+        Bought::TooMany { most } => Err(Problem::too_many(Counted::Numbers, most)),
     }
 }
 

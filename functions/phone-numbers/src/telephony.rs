@@ -2,7 +2,7 @@
 //!
 //! Numbers that were bought do not exist here, and released ones do not either.
 
-use api::{Born, Caller, Fields, JsonBody, Listed, Order, Page, PathId, Problem, Query};
+use api::{Audit, Born, Caller, Fields, JsonBody, Listed, Order, Page, PathId, Problem, Query};
 use axum::{
     Json,
     extract::{OriginalUri, State},
@@ -10,7 +10,9 @@ use axum::{
 };
 use domain::{
     CredentialId, E164, Invalid, NumberId,
+    audit::Action,
     carrier::Carrier,
+    limits::Counted,
     number::{MAX_AGENT_CHARS, PhoneNumber, Registration},
     webhook::LifecycleEvent,
     wire,
@@ -42,6 +44,7 @@ pub(crate) async fn list_carrier_numbers(
 pub(crate) async fn register_number(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Json<wire::RegisteredNumber>), Problem> {
@@ -49,11 +52,13 @@ pub(crate) async fn register_number(
     let number = PhoneNumber::registered(NumberId::new(birth.at, birth.bytes), registration, state.clock.now());
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberPurchased).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    let number = match state.table.register_number(caller.tenant, &number, tell(telling.as_ref())).await? {
+    let table = audit.on(&state.table, &caller, Action::NumberRegistered, number.id.as_uuid());
+    let number = match table.register_number(caller.tenant, &number, tell(telling.as_ref())).await? {
         Registered::Done => number,
         // An earlier try of this very request registered it: its id is the same at every try.
         Registered::Before(before) => *before,
         Registered::Refused { taken, credential } => return Err(refused(taken, credential)),
+        Registered::TooMany { most } => return Err(Problem::too_many(Counted::Numbers, most)),
     };
     state.lifecycle.hand_on(news).await;
     let shown = wire::RegisteredNumber::new(number).ok_or_else(|| Problem::internal("a registered number has no credential"))?;
@@ -64,6 +69,7 @@ pub(crate) async fn register_number(
 pub(crate) async fn pin_number(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<StatusCode, Problem> {
@@ -76,7 +82,8 @@ pub(crate) async fn pin_number(
     fields.finish()?;
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberUpdated).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    if !state.table.pin_number(caller.tenant, id, agent.as_deref(), state.clock.now(), tell(telling.as_ref())).await? {
+    let table = audit.naming(vec!["agent_id"]).on(&state.table, &caller, Action::NumberUpdated, id.as_uuid());
+    if !table.pin_number(caller.tenant, id, agent.as_deref(), state.clock.now(), tell(telling.as_ref())).await? {
         return Err(number::not_found());
     }
     state.lifecycle.hand_on(news).await;
@@ -87,12 +94,14 @@ pub(crate) async fn pin_number(
 pub(crate) async fn remove_carrier_number(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
 ) -> Result<StatusCode, Problem> {
     let (id, now) = (number::parse(&id)?, state.clock.now());
     let news = state.lifecycle.about(caller.tenant, LifecycleEvent::NumberReleased).await?;
     let telling = news.map(|news| state.telling(&caller, news));
-    if !state.table.remove_carrier_number(caller.tenant, id, now, tell(telling.as_ref())).await? {
+    let table = audit.on(&state.table, &caller, Action::NumberDeleted, id.as_uuid());
+    if !table.remove_carrier_number(caller.tenant, id, now, tell(telling.as_ref())).await? {
         return Err(number::not_found());
     }
     state.lifecycle.hand_on(news).await;

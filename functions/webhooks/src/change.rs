@@ -1,8 +1,8 @@
 //! Subscriptions changed, deleted, and given a new signing secret.
 
-use api::{Born, Caller, Code, JsonBody, PathId, Problem, ShowsSecret};
+use api::{Audit, Born, Caller, Code, JsonBody, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
-use domain::{subscription::Subscription, wire};
+use domain::{audit::Action, subscription::Subscription, wire};
 use http::StatusCode;
 use store::Consistency;
 
@@ -18,19 +18,29 @@ const TRIES: usize = 5;
 pub(crate) async fn update_webhook(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     PathId(id): PathId,
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::Subscription>, Problem> {
     let id = read::parse(&id)?;
+    let audit = audit.naming(fields.present(&["url", "events", "active"]));
     let change = create::settings(&mut fields, &state.guard).await;
     fields.finish()?;
-    let changed = state.table.change_subscription(caller.tenant, id, &change, state.clock.now()).await?;
+    let table = audit.on(&state.table, &caller, Action::WebhookUpdated, id.as_uuid());
+    let changed = table.change_subscription(caller.tenant, id, &change, state.clock.now()).await?;
     Ok(Json(wire::Subscription::masked(changed.ok_or_else(read::not_found)?, caller.tenant.org)))
 }
 
 /// `DELETE /webhooks/{id}`: nothing more is sent to it.
-pub(crate) async fn delete_webhook(State(state): State<crate::State>, caller: Caller, PathId(id): PathId) -> Result<StatusCode, Problem> {
-    let deleted = state.table.delete_subscription(caller.tenant, read::parse(&id)?).await?;
+pub(crate) async fn delete_webhook(
+    State(state): State<crate::State>,
+    caller: Caller,
+    audit: Audit,
+    PathId(id): PathId,
+) -> Result<StatusCode, Problem> {
+    let id = read::parse(&id)?;
+    let table = audit.on(&state.table, &caller, Action::WebhookDeleted, id.as_uuid());
+    let deleted = table.delete_subscription(caller.tenant, id).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(read::not_found()) }
 }
 
@@ -38,10 +48,12 @@ pub(crate) async fn delete_webhook(State(state): State<crate::State>, caller: Ca
 pub(crate) async fn rotate_secret(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     PathId(id): PathId,
 ) -> Result<(Extension<ShowsSecret>, Json<wire::Subscription>), Problem> {
     let id = read::parse(&id)?;
+    let table = audit.on(&state.table, &caller, Action::WebhookSecretRotated, id.as_uuid());
     for _ in 0..TRIES {
         let seen = state.table.subscription(caller.tenant, id, Consistency::Strong).await?.ok_or_else(read::not_found)?;
         // An earlier try of this very request rotated it: a second new secret would cut off the receiver's.
@@ -58,7 +70,7 @@ pub(crate) async fn rotate_secret(
             updated_at: now,
             ..seen.clone()
         };
-        if state.table.replace_subscription(caller.tenant, &seen, &wanted).await? {
+        if table.replace_subscription(caller.tenant, &seen, &wanted).await? {
             return Ok((Extension(ShowsSecret), Json(read::shown_whole(&state, &caller, wanted).await?)));
         }
     }

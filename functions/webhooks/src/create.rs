@@ -1,10 +1,12 @@
 //! A subscription is created, and tried out.
 
-use api::{Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
+use api::{Audit, Born, Caller, Code, Fields, JsonBody, PathId, Problem, ShowsSecret};
 use axum::{Extension, Json, extract::State};
 use domain::{
     SubscriptionId,
-    subscription::{MAX_SUBSCRIPTIONS, Subscription, SubscriptionChange},
+    audit::Action,
+    limits::Counted,
+    subscription::{Subscription, SubscriptionChange},
     webhook::{EventFilter, ReceiverId, delivery_id},
     wire,
 };
@@ -24,6 +26,7 @@ const TEST_EVENT: &str = "webhook.test";
 pub(crate) async fn create_webhook(
     State(state): State<crate::State>,
     caller: Caller,
+    audit: Audit,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Extension<ShowsSecret>, Json<wire::Subscription>), Problem> {
@@ -47,13 +50,12 @@ pub(crate) async fn create_webhook(
         created_at: now,
         updated_at: now,
     };
-    let subscription = match state.table.create_subscription(caller.tenant, &subscription).await? {
+    let table = audit.on(&state.table, &caller, Action::WebhookCreated, id.as_uuid());
+    let subscription = match table.create_subscription(caller.tenant, &subscription).await? {
         CreateSubscription::Done => subscription,
         // An earlier try of this very request made it: its id is the same at every try.
         CreateSubscription::Exists(existing) => *existing,
-        CreateSubscription::TooMany => {
-            return Err(Problem::new(Code::Conflict, format!("An organization has at most {MAX_SUBSCRIPTIONS} webhooks")));
-        }
+        CreateSubscription::TooMany { most } => return Err(Problem::too_many(Counted::Webhooks, most)),
     };
     let shown = read::shown_whole(&state, &caller, subscription).await?;
     Ok((StatusCode::CREATED, Extension(ShowsSecret), Json(shown)))

@@ -9,7 +9,7 @@ mod read;
 mod replay;
 mod secrets;
 
-use api::{Cursors, Gate, Idempotency, Issuers, Routes};
+use api::{Cursors, Gate, Idempotency, Issuers, Routes, Rules};
 use axum::{Router, extract::FromRef};
 use domain::scope::Scope;
 use queue::Sender;
@@ -46,6 +46,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -58,7 +64,7 @@ impl State {
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
         let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, deliveries, Clock::System, policy).trusting(issuers))
+        Ok(Self::new(table, vault, deliveries, Clock::System, policy).trusting(issuers).under(Rules::from_env()?))
     }
 }
 

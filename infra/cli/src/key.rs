@@ -7,13 +7,14 @@ use clap::{Args, Subcommand};
 use domain::{
     KeyId, Mode, OrgId, Timestamp,
     allowed_ip::{AllowedIp, MAX_ALLOWED_IPS},
-    api_key::{ApiKey, ApiKeyText, KeyRecord, MAX_KEYS, MAX_NAME_CHARS},
+    api_key::{ApiKey, ApiKeyText, KeyRecord, MAX_NAME_CHARS},
+    audit::Action,
     scope::Scope,
     wire,
 };
 use runtime::{Clock, random};
 use serde_json::json;
-use store::{CreateApiKey, Table};
+use store::{CreateApiKey, Table, Tenant};
 use trunkline::keys::{id_of, revoke};
 
 use crate::organization::must_exist;
@@ -96,7 +97,8 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
                 Some(id) => id,
                 None => id_of(&table.key_records(org).await?, &hint.unwrap_or_default())?,
             };
-            let revoked = revoke(table, org, id, Clock::System.now()).await?;
+            let table = crate::audit::on(table, Tenant { org, mode: Mode::Live }, Action::KeyRevoked, id.as_uuid());
+            let revoked = revoke(&table, org, id, Clock::System.now()).await?;
             crate::show(json, &[("id", id.to_string()), ("revoked_at", revoked.to_string())]);
         }
     }
@@ -124,8 +126,12 @@ async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
         revoked_at: None,
     };
     let record = KeyRecord::new(key, &text);
+    let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyCreated, record.key.id.as_uuid());
     let created = table.create_api_key(&record).await?;
-    ensure!(created == CreateApiKey::Done, "the organization has {MAX_KEYS} keys that are not revoked, and no more may be");
+    if let CreateApiKey::TooMany { most } = created {
+        anyhow::bail!("the organization has {most} keys that are not revoked, and no more may be");
+    }
+    ensure!(created == CreateApiKey::Done, "a key with this id exists");
     crate::show(json, &[("id", record.key.id.to_string()), ("key", text.reveal().to_owned())]);
     Ok(())
 }

@@ -3,10 +3,12 @@
 //! credentials of whoever calls it and decides nothing that the functions do not decide too.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks")]
 
+mod audit;
 mod config;
 mod dlq;
 mod inventory;
 mod key;
+mod limits;
 mod member;
 mod organization;
 mod secrets;

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use domain::{
-    OrgId, UserId,
+    Mode, OrgId, UserId,
+    audit::Action,
     member::{MAX_ORGANIZATIONS, Member, Role},
 };
 use runtime::Clock;
-use store::{LastOwner, MemberRemoved, MemberSet, Table};
+use store::{LastOwner, MemberRemoved, MemberSet, Table, Tenant};
 
 /// What can be done with members.
 #[derive(Debug, Subcommand)]
@@ -59,7 +60,8 @@ pub(crate) enum Command {
 pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Add { org, user, role, force, json } => {
-            let set = table.set_member(org, user, role, Clock::System.now(), last_owner(force)).await?;
+            let set =
+                acting(table, org, user, Action::MemberSet).set_member(org, user, role, Clock::System.now(), last_owner(force)).await?;
             match set {
                 MemberSet::Done(member) => show(&member, json),
                 MemberSet::NoSuchOrganization => bail!("there is no organization {org}"),
@@ -67,14 +69,21 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
                 MemberSet::LastOwner => bail!("{user} is the last owner of {org}: name another one first, or use --force"),
             }
         }
-        Command::Remove { org, user, force } => match table.remove_member(org, user, last_owner(force)).await? {
-            MemberRemoved::Done => {}
-            MemberRemoved::NotFound => bail!("{user} is no member of {org}"),
-            MemberRemoved::LastOwner => bail!("{user} is the last owner of {org}: name another one first, or use --force"),
-        },
+        Command::Remove { org, user, force } => {
+            match acting(table, org, user, Action::MemberRemoved).remove_member(org, user, last_owner(force)).await? {
+                MemberRemoved::Done => {}
+                MemberRemoved::NotFound => bail!("{user} is no member of {org}"),
+                MemberRemoved::LastOwner => bail!("{user} is the last owner of {org}: name another one first, or use --force"),
+            }
+        }
         Command::List { org, json } => table.members(org).await?.iter().for_each(|member| show(member, json)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The table for what is done to one member.
+fn acting(table: &Table, org: OrgId, user: UserId, action: Action) -> Table {
+    crate::audit::on(table, Tenant { org, mode: Mode::Live }, action, user.as_uuid())
 }
 
 const fn last_owner(force: bool) -> LastOwner {

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
-use domain::{OrgId, Timestamp};
+use domain::{Mode, OrgId, Timestamp, audit::Action};
 use indicatif::ProgressBar;
 use runtime::{Clock, random};
-use store::{Organization, Standing, Table};
+use store::{Organization, Standing, Table, Tenant};
 use trunkline::{patience::patiently, summary};
 
 /// How many items are looked at in one request when the whole table is.
@@ -57,6 +57,8 @@ pub(crate) enum Command {
         #[arg(long, value_parser = days)]
         days: Option<Days>,
     },
+    /// Shows what an organization may do at most, or changes it.
+    Limits(crate::limits::Limits),
 }
 
 /// For how long calls are kept.
@@ -85,6 +87,7 @@ pub(crate) async fn run(table: &Table, config: &aws_config::SdkConfig, command: 
         Command::Export(arguments) => export::run(table, arguments).await?,
         Command::Delete(arguments) => return delete::run(table, config, arguments).await,
         Command::Retention { org, days } => retention(table, org, days).await?,
+        Command::Limits(limits) => crate::limits::run(table, limits).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -103,6 +106,7 @@ async fn create(table: &Table, name: String, id: Option<OrgId>, json: bool) -> a
         ensure!(table.erasure(id).await?.is_none(), "organization {id} is being erased, or was: its id is not used again");
     }
     let id = id.unwrap_or_else(|| OrgId::new(now, random::bytes()));
+    let table = crate::audit::on(table, Tenant { org: id, mode: Mode::Live }, Action::OrganizationCreated, id.as_uuid());
     let organization = table.create_organization(&Organization { id, name, created_at: now }).await?;
     crate::show(json, &[("id", organization.id.to_string()), ("name", organization.name)]);
     Ok(())

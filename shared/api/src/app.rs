@@ -16,7 +16,8 @@ use crate::{
     Gate, Idempotency, Routes,
     beside::Beside,
     problem::{Code, Problem},
-    request_id,
+    rate::Told,
+    request_id::{self, RequestId},
     style::Style,
 };
 
@@ -57,8 +58,11 @@ async fn frame(mut request: Request, next: Next) -> Response {
     let id = request_id::of(&request);
     let style = Style::of(&request);
     request.extensions_mut().insert(style);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let beside = Beside::default();
     request.extensions_mut().insert(beside.clone());
+    let told = Told::default();
+    request.extensions_mut().insert(told.clone());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
@@ -74,6 +78,7 @@ async fn frame(mut request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(request_id::HEADER, value);
         }
+        told.show(response.headers_mut());
         beside.finish().await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(%method, route, status = response.status().as_u16(), duration_ms, "request");

@@ -24,6 +24,8 @@ use crate::{
     beside::Beside,
     jwt::{Issuers, Users},
     problem::{Code, Problem},
+    rate::Limiter,
+    rules::Rules,
     style::Style,
 };
 pub(crate) use chosen::ORGANIZATION;
@@ -52,6 +54,8 @@ pub struct Gate {
     noted: Recent<KeyId, ()>,
     users: Users,
     memberships: Recent<UserId, Arc<[Member]>>,
+    limiter: Option<Limiter>,
+    audit_days: u32,
 }
 
 /// An authenticated principal and the tenant it acts for.
@@ -162,7 +166,16 @@ impl Gate {
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         let (recent, noted) = (Recent::new(CACHE_ENTRIES, CACHE_MILLIS), Recent::new(CACHE_ENTRIES, USE_MILLIS));
-        Self { table, clock, recent, noted, users: Users::default(), memberships: Recent::new(CACHE_ENTRIES, CACHE_MILLIS) }
+        Self {
+            table,
+            clock,
+            recent,
+            noted,
+            users: Users::default(),
+            memberships: Recent::new(CACHE_ENTRIES, CACHE_MILLIS),
+            limiter: None,
+            audit_days: Rules::default().audit_days,
+        }
     }
 
     /// The gate as it believes the tokens of these issuers; `vault` opens the secret of one that signs with a secret.
@@ -170,6 +183,18 @@ impl Gate {
     pub fn trusting(self, issuers: Issuers, vault: &Vault) -> Self {
         let users = Users::new(issuers, &self.table, vault, &self.clock);
         Self { users, ..self }
+    }
+
+    /// The same gate, under these rules.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        let limiter = rules.rates.map(|rates| Limiter::new(self.table.clone(), self.clock.clone(), rates));
+        Self { limiter, audit_days: rules.audit_days, ..self }
+    }
+
+    /// How long an entry of the audit trail is kept, in days.
+    pub(crate) const fn audit_days(&self) -> u32 {
+        self.audit_days
     }
 
     /// The time now.
@@ -195,6 +220,9 @@ impl Gate {
                 Caller::of_member(&self.chosen(user, named, parts).await?, mode)
             }
         };
+        if let Some(limiter) = &self.limiter {
+            limiter.pass(&caller, parts).await?;
+        }
         let span = tracing::Span::current();
         span.record("organization_id", tracing::field::display(caller.tenant.org));
         span.record("mode", caller.tenant.mode.as_str());
@@ -307,7 +335,7 @@ impl Gate {
 }
 
 /// The address that the request came from, as the gateway saw it. What a header says of it is the client's word.
-fn source(parts: &Parts) -> Option<IpAddr> {
+pub(crate) fn source(parts: &Parts) -> Option<IpAddr> {
     match parts.extensions.get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
         _ => None,

@@ -91,6 +91,12 @@ impl Fields {
         !self.values.contains_key(field)
     }
 
+    /// Those of these fields that are there, null or not.
+    #[must_use]
+    pub fn present(&self, names: &[&'static str]) -> Vec<&'static str> {
+        names.iter().copied().filter(|name| !self.lacks(name)).collect()
+    }
+
     /// Takes a field out: `None` if it is absent, `Some(None)` if it is null.
     fn take(&mut self, field: &str) -> Option<Option<Value>> {
         self.values.remove(field).map(|value| if value.is_null() { None } else { Some(value) })
@@ -237,7 +243,7 @@ mod tests {
         both.boolean("allow_inbound");
         let problem = both.finish().unwrap_err();
         assert_eq!(problem.code(), Code::ValidationError);
-        insta::assert_snapshot!(format!("{problem:?}"), @r#"Problem { code: ValidationError, message: "name: is required; allow_inbound: must be true or false", faults: [("name", "is required"), ("allow_inbound", "must be true or false")], cause: None }"#);
+        insta::assert_snapshot!(format!("{problem:?}"), @r#"Problem { code: ValidationError, message: "name: is required; allow_inbound: must be true or false", faults: [("name", "is required"), ("allow_inbound", "must be true or false")], cause: None, retry_after: None }"#);
     }
 
     #[test]

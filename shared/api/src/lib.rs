@@ -4,6 +4,7 @@
 //! caller, [`Caller`] is the only source of an organization in HTTP code, and [`Problem`] the only way to say no.
 
 pub mod app;
+mod audit;
 mod auth;
 mod beside;
 mod cursor;
@@ -18,11 +19,14 @@ mod page;
 mod path;
 mod problem;
 mod query;
+mod rate;
 mod request_id;
 mod routes;
+mod rules;
 mod style;
 
 pub use app::app;
+pub use audit::Audit;
 pub use auth::{Caller, Gate, Identity};
 pub use cursor::Cursors;
 pub use fields::{Fields, JsonBody};
@@ -34,4 +38,6 @@ pub use page::Page;
 pub use path::PathId;
 pub use problem::{Code, Problem};
 pub use query::Query;
+pub use rate::Rates;
 pub use routes::{Access, Route, Routes};
+pub use rules::Rules;

@@ -1,7 +1,7 @@
 //! Every way in which a request is refused, and how a refusal looks: one table, one rendering.
 
 use axum::response::{IntoResponse, Response};
-use domain::Invalid;
+use domain::{Invalid, limits::Counted};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use store::StoreError;
@@ -73,6 +73,8 @@ codes! {
     UnsupportedMediaType 415 "UNSUPPORTED_MEDIA_TYPE";
     /// The idempotency key was used for another request.
     IdempotencyKeyReused 422 "IDEMPOTENCY_KEY_REUSED";
+    /// The caller, or its organization, asks too much.
+    RateLimitExceeded 429 "RATE_LIMIT_EXCEEDED";
     /// A fault of ours.
     InternalError 500 "INTERNAL_ERROR";
     /// The table or a queue cannot be reached or is throttled.
@@ -102,12 +104,13 @@ pub struct Problem {
     /// Whether the telephony routes tell the message as it is.
     fixed: bool,
     cause: Option<String>,
+    retry_after: Option<i64>,
 }
 
 impl Problem {
     /// A refusal with this code and message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), faults: Vec::new(), fixed: false, cause: None }
+        Self { code, message: message.into(), faults: Vec::new(), fixed: false, cause: None, retry_after: None }
     }
 
     /// One or more faulty fields. `MISSING_FIELDS` is for requests that only lack something: see [`Fields`](crate::Fields).
@@ -159,6 +162,18 @@ impl Problem {
         Self { cause: Some(cause.to_string()), ..Self::new(Code::ServiceUnavailable, BUSY) }
     }
 
+    /// The organization has as many of something as it may.
+    #[must_use]
+    pub fn too_many(counted: Counted, most: u32) -> Self {
+        Self::new(Code::Conflict, format!("An organization has at most {most} {}", counted.as_str()))
+    }
+
+    /// One request too many; the next may pass after so many microseconds.
+    pub(crate) fn rate_limited(micros: i64) -> Self {
+        let seconds = micros.saturating_add(999_999).div_euclid(1_000_000).max(1);
+        Self { retry_after: Some(seconds), ..Self::new(Code::RateLimitExceeded, "Rate limit exceeded") }
+    }
+
     /// The refusal's code.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -181,6 +196,9 @@ impl Problem {
         };
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -303,6 +321,7 @@ mod tests {
     #[case(Problem::too_large(), 413, "Payload too large")]
     #[case(Problem::new(Code::UnsupportedMediaType, "x"), 415, "Unsupported media type")]
     #[case(Problem::new(Code::IdempotencyKeyReused, "x"), 422, "Idempotency key reused")]
+    #[case(Problem::rate_limited(1_500_000), 429, "Rate limit exceeded")]
     #[case(Problem::internal("the cause"), 500, "Internal error")]
     #[case(StoreError::Unavailable("the cause".to_owned()).into(), 500, "Database error")]
     #[case(Problem::new(Code::EncryptionUnavailable, "Encryption service unavailable"), 503, "Encryption service unavailable")]
@@ -321,6 +340,15 @@ mod tests {
         let waits = |code| problem_waits(&Problem::new(code, "x"));
         assert_eq!((waits(Code::EncryptionUnavailable), waits(Code::ServiceUnavailable)), (true, false));
         assert!(Problem::new(Code::ServiceUnavailable, "x").render("r-1", Style::Json).headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn who_asks_too_much_is_told_whole_seconds_to_wait() {
+        for (micros, seconds) in [(1, "1"), (0, "1"), (1_000_000, "1"), (1_000_001, "2")] {
+            for style in [Style::Json, Style::Telephony { faulty: FAULTY, plain: true }] {
+                assert_eq!(Problem::rate_limited(micros).render("r-1", style).headers()[header::RETRY_AFTER], seconds);
+            }
+        }
     }
 
     fn problem_waits(problem: &Problem) -> bool {

@@ -6,6 +6,10 @@ use lambda_http::request::RequestContext;
 /// The header in both directions.
 pub(crate) const HEADER: &str = "x-request-id";
 
+/// The request's id, for whoever comes after the frame.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// The request's id.
 pub(crate) fn of<B>(request: &Request<B>) -> String {
     let sent = request.headers().get(HEADER).and_then(|value| value.to_str().ok());

@@ -104,6 +104,8 @@ ids! {
     OutboxId "evt_";
     /// One event's way to one receiver, through all attempts.
     DeliveryId "dlv_";
+    /// An entry of the audit trail.
+    AuditId "aud_";
 }
 
 impl CallId {

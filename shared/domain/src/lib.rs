@@ -5,6 +5,7 @@
 
 pub mod allowed_ip;
 pub mod api_key;
+pub mod audit;
 pub mod call;
 pub mod callback;
 pub mod carrier;
@@ -19,12 +20,14 @@ pub mod id;
 pub mod idempotency;
 pub mod invalid;
 pub mod inventory;
+pub mod limits;
 pub mod member;
 pub mod mode;
 pub mod names;
 pub mod number;
 pub mod pace;
 pub mod principal;
+pub mod rate;
 pub mod scope;
 pub mod secret;
 pub mod simulation;
@@ -37,7 +40,9 @@ pub mod wire;
 pub use country::Country;
 pub use day::{Day, InvalidRangeEnd, RangeEnd};
 pub use e164::E164;
-pub use id::{CallId, CredentialId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId, UserId};
+pub use id::{
+    AuditId, CallId, CredentialId, DeliveryId, EndpointId, InventoryId, KeyId, NumberId, OrgId, OutboxId, SubscriptionId, UserId,
+};
 pub use invalid::Invalid;
 pub use mode::Mode;
 pub use principal::Principal;

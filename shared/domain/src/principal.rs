@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use crate::{KeyId, UserId};
 
 /// Who calls.
@@ -14,6 +16,15 @@ pub enum Principal {
 }
 
 impl Principal {
+    /// The id of the key or the user.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        match self {
+            Self::Key(id) => id.as_uuid(),
+            Self::User(id) => id.as_uuid(),
+        }
+    }
+
     /// Bytes that tell one principal from every other.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {

@@ -66,9 +66,10 @@
 //! ```
 
 use domain::{
-    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
-    UserId,
+    AuditId, CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    Timestamp, UserId,
     api_key::{ApiKey, KeyHash, KeyRecord},
+    audit::AuditEntry,
     call::{CallAlias, CallRecord},
     credential::CarrierCredential,
     delivery::{Delivery, DeliveryState},
@@ -80,10 +81,11 @@ use domain::{
     subscription::Subscription,
     webhook::ReceiverId,
 };
+use uuid::Uuid;
 
 use crate::{
-    Erasure, KeyCount, NamedCall, Offer, Organization, OutboxEvent, OutboxShard, ReceiverHealth, ReceiverPace, Retention, SecretSetting,
-    SettingName, SubscriptionCount, Sweep,
+    EndpointCount, Erasure, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard, RateBucket, ReceiverHealth,
+    ReceiverPace, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},
     due::{DueAttempt, DueShard},
@@ -159,6 +161,12 @@ access_patterns! {
     "M3" "one member of an organization"                Get  member         -> Member        in Primary ["ORG#{org}" "MEMBER#{user}"] (org: OrgId, user: UserId);
     "M4" "the members of an organization"               List members        -> Member        in Primary ["ORG#{org}" "MEMBER#"] (org: OrgId);
     "M5" "how many owners an organization has"          Get  owner_count    -> OwnerCount    in Primary ["ORG#{org}" "COUNT#OWNER"] (org: OrgId);
+    "L1" "how much of its rate an organization has used up" Get rate_of_organization -> RateBucket in Primary ["ORG#{org}" "RATE"] (org: OrgId);
+    "L2" "how much of its rate one caller of an organization has used up" Get rate_of_caller -> RateBucket in Primary ["ORG#{org}" "RATE#{caller}"] (org: OrgId, caller: Uuid);
+    "L3" "how many numbers an organization holds"       Get  number_count   -> NumberCount   in Primary ["ORG#{org}#{mode}" "COUNT#NUMBER"] (org: OrgId, mode: Mode);
+    "L4" "how many endpoints an organization has"       Get  endpoint_count -> EndpointCount in Primary ["ORG#{org}#{mode}" "COUNT#ENDPOINT"] (org: OrgId, mode: Mode);
+    "H1" "one entry of an audit trail"                  Get  audit_entry    -> AuditEntry    in Primary ["AUDIT#{org}#{mode}" "ENTRY#{entry}"] (org: OrgId, mode: Mode, entry: AuditId);
+    "H2" "the audit trail of an organization, oldest first" List audit_trail -> AuditEntry   in Primary ["AUDIT#{org}#{mode}" "ENTRY#"] (org: OrgId, mode: Mode);
     "I1" "a number that can be bought"                  Get  slot           -> Slot          in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#{e164}"] (mode: Mode, country: Country, kind: NumberType, e164: &E164);
     "I2" "the numbers of a country and type that can be bought, by number" List slots -> Slot in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#"] (mode: Mode, country: Country, kind: NumberType);
     "I3" "where a number is on offer, or was before it was bought" Get offer -> Offer        in Primary ["E164#{mode}#{e164}" "OFFER"] (mode: Mode, e164: &E164);

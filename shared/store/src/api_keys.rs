@@ -6,17 +6,19 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use domain::{
     KeyId, OrgId, Timestamp,
-    api_key::{ApiKey, ApiKeyText, KeyHash, KeyRecord, MAX_KEYS, REVOKED_KEPT_SECONDS},
+    api_key::{ApiKey, ApiKeyText, KeyHash, KeyRecord, REVOKED_KEPT_SECONDS},
+    limits::Counted,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
+    counting::{Step, most_reached},
     error::StoreError,
     expression::SetExpression,
     inventory::built,
-    item::{EXPIRES_AT, Item as _, KIND, VERSION, read, serde_item, whole},
-    keys::Keys,
+    item::{EXPIRES_AT, Item as _, read, serde_item, whole},
+    keys::{Keys, Tenant},
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
 };
@@ -32,7 +34,11 @@ serde_item!(KeyRecord, "key_record", (), |record, _scope| Keys::primary(access_p
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyCount {
     /// How many.
+    #[serde(default)]
     pub api_keys: u32,
+    /// How many there may be, if the operator said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
 }
 
 serde_item!(KeyCount, "key_count", OrgId, |_count, org| Keys::primary(access_patterns::key_count(*org)));
@@ -44,8 +50,11 @@ pub enum CreateApiKey {
     Done,
     /// One with this id was there before: this one.
     Exists(Box<KeyRecord>),
-    /// There are as many as there may be.
-    TooMany,
+    /// There are as many as there may be: so many.
+    TooMany {
+        /// The most that there may be.
+        most: u32,
+    },
 }
 
 /// Attributes of a key that change while it lives.
@@ -70,15 +79,15 @@ impl Table {
         let writes = vec![
             TransactWriteItem::builder().put(self.put_new(whole(record, &())?)?).build(),
             TransactWriteItem::builder().put(self.put_new(whole(&record.key, &record.key_hash)?)?).build(),
-            self.count_key(record.key.organization_id, Step::Up)?,
+            self.count(keys_of(&record.key), Counted::Keys, Step::Up)?,
         ];
         let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(CreateApiKey::Done) };
         if let Some(existing) = Outcome::failed(&reasons, 0) {
             return Ok(CreateApiKey::Exists(Box::new(read(existing.item.clone().unwrap_or_default())?)));
         }
-        match Outcome::failed(&reasons, 1) {
-            Some(_) => Err(StoreError::Refused("a key with this hash exists".to_owned())),
-            None => Ok(CreateApiKey::TooMany),
+        match (Outcome::failed(&reasons, 1), most_reached(&reasons, 2, Counted::Keys)) {
+            (None, Some(most)) => Ok(CreateApiKey::TooMany { most }),
+            _ => Err(StoreError::Refused("a key with this hash exists".to_owned())),
         }
     }
 
@@ -122,7 +131,7 @@ impl Table {
             self.update_write(&access_patterns::api_key(seen.key_hash), &settings(key)?, "attribute_exists(pk)")?,
         ];
         if key.revoked_at.is_some() {
-            writes.push(self.count_key(key.organization_id, Step::Down)?);
+            writes.push(self.count(keys_of(key), Counted::Keys, Step::Down)?);
         }
         Ok(matches!(self.transact(writes).await?, Outcome::Done))
     }
@@ -161,7 +170,7 @@ impl Table {
 
     /// Has no key of an organization made any more: there is no room for one.
     pub(crate) async fn let_no_more_keys_in(&self, org: OrgId) -> Result<(), StoreError> {
-        self.put(&KeyCount { api_keys: CLOSED }, &org).await
+        self.put(&KeyCount { api_keys: CLOSED, most: None }, &org).await
     }
 
     /// Removes both items of a key, whatever becomes of it meanwhile. Doing it again changes nothing.
@@ -181,32 +190,11 @@ impl Table {
         }
         Err(StoreError::Unavailable("the key keeps being changed by others".to_owned()))
     }
-
-    fn count_key(&self, org: OrgId, step: Step) -> Result<TransactWriteItem, StoreError> {
-        let number = |value: usize| AttributeValue::N(value.to_string());
-        let mut set = SetExpression::default();
-        set.set(KIND, AttributeValue::S(KeyCount::KIND.to_owned()));
-        set.set(VERSION, number(KeyCount::VERSION.into()));
-        let condition = match step {
-            Step::Up => {
-                set.add("api_keys", 1);
-                set.value(":most", number(MAX_KEYS));
-                "attribute_not_exists(api_keys) OR api_keys < :most"
-            }
-            Step::Down => {
-                set.add("api_keys", -1);
-                "attribute_exists(pk)"
-            }
-        };
-        self.update_write(&access_patterns::key_count(org), &set, condition)
-    }
 }
 
-/// One key more or less.
-#[derive(Clone, Copy)]
-enum Step {
-    Up,
-    Down,
+/// Whose key it is.
+const fn keys_of(key: &ApiKey) -> Tenant {
+    Tenant { org: key.organization_id, mode: key.mode }
 }
 
 /// The condition that a record is as it was seen, and not revoked.

@@ -8,11 +8,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValuesOn
 use domain::{
     CredentialId, NumberId, Timestamp,
     carrier::Carrier,
+    limits::Counted,
     number::{Claim, NumberSource, PhoneNumber},
 };
 
 use crate::{
     access_patterns,
+    counting::{Step, most_reached},
     error::StoreError,
     expression::SetExpression,
     inventory::built,
@@ -31,6 +33,7 @@ const TRIES: usize = 5;
 /// Where a write stands in the transaction that registers a number.
 const CLAIM: usize = 0;
 const CREDENTIAL: usize = 2;
+const COUNT: usize = 3;
 
 /// What became of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,11 @@ pub enum Registered {
         taken: bool,
         /// What is wrong with the credential.
         credential: Option<CredentialFault>,
+    },
+    /// The organization holds as many as it may.
+    TooMany {
+        /// The most that it may hold.
+        most: u32,
     },
 }
 
@@ -78,6 +86,7 @@ impl Table {
             TransactWriteItem::builder().put(self.put_new(whole(&claim, &tenant.mode)?)?).build(),
             TransactWriteItem::builder().put(self.put_new(whole(number, &tenant)?)?).build(),
             self.count_at_credential(tenant, credential, Some(carrier))?,
+            self.count(tenant, Counted::Numbers, Step::Up)?,
         ];
         writes.extend(self.told(tell, number)?);
         match self.transact(writes).await? {
@@ -101,7 +110,10 @@ impl Table {
             Some(item) if !item.is_empty() => CredentialFault::OtherCarrier,
             _ => CredentialFault::Unknown,
         });
-        Ok(Registered::Refused { taken: taken.is_some(), credential })
+        match most_reached(reasons, COUNT, Counted::Numbers) {
+            Some(most) if taken.is_none() && credential.is_none() => Ok(Registered::TooMany { most }),
+            _ => Ok(Registered::Refused { taken: taken.is_some(), credential }),
+        }
     }
 
     /// Pins a number of the organization's own carrier to an agent, or unpins it. False if the organization holds no such

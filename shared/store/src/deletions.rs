@@ -90,7 +90,7 @@ impl Table {
         let marker =
             Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&live_call(tenant.org, tenant.mode, record.id))));
         writes.push(TransactWriteItem::builder().delete(built(marker.build())?).build());
-        self.try_transact(writes).await
+        self.try_act(writes).await
     }
 
     /// Brings a call's entry and its counters to what its record says.

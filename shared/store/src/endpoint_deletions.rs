@@ -6,13 +6,14 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
-use domain::{EndpointId, Mode, NumberId, OrgId, Timestamp, endpoint::Endpoint, number::PhoneNumber};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use domain::{EndpointId, Mode, NumberId, OrgId, Timestamp, endpoint::Endpoint, limits::Counted, number::PhoneNumber};
 use futures_util::{TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
+    counting::Step,
     error::StoreError,
     expression::SetExpression,
     inventory::built,
@@ -20,7 +21,7 @@ use crate::{
     keys::{Keys, Tenant},
     outbox::Tell,
     table::{Consistency, Table, key_attributes},
-    transaction::Outcome,
+    transaction::{Outcome, item_at},
     update::Deleted,
 };
 
@@ -65,10 +66,10 @@ impl Table {
         tell: Tell<'_, Endpoint>,
     ) -> Result<bool, StoreError> {
         if tell.is_none() {
-            match self.delete_unused(access_patterns::endpoint(tenant.org, tenant.mode, id), "phone_numbers_count").await? {
+            match self.delete_unrung(tenant, id).await? {
                 Deleted::Done => return Ok(true),
                 Deleted::NotFound => return Ok(false),
-                // Numbers ring it, which takes more than one write.
+                // Numbers ring it, which takes a look.
                 Deleted::Used => {}
             }
         }
@@ -82,6 +83,22 @@ impl Table {
             }
         }
         Ok(true)
+    }
+
+    /// Deletes an endpoint that no number rings, without a look.
+    async fn delete_unrung(&self, tenant: Tenant, id: EndpointId) -> Result<Deleted, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, id))))
+            .condition_expression("phone_numbers_count = :none")
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let delete = TransactWriteItem::builder().delete(built(delete.build())?).build();
+        Ok(match self.transact(vec![delete, self.count(tenant, Counted::Endpoints, Step::Down)?]).await? {
+            Outcome::Done => Deleted::Done,
+            Outcome::Refused(reasons) if item_at(&reasons, 0).is_some() => Deleted::Used,
+            Outcome::Refused(_) => Deleted::NotFound,
+        })
     }
 
     /// Deletes an endpoint as it was seen, so that the event tells of it as it was at its end, and marks it if numbers rang
@@ -103,7 +120,8 @@ impl Table {
                 .expression_attribute_values(":seen", AttributeValue::S(seen.updated_at.to_string()))
                 .expression_attribute_values(":count", AttributeValue::N(seen.phone_numbers_count.to_string()))
                 .build();
-            let mut writes = vec![TransactWriteItem::builder().delete(built(delete)?).build()];
+            let count = self.count(tenant, Counted::Endpoints, Step::Down)?;
+            let mut writes = vec![TransactWriteItem::builder().delete(built(delete)?).build(), count];
             if seen.phone_numbers_count > 0 {
                 let mark = Put::builder().table_name(&*self.name).set_item(Some(whole(&sweep(tenant, id, now), &())?)).build();
                 writes.push(TransactWriteItem::builder().put(built(mark)?).build());

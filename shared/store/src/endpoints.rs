@@ -1,17 +1,18 @@
 //! Endpoints of an organization.
 
-use domain::{EndpointId, NumberId, Timestamp, endpoint::Endpoint, number::PhoneNumber};
+use domain::{EndpointId, NumberId, Timestamp, endpoint::Endpoint, limits::Counted, number::PhoneNumber};
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use crate::{
     access_patterns,
+    counting::{Step, most_reached},
     error::StoreError,
     expression::SetExpression,
     item::{Attributes, Item, from_serde, last_of_key, read, to_serde, whole},
     keys::{Keys, Tenant},
     outbox::Tell,
-    table::{Consistency, Created, Table},
+    table::{Consistency, Table},
     transaction::Outcome,
 };
 
@@ -49,6 +50,11 @@ pub enum CreateEndpoint {
     Exists(Box<Endpoint>),
     /// The number that should ring it does not exist or was released.
     NoSuchNumber,
+    /// The organization has as many as it may.
+    TooMany {
+        /// The most that it may have.
+        most: u32,
+    },
 }
 
 /// The events that go with a new endpoint.
@@ -76,23 +82,6 @@ impl Table {
         number: Option<NumberId>,
         tell: TellOfEndpoint<'_>,
     ) -> Result<CreateEndpoint, StoreError> {
-        if number.is_some() || tell.endpoint.is_some() {
-            return self.create_with_others(tenant, endpoint, number, tell).await;
-        }
-        Ok(match self.create(endpoint, &tenant).await? {
-            Created::New => CreateEndpoint::Done(Box::new(endpoint.clone())),
-            Created::Exists(existing) => CreateEndpoint::Exists(Box::new(existing)),
-        })
-    }
-
-    /// Creates an endpoint together with a number's move and what is told of both.
-    async fn create_with_others(
-        &self,
-        tenant: Tenant,
-        endpoint: &Endpoint,
-        number: Option<NumberId>,
-        tell: TellOfEndpoint<'_>,
-    ) -> Result<CreateEndpoint, StoreError> {
         for _ in 0..TRIES {
             let seen = match number {
                 None => None,
@@ -103,7 +92,8 @@ impl Table {
                 },
             };
             let counted = Endpoint { phone_numbers_count: u32::from(seen.is_some()), ..endpoint.clone() };
-            let mut writes = vec![TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build()];
+            let put = TransactWriteItem::builder().put(self.put_new(whole(&counted, &tenant)?)?).build();
+            let mut writes = vec![put, self.count(tenant, Counted::Endpoints, Step::Up)?];
             if let Some(seen) = &seen {
                 let now = endpoint.created_at.max(seen.updated_at.plus_millis(1));
                 writes.push(self.ring(tenant, endpoint.id, seen, now)?);
@@ -115,6 +105,9 @@ impl Table {
                 Outcome::Refused(reasons) => {
                     if let Some(existing) = Outcome::failed(&reasons, 0) {
                         return Ok(CreateEndpoint::Exists(Box::new(read(existing.item.clone().unwrap_or_default())?)));
+                    }
+                    if let Some(most) = most_reached(&reasons, 1, Counted::Endpoints) {
+                        return Ok(CreateEndpoint::TooMany { most });
                     }
                 }
             }

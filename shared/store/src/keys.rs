@@ -7,8 +7,8 @@ use std::{marker::PhantomData, str::FromStr};
 
 use aws_lc_rs::digest;
 use domain::{
-    CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId, Timestamp,
-    UserId,
+    AuditId, CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
+    Timestamp, UserId,
     api_key::KeyHash,
     idempotency::RequestKey,
     inventory::NumberType,
@@ -39,6 +39,7 @@ macro_rules! segments {
 
 segments!(
     OrgId,
+    AuditId,
     Mode,
     NumberId,
     EndpointId,
@@ -54,6 +55,7 @@ segments!(
     E164,
     KeyHash,
     RequestKey,
+    Uuid,
     // In four-digit years, to the millisecond: the texts are in the order of time.
     Timestamp,
     u32

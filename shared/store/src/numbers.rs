@@ -5,11 +5,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditi
 use domain::{
     EndpointId, NumberId, Timestamp,
     inventory::Slot,
+    limits::Counted,
     number::{Claim, NumberChange, PhoneNumber},
 };
 
 use crate::{
     access_patterns,
+    counting::{Step, most_reached},
     endpoint_deletions::numbers_and_gone,
     error::StoreError,
     expression::SetExpression,
@@ -36,6 +38,11 @@ pub enum Bought {
     NotAvailable,
     /// The endpoint it should ring does not exist.
     NoSuchEndpoint,
+    /// The organization holds as many as it may.
+    TooMany {
+        /// The most that it may hold.
+        most: u32,
+    },
 }
 
 /// What became of a change.
@@ -98,17 +105,20 @@ impl Table {
             writes.push(self.count_at(tenant, endpoint, Attach::Up)?);
         }
         writes.extend(self.told(tell, number)?);
+        let count = writes.len();
+        writes.push(self.count(tenant, Counted::Numbers, Step::Up)?);
         let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(Bought::Done) };
         if let Some(taken) = Outcome::failed(&reasons, 1) {
             let owner: Claim = read(taken.item.clone().unwrap_or_default())?;
             return Ok(if owner.organization_id == tenant.org { Bought::OwnAlready } else { Bought::NotAvailable });
         }
-        let slot_is_there = Outcome::failed(&reasons, 0).is_none();
-        Ok(if slot_is_there && number.endpoint_id.is_some() && Outcome::failed(&reasons, 3).is_some() {
-            Bought::NoSuchEndpoint
-        } else {
-            Bought::NotAvailable
-        })
+        if Outcome::failed(&reasons, 0).is_some() {
+            return Ok(Bought::NotAvailable);
+        }
+        if number.endpoint_id.is_some() && Outcome::failed(&reasons, 3).is_some() {
+            return Ok(Bought::NoSuchEndpoint);
+        }
+        Ok(most_reached(&reasons, count, Counted::Numbers).map_or(Bought::NotAvailable, |most| Bought::TooMany { most }))
     }
 
     /// One number of an organization.

@@ -4,11 +4,13 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use domain::{
     NumberId, Timestamp,
+    limits::Counted,
     number::{NumberSource, PhoneNumber},
 };
 
 use crate::{
     access_patterns,
+    counting::Step,
     error::StoreError,
     expression::SetExpression,
     inventory::built,
@@ -151,7 +153,8 @@ impl Table {
             Release::Keep => self.keep_record(tenant, seen, now)?,
             Release::Remove => self.remove_record(tenant, seen)?,
         };
-        let mut writes = vec![record, self.remove_claim(tenant, seen, "number_id = :id")?];
+        let claim = self.remove_claim(tenant, seen, "number_id = :id")?;
+        let mut writes = vec![record, claim, self.count(tenant, Counted::Numbers, Step::Down)?];
         if let Some(credential) = seen.credentials_id {
             writes.push(self.count_at_credential(tenant, credential, None)?);
         }

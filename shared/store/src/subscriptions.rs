@@ -1,21 +1,23 @@
 //! Webhook subscriptions of an organization.
 //!
-//! At most [`MAX_SUBSCRIPTIONS`](domain::subscription::MAX_SUBSCRIPTIONS) exist, so whoever wants to know who takes an
+//! Few exist ([`Counted::Webhooks`](domain::limits::Counted)), so whoever wants to know who takes an
 //! event reads them all.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use domain::{
     SubscriptionId, Timestamp,
-    subscription::{MAX_SUBSCRIPTIONS, Subscription, SubscriptionChange},
+    limits::Counted,
+    subscription::{Subscription, SubscriptionChange},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
+    counting::{Step, most_reached},
     error::StoreError,
     expression::SetExpression,
     inventory::built,
-    item::{Item as _, KIND, VERSION, read, serde_item, whole},
+    item::{Item as _, read, serde_item, whole},
     keys::{Keys, Tenant},
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
@@ -31,7 +33,11 @@ serde_item!(Subscription, "subscription", Tenant, |subscription, tenant| Keys::p
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionCount {
     /// How many.
+    #[serde(default)]
     pub subscriptions: u32,
+    /// How many there may be, if the operator said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
 }
 
 serde_item!(SubscriptionCount, "subscription_count", Tenant, |_count, tenant| Keys::primary(access_patterns::subscription_count(
@@ -46,8 +52,11 @@ pub enum CreateSubscription {
     Done,
     /// One with this id was there before: this one.
     Exists(Box<Subscription>),
-    /// There are as many as there may be.
-    TooMany,
+    /// There are as many as there may be: so many.
+    TooMany {
+        /// The most that there may be.
+        most: u32,
+    },
 }
 
 /// Attributes of a subscription that may be absent.
@@ -60,12 +69,15 @@ impl Table {
     /// [`StoreError`] if the table cannot be written.
     pub async fn create_subscription(&self, tenant: Tenant, subscription: &Subscription) -> Result<CreateSubscription, StoreError> {
         let put = self.put_new(whole(subscription, &tenant)?)?;
-        let writes = vec![TransactWriteItem::builder().put(put).build(), self.count_subscription(tenant, Step::Up)?];
+        let writes = vec![TransactWriteItem::builder().put(put).build(), self.count(tenant, Counted::Webhooks, Step::Up)?];
         let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(CreateSubscription::Done) };
-        Ok(match Outcome::failed(&reasons, 0) {
-            Some(existing) => CreateSubscription::Exists(Box::new(read(existing.item.clone().unwrap_or_default())?)),
-            None => CreateSubscription::TooMany,
-        })
+        match (Outcome::failed(&reasons, 0), most_reached(&reasons, 1, Counted::Webhooks)) {
+            (None, Some(most)) => Ok(CreateSubscription::TooMany { most }),
+            (existing, _) => {
+                let existing = existing.and_then(|existing| existing.item.clone()).unwrap_or_default();
+                Ok(CreateSubscription::Exists(Box::new(read(existing)?)))
+            }
+        }
     }
 
     /// One subscription of an organization.
@@ -150,43 +162,7 @@ impl Table {
             .set_key(Some(key_attributes(&access_patterns::subscription(tenant.org, tenant.mode, id))))
             .condition_expression("attribute_exists(pk)")
             .build();
-        let writes = vec![TransactWriteItem::builder().delete(built(delete)?).build(), self.count_subscription(tenant, Step::Down)?];
+        let writes = vec![TransactWriteItem::builder().delete(built(delete)?).build(), self.count(tenant, Counted::Webhooks, Step::Down)?];
         Ok(matches!(self.transact(writes).await?, Outcome::Done))
-    }
-
-    fn count_subscription(&self, tenant: Tenant, step: Step) -> Result<TransactWriteItem, StoreError> {
-        let number = |value: usize| AttributeValue::N(value.to_string());
-        let update = Update::builder()
-            .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::subscription_count(tenant.org, tenant.mode))))
-            .expression_attribute_names("#kind", KIND)
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":kind", AttributeValue::S(SubscriptionCount::KIND.to_owned()))
-            .expression_attribute_values(":version", number(SubscriptionCount::VERSION.into()))
-            .expression_attribute_values(":step", AttributeValue::N(step.as_str().to_owned()))
-            .update_expression("SET #kind = :kind, #version = :version ADD subscriptions :step");
-        let update = match step {
-            Step::Up => update
-                .condition_expression("attribute_not_exists(subscriptions) OR subscriptions < :most")
-                .expression_attribute_values(":most", number(MAX_SUBSCRIPTIONS)),
-            Step::Down => update.condition_expression("subscriptions > :none").expression_attribute_values(":none", number(0)),
-        };
-        Ok(TransactWriteItem::builder().update(built(update.build())?).build())
-    }
-}
-
-/// One subscription more or less.
-#[derive(Clone, Copy)]
-enum Step {
-    Up,
-    Down,
-}
-
-impl Step {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "1",
-            Self::Down => "-1",
-        }
     }
 }

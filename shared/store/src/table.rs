@@ -9,14 +9,15 @@ use aws_sdk_dynamodb::{
         put_item::PutItemError,
         query::{QueryOutput, builders::QueryFluentBuilder},
     },
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
+    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
 use crate::{
+    audit::Act,
     error::StoreError,
     item::{Attributes, Item, read, whole},
     keys::{Get, Index, List, Primary, Secondary, Span},
-    transaction::when_free,
+    transaction::{Outcome, item_at, when_free},
     usage::{Meter, Usage},
 };
 
@@ -37,6 +38,7 @@ pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: Arc<str>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) act: Option<Arc<Act>>,
 }
 
 /// What became of a write that requires the item to be absent.
@@ -52,7 +54,7 @@ impl Table {
     /// The table of this name, reached with this client.
     #[must_use]
     pub fn new(client: Client, name: impl Into<Arc<str>>) -> Self {
-        Self { client, name: name.into(), meter: Arc::default() }
+        Self { client, name: name.into(), meter: Arc::default(), act: None }
     }
 
     /// What this handle and its clones have cost so far.
@@ -73,7 +75,7 @@ impl Table {
         Ok(found)
     }
 
-    async fn get_once<I: Item>(&self, key: &Get<I, Primary>, strong: bool) -> Result<Option<I>, StoreError> {
+    pub(crate) async fn get_once<I: Item>(&self, key: &Get<I, Primary>, strong: bool) -> Result<Option<I>, StoreError> {
         let _waiting = self.meter.send();
         let output = self
             .client
@@ -211,6 +213,13 @@ impl Table {
 
     /// Writes an item that must not be there yet.
     pub(crate) async fn create<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<Created<I>, StoreError> {
+        if self.has_act() {
+            let put = TransactWriteItem::builder().put(self.put_new(whole(item, scope)?)?).build();
+            return match self.transact(vec![put]).await? {
+                Outcome::Done => Ok(Created::New),
+                Outcome::Refused(reasons) => Ok(Created::Exists(read(item_at(&reasons, 0).unwrap_or_default())?)),
+            };
+        }
         let _waiting = self.meter.send();
         let request = self
             .client

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     types::{CancellationReason, ReturnConsumedCapacity, TransactWriteItem},
 };
 
-use crate::{error::StoreError, table::Table};
+use crate::{error::StoreError, item::Attributes, table::Table};
 
 /// How often a write is tried when others touch the same items.
 pub(crate) const TRIES: u32 = 6;
@@ -28,6 +28,11 @@ impl Outcome {
     }
 }
 
+/// The item at which the condition of the write at this place failed, if there is one.
+pub(crate) fn item_at(reasons: &[CancellationReason], at: usize) -> Option<Attributes> {
+    Outcome::failed(reasons, at)?.item.clone().filter(|item| !item.is_empty())
+}
+
 /// How one try ended.
 pub(crate) enum Attempt {
     /// It is decided.
@@ -37,12 +42,13 @@ pub(crate) enum Attempt {
 }
 
 impl Table {
-    /// Writes all or nothing; waits and tries again while another transaction holds one of the items.
+    /// Writes all or nothing, with the entry of the act that this is; waits and tries again while another transaction holds
+    /// one of the items.
     ///
     /// The SDK sends one client token per call and not per try, so each try is a transaction of its own.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, StoreError> {
         for tries in 1..=TRIES {
-            if let Attempt::Over(outcome) = self.try_transact(writes.clone()).await? {
+            if let Attempt::Over(outcome) = self.try_act(writes.clone()).await? {
                 return Ok(outcome);
             }
             if tries < TRIES {
@@ -52,7 +58,17 @@ impl Table {
         Err(StoreError::Unavailable(format!("{TRIES} transactions in a row met others on the same items")))
     }
 
-    /// Writes all or nothing, if nobody else is at it.
+    /// Writes all or nothing, with the entry of the act that this is, if nobody else is at it.
+    pub(crate) async fn try_act(&self, mut writes: Vec<TransactWriteItem>) -> Result<Attempt, StoreError> {
+        writes.extend(self.act_write()?);
+        let attempt = self.try_transact(writes).await?;
+        if let Attempt::Over(Outcome::Done) = attempt {
+            self.act_is_written();
+        }
+        Ok(attempt)
+    }
+
+    /// Writes all or nothing, if nobody else is at it: what is no effect of an act.
     pub(crate) async fn try_transact(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, StoreError> {
         let waiting = self.meter.send();
         let sent = self

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{
     operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{AttributeValue, Delete, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     item::{Item, read},
     keys::Get,
     table::{Table, key_attributes},
-    transaction::when_free,
+    transaction::{Outcome, item_at, when_free},
 };
 
 /// How an update ended.
@@ -50,6 +50,9 @@ impl Table {
         set: &SetExpression,
         condition: Option<&str>,
     ) -> Result<Changed<I>, StoreError> {
+        if self.has_act() {
+            return self.update_as_act(key, set, condition).await;
+        }
         let _waiting = self.meter.send();
         let request = self
             .client
@@ -79,8 +82,28 @@ impl Table {
         }
     }
 
+    /// The same with an entry of the audit trail. A transaction does not answer with the item, so it is read after it.
+    async fn update_as_act<I: Item>(&self, key: Get<I>, set: &SetExpression, condition: Option<&str>) -> Result<Changed<I>, StoreError> {
+        let write = Update::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .update_expression(set.expression())
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_names(set.names())
+            .set_expression_attribute_values(set.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match self.transact(vec![TransactWriteItem::builder().update(built(write.build())?).build()]).await? {
+            // If it is gone by now, then it is as if it was not there.
+            Outcome::Done => Ok(self.get_once(&key, true).await?.map_or(Changed::Refused(None), Changed::Done)),
+            Outcome::Refused(reasons) => Ok(Changed::Refused(item_at(&reasons, 0).map(read).transpose()?)),
+        }
+    }
+
     /// Deletes one item on which nothing hangs, as its attribute `count` tells; waits while a transaction holds it.
     pub(crate) async fn delete_unused<I>(&self, key: Get<I>, count: &str) -> Result<Deleted, StoreError> {
+        if self.has_act() {
+            return self.delete_unused_as_act(key, count).await;
+        }
         let _waiting = self.meter.send();
         let request = self
             .client
@@ -107,6 +130,21 @@ impl Table {
             }
             _ => Err(StoreError::from_sdk(&error)),
         }
+    }
+
+    /// The same with an entry of the audit trail.
+    async fn delete_unused_as_act<I>(&self, key: Get<I>, count: &str) -> Result<Deleted, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&*self.name)
+            .set_key(Some(key_attributes(&key)))
+            .condition_expression(format!("{count} = :none"))
+            .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(match self.transact(vec![TransactWriteItem::builder().delete(built(delete.build())?).build()]).await? {
+            Outcome::Done => Deleted::Done,
+            Outcome::Refused(reasons) if item_at(&reasons, 0).is_some() => Deleted::Used,
+            Outcome::Refused(_) => Deleted::NotFound,
+        })
     }
 
     /// An update as a part of a transaction.

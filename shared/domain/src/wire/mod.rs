@@ -3,6 +3,7 @@
 //! They stand here, and not in a function, because an API answer and a webhook show the same object.
 
 mod api_key;
+mod audit;
 mod call;
 mod delivery;
 mod endpoint;
@@ -15,6 +16,7 @@ mod subscription;
 mod telephony;
 
 pub use api_key::{ApiKey, CreatedApiKey};
+pub use audit::{AuditEntry, AuditPrincipal, AuditResource};
 pub use call::{Call, CallDetail, EventData, TimelineEvent};
 pub use delivery::{Attempt, Delivery, DeliveryDetail};
 pub use endpoint::{Endpoint, EndpointSummary, MASKED_SECRET};

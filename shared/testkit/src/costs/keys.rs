@@ -57,18 +57,22 @@ impl Bench {
         let order =
             || Some(json!({"name": "Production backend", "scopes": ["calls:read", "numbers:read"], "allowed_ips": ["203.0.113.0/24"]}));
         let mint = self.ask(&self.keys, Method::POST, "/v1/api-keys", order(), 201);
-        let key: Value = self.row("mint an API key", (1, 0.0, 6.0), mint).await;
+        let key: Value = self.row("mint an API key", (1, 0.0, 8.0), mint).await;
         let path = format!("/v1/api-keys/{}", key["id"].as_str().unwrap());
         let get = self.ask(&self.keys, Method::GET, &path, None, 200);
         self.row("get an API key", (1, 1.0, 0.0), get).await;
         let patch = self.ask(&self.keys, Method::PATCH, &path, Some(json!({"name": "Staging backend"})), 200);
-        self.row("patch an API key", (2, 1.0, 4.0), patch).await;
+        self.row("patch an API key", (2, 1.0, 6.0), patch).await;
         let revoke = self.ask(&self.keys, Method::DELETE, &path, None, 204);
-        self.row("revoke an API key", (2, 1.0, 6.0), revoke).await;
+        self.row("revoke an API key", (2, 1.0, 8.0), revoke).await;
         for _ in 0..18 {
             self.ask(&self.keys, Method::POST, "/v1/api-keys", order(), 201).await;
         }
         let list = self.ask(&self.keys, Method::GET, "/v1/api-keys", None, 200);
         self.row("list 20 API keys", (1, 2.0, 0.0), list).await;
+        // The key of cursors is read once by each process.
+        self.ask(&self.keys, Method::GET, "/v1/audit?limit=1", None, 200).await;
+        let trail = self.ask(&self.keys, Method::GET, "/v1/audit", None, 200);
+        self.row("read 20 entries of the audit trail", (1, 1.0, 0.0), trail).await;
     }
 }
