@@ -81,6 +81,7 @@ async fn an_export_holds_everything_that_the_organization_could_read_and_no_secr
     for (kind, count) in [
         ("organization", 1),
         ("api_key", 5),
+        ("member", 2),
         ("phone_number", 8),
         ("endpoint", 4),
         ("carrier_credential", 2),
@@ -89,10 +90,14 @@ async fn an_export_holds_everything_that_the_organization_could_read_and_no_secr
     ] {
         assert_eq!(kinds.get(kind), Some(&count), "{kind}");
     }
-    assert!(kinds["webhook_delivery"] > 10 && kinds.len() == 8, "{kinds:?}");
+    assert!(kinds["webhook_delivery"] > 10 && kinds.len() == 9, "{kinds:?}");
     let call = lines.iter().find(|line| line["kind"] == "call" && line["data"]["has_transcript"] == true).unwrap();
     assert!(call["data"]["transcript"].as_str().unwrap().contains("word 399") && !call["data"]["events"].as_array().unwrap().is_empty());
-    assert!(lines.iter().all(|line| line["kind"] == "organization" || line["kind"] == "api_key" || line["mode"].is_string()));
+    assert!(
+        lines
+            .iter()
+            .all(|line| ["organization", "api_key", "member"].contains(&line["kind"].as_str().unwrap()) || line["mode"].is_string())
+    );
     for secret in [&other.org.to_string(), "key_hash", "whsec_", "kros_", "sip_password", "auth_token"] {
         assert!(!text.contains(secret), "{secret}");
     }

@@ -12,8 +12,9 @@ use axum::body::Body;
 use call_events::CallEvents;
 use call_reaper::{CallReaper, Limits};
 use domain::{
-    Mode, OrgId, Timestamp,
+    Mode, OrgId, Timestamp, UserId,
     api_key::ApiKeyText,
+    member::Role,
     pace::{Pace, SLOW_MILLIS},
     webhook::ReceiverId,
 };
@@ -22,7 +23,7 @@ use http::Method;
 use queue::Sender;
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::{Table, Tenant, access_patterns::PATTERNS};
+use store::{LastOwner, MemberSet, Table, Tenant, access_patterns::PATTERNS};
 use testkit::{
     Fixture, LocalTable, Mailbox, Receiver, call,
     costs::{batch, vault},
@@ -139,6 +140,11 @@ impl World {
         let live = Fixture::create(table, Mode::Live).await;
         let org = live.tenant.org;
         table.set_retention(org, Some(3_000), self.now()).await.unwrap();
+        for role in [Role::Owner, Role::Member] {
+            let user = random_user();
+            let set = table.set_member(org, user, role, self.now(), LastOwner::Stays).await.unwrap();
+            assert!(matches!(set, MemberSet::Done(_)), "{set:?}");
+        }
         let (mut told, mut queued) = (Vec::new(), Vec::new());
         for mode in Mode::ALL {
             let tenant = Tenant { org, mode };
@@ -211,6 +217,10 @@ impl World {
         assert!(page["next_cursor"].is_string(), "{page}");
         bodies
     }
+}
+
+fn random_user() -> UserId {
+    uuid::Uuid::from_bytes(runtime::random::bytes()).to_string().parse().unwrap()
 }
 
 /// A number of an own carrier that no other key registers.

@@ -79,6 +79,13 @@ impl Export {
         for record in patiently(|| self.table.key_records(self.org)).await? {
             lines.put("api_key", None, &wire::ApiKey::at(record, self.now))?;
         }
+        for member in patiently(|| self.table.members(self.org)).await? {
+            lines.put(
+                "member",
+                None,
+                &json!({"user_id": member.user_id, "role": member.role.as_str(), "created_at": member.created_at}),
+            )?;
+        }
         for mode in Mode::ALL {
             let tenant = Tenant { org: self.org, mode };
             self.settings(tenant, &mut lines).await?;

@@ -21,6 +21,7 @@ const ORG: &str = "{org}";
 #[cfg(test)]
 const SHARED: &[(&str, &str)] = &[
     ("KEY#{hash}", "erased with the records of the keys"),
+    ("USER#{user}", "erased with the members"),
     ("E164#{mode}#{e164}", "claims are erased with the numbers; offers are nobody's"),
     ("INVENTORY#{mode}#{country}#{kind}", "nobody's"),
     ("BUSY", "the sort key tells whose it is"),

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, ReturnConsumedCapacity, WriteRequest},
 };
-use domain::{Mode, NumberId, OrgId};
+use domain::{Mode, NumberId, OrgId, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
@@ -107,7 +107,7 @@ impl Table {
     /// [`StoreError`] if the table cannot be read or written: what was erased stays erased, and another walk finds the rest.
     pub async fn walk_organization(&self, org: OrgId, treatment: Treatment, progress: &(dyn Fn(u64) + Sync)) -> Result<Found, StoreError> {
         let walk = Walk { table: self, org, treatment, progress };
-        // Before the items that tell of them: keys by their hashes, and claims.
+        // Before the items that tell of them: keys by their hashes, memberships, and claims.
         let mut found = walk.access().await?;
         for mode in Mode::ALL {
             found = found.and(walk.numbers(Tenant { org, mode }).await?);
@@ -144,27 +144,38 @@ impl Table {
         Ok(Mentions { found, items: u64::try_from(output.scanned_count).unwrap_or(0), next })
     }
 
-    /// Erases what lets somebody act for an organization: its keys, each of which is two items.
+    /// Erases what lets somebody act for an organization: its keys and members, each of which is two items.
     pub(super) async fn erase_access(&self, org: OrgId) -> Result<Found, StoreError> {
-        let keys = self.list_now(access_patterns::api_keys(org)).await?;
-        let (mut found, count) = (Found::default(), keys.len() as u64);
+        let (mut found, keys) = (Found::default(), self.list_now(access_patterns::api_keys(org)).await?);
+        found.add("api_key", keys.len() as u64);
+        found.add("key_record", keys.len() as u64);
         let erased = stream::iter(keys).map(|record| self.erase_key(org, record.key.id)).buffer_unordered(CONCURRENT);
         erased.try_collect::<Vec<()>>().await?;
-        found.add("api_key", count);
-        found.add("key_record", count);
+        let members = self.list_now(access_patterns::members(org)).await?;
+        found.add("membership", members.len() as u64);
+        found.add("member", members.len() as u64);
+        let erased = stream::iter(members).map(|member| self.erase_member(org, member.user_id)).buffer_unordered(CONCURRENT);
+        erased.try_collect::<Vec<()>>().await?;
         Ok(found)
+    }
+
+    /// What the organization lists goes last: it leads to the other.
+    async fn erase_member(&self, org: OrgId, user: UserId) -> Result<(), StoreError> {
+        self.delete(access_patterns::membership(user, org)).await?;
+        self.delete(access_patterns::member(org, user)).await
     }
 }
 
 impl Walk<'_> {
-    /// A key is two items, and the one by its hash is found by the other.
+    /// A key is two items, and the one by its hash is found by the other; so is a member, and a user's membership.
     async fn access(&self) -> Result<Found, StoreError> {
         let found = match self.treatment {
             Treatment::Erase => self.table.erase_access(self.org).await?,
             Treatment::Count => {
                 let mut found = Found::default();
-                // The walk through the partition counts the records.
+                // The walk through the partition counts what leads to them.
                 found.add("api_key", self.table.list_now(access_patterns::api_keys(self.org)).await?.len() as u64);
+                found.add("membership", self.table.list_now(access_patterns::members(self.org)).await?.len() as u64);
                 found
             }
         };
