@@ -237,7 +237,7 @@ fn http(table: &Table, queues: [&Sender; 2], clock: &Arc<AtomicI64>) -> Vec<Func
         vault: vault(),
         queue: if name == "calls" { events.clone() } else { webhooks.clone() },
         clock: Clock::Manual(Arc::clone(clock)),
-        loopback: Loopback::Allowed,
+        guard: Loopback::Allowed.into(),
     })
 }
 
