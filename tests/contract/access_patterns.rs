@@ -1,8 +1,12 @@
 //! One test per access pattern, named after it. A pattern without a test fails the last one.
 
-use domain::{CallId, CredentialId, EndpointId, Mode, NumberId, carrier::Carrier};
+use domain::{
+    CallId, CredentialId, EndpointId, Mode, NumberId,
+    callback::{NONCE_KEPT_SECONDS, NonceMark, RequestMark},
+    carrier::Carrier,
+};
 use runtime::random;
-use store::{Consistency, Organization, Shard, access_patterns as patterns};
+use store::{Consistency, NonceUse, Organization, Shard, access_patterns as patterns};
 use testkit::{Fixture, LocalTable, fixture};
 
 /// A table with two organizations, so that every look-up has something it must not find.
@@ -151,6 +155,25 @@ async fn p2_the_carrier_credentials_of_an_organization() {
     assert_eq!(local.table.list(patterns::credentials(mine.tenant.org, mine.tenant.mode)).await.unwrap(), created);
     created.reverse();
     assert_eq!(local.table.credentials(mine.tenant).await.unwrap(), created, "newest first");
+}
+
+#[tokio::test]
+async fn p3_a_carriers_nonce_that_was_used() {
+    let (local, mine, other) = two_tenants().await;
+    let (credential, now) = (CredentialId::new(fixture::now(), random::bytes()), fixture::now());
+    let (nonce, request) = (NonceMark::of("12345"), RequestMark::of("POST", "/voice", "", b"a=1"));
+    let (another, unused) = (RequestMark::of("POST", "/voice", "", b"a=2"), NonceMark::of("12346"));
+    let used = async |tenant, nonce, request, at| local.table.use_nonce(tenant, credential, nonce, request, at).await.unwrap();
+    assert_eq!(used(mine.tenant, &nonce, &request, now).await, NonceUse::First);
+    assert_eq!(used(mine.tenant, &nonce, &request, now).await, NonceUse::Again);
+    assert_eq!(used(mine.tenant, &nonce, &another, now).await, NonceUse::Stolen);
+    let key = || patterns::used_nonce(mine.tenant.org, mine.tenant.mode, credential, &nonce);
+    assert_eq!(local.table.get(key(), Consistency::Strong).await.unwrap().unwrap().request, request, "what came first stays");
+    assert_eq!(used(mine.tenant, &unused, &another, now).await, NonceUse::First);
+    assert_eq!(used(other.tenant, &nonce, &another, now).await, NonceUse::First, "another tenant has nonces of its own");
+    let tomorrow = now.plus_millis(NONCE_KEPT_SECONDS * 1_000);
+    assert_eq!(used(mine.tenant, &nonce, &another, tomorrow.plus_millis(-1_001)).await, NonceUse::Stolen);
+    assert_eq!(used(mine.tenant, &nonce, &another, tomorrow).await, NonceUse::First, "after a day it is forgotten, TTL or not");
 }
 
 #[tokio::test]

@@ -1,19 +1,23 @@
 //! Every file of `events/` is a Lambda event that its function answers as the file beside it says.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use aws_lambda_events::sqs::SqsEvent;
 use axum::Router;
 use domain::{
-    Mode, OrgId,
+    CredentialId, Mode, OrgId,
     api_key::{ApiKey, ApiKeyText, KeyRecord},
+    callback::CallbackToken,
+    carrier::Carrier,
+    credential::CarrierCredential,
     id::KeyId,
+    secret::SecretKind,
 };
 use lambda_http::{RequestExt as _, http::Request};
 use runtime::Clock;
 use serde_json::Value;
 use store::{Organization, Table, Tenant};
-use testkit::{LocalTable, Stack, call::events_folder, fixture};
+use testkit::{LocalTable, Mailbox, Stack, call::events_folder, fixture};
 use tower::ServiceExt as _;
 use webhooks::guard::Loopback;
 
@@ -96,6 +100,26 @@ async fn carrier_credentials_answers_its_events() {
 }
 
 #[tokio::test]
+async fn carrier_callbacks_answers_its_events() {
+    let (vault, sent) = (testkit::costs::vault(), Mailbox::new(Arc::default()));
+    for case in cases("carrier-callbacks") {
+        let local = table().await;
+        carrier_number(&local.table, &vault).await;
+        let state = carrier_callbacks::State::new(carrier_callbacks::Parts {
+            table: local.table.clone(),
+            vault: vault.clone(),
+            call_events: sent.sender(),
+            clock: Clock::System,
+            metrics: runtime::Metrics::Log,
+            policy: Loopback::Refused.into(),
+            public_base_url: "https://api.example.com".to_owned(),
+        });
+        check_http(&case, carrier_callbacks::app(state.unwrap())).await;
+    }
+    assert_eq!(sent.len(), 3, "that there is a call and that it was not connected; what became of one");
+}
+
+#[tokio::test]
 async fn call_events_answers_its_events() {
     let sqs = Stack::load().unwrap().sqs();
     for case in cases("call-events") {
@@ -171,6 +195,7 @@ fn every_event_belongs_to_a_function_and_has_its_answer() {
         "phone-numbers",
         "endpoints",
         "calls",
+        "carrier-callbacks",
         "carrier-credentials",
         "api-keys",
         "webhooks",
@@ -220,6 +245,18 @@ async fn own_number(table: &Table, mode: Mode) {
     table.buy_number(tenant, &fixture::slot(1), &number, &claim, None).await.unwrap();
 }
 
+/// The carrier credential whose callback token stands in the files, and a number that hangs on it and rings nothing.
+async fn carrier_number(table: &Table, vault: &vault::Vault) {
+    let tenant = Tenant { org: ORGANIZATION.parse().unwrap(), mode: Mode::Live };
+    let id: CredentialId = "0198c0de-0000-7000-8000-0000000000c1".parse().unwrap();
+    let place = tenant.place(SecretKind::CarrierToken, id.as_uuid());
+    let token = vault.seal(&place, &"an-example-and-no-secret".into(), fixture::now()).await.unwrap();
+    let callback = CallbackToken::new(tenant.org, tenant.mode, id, [7; 16]).hash();
+    let credential = CarrierCredential { id, token, callback, ..fixture::credential(Carrier::Twilio, 1) };
+    table.create_credential(tenant, &credential).await.unwrap();
+    table.register_number(tenant, &fixture::carrier_number(&credential, 1), None).await.unwrap();
+}
+
 /// How many messages lie in a queue, up to ten.
 async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
     sqs.receive_message().queue_url(url).max_number_of_messages(10).send().await.unwrap().messages().len()
@@ -229,7 +266,7 @@ async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
 async fn check_http(case: &Case, app: Router) {
     let request: Request<lambda_http::Body> = lambda_http::request::from_str(&case.event).unwrap();
     let path = request.raw_http_path().to_owned();
-    assert!(path.starts_with("/v1/") || path.starts_with("/api/v1/"), "{}", case.name);
+    assert!(["/v1/", "/api/v1/", "/carriers/"].iter().any(|prefix| path.starts_with(prefix)), "{}", case.name);
     let response = app.oneshot(request).await.unwrap();
     assert_eq!(u64::from(response.status().as_u16()), case.answer["statusCode"].as_u64().unwrap(), "{}", case.name);
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();

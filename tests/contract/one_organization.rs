@@ -15,8 +15,9 @@ use crate::{
 };
 
 /// Code behind routes that may make an organization's id or a tenant, and why. Everything else takes them from its caller.
-const ARGUED: [(&str, &str); 2] = [
+const ARGUED: [(&str, &str); 3] = [
     ("shared/api/src/auth.rs", "the gate makes both of a checked credential"),
+    ("functions/carrier-callbacks/src/whose.rs", "a carrier has no key: its token, its signature and the number tell whose call it is"),
     ("shared/api/src/auth/chosen.rs", "reads which one a request names, for the gate to hold against the credential"),
 ];
 

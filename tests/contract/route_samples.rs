@@ -112,6 +112,8 @@ pub(crate) const SAMPLES: &[Sample] = &[
     post("/webhooks/replay").body("{}").body_name("call_id", Call),
     post("/webhooks/replay").body(r#"{"start_date": "2026-01-01"}"#).body_name("subscription_id", Webhook),
     post("/webhooks/replay").body(r#"{"start_date": "2026-01-01"}"#).body_name("endpoint_id", Endpoint),
+    post("/route/explain").body("{}").body_name("to", E164),
+    post("/route/resolve").body("{}").body_name("to", E164),
     post("/test/calls").body(r#"{"script": "answered"}"#).body_name("to", E164),
     post("/telephony/providers")
         .body(r#"{"provider": "vobiz", "label": "A", "credentials": {"auth_id": "account-1", "auth_token": "token"}}"#),

@@ -62,7 +62,7 @@ fn the_table_has_the_indexes_that_the_store_uses_and_no_other() {
 #[test]
 fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
     let functions = resources("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 10);
+    assert_eq!(functions.len(), 11);
     let roles: BTreeSet<String> = functions.iter().map(|(_, function)| format!("{:?}", untagged(&function["Role"]))).collect();
     assert_eq!(roles.len(), functions.len());
     let declared = resources("AWS::IAM::Role");
@@ -82,7 +82,7 @@ fn every_function_has_a_role_of_its_own_and_no_role_a_wildcard() {
 /// Which kinds of secrets each role seals and which it opens. Only what must be shown or used is ever opened.
 ///
 /// Whoever makes cursors needs their key, which is of the kind `configuration`.
-const SECRETS: [(&str, &[&str], &[&str]); 7] = [
+const SECRETS: [(&str, &[&str], &[&str]); 8] = [
     ("ApiKeysRole", &["configuration"], &["configuration"]),
     ("CallsRole", &["configuration"], &["configuration"]),
     ("PhoneNumbersRole", &["configuration", "sip-password"], &["configuration", "sip-password"]),
@@ -95,6 +95,8 @@ const SECRETS: [(&str, &[&str], &[&str]); 7] = [
     // A replayed answer is opened; a carrier's token is not.
     ("CarrierCredentialsRole", &["carrier-token", "configuration", "idempotent-answer"], &["configuration", "idempotent-answer"]),
     ("WebhookDeliveryRole", &[], &["webhook-secret"]),
+    // What carriers sign with is opened here alone, and so is what addresses are called with.
+    ("CarrierCallbacksRole", &["idempotent-answer"], &["carrier-token", "endpoint-password", "idempotent-answer", "webhook-secret"]),
 ];
 
 /// One text or a list of them.
@@ -215,7 +217,8 @@ fn one_dead_letter_in_any_queue_for_them_raises_an_alarm_that_an_operator_is_tol
     let queues = resources("AWS::SQS::Queue");
     let targets: BTreeSet<&str> = queues.iter().flat_map(|(_, queue)| texts(&queue["RedrivePolicy"]["deadLetterTargetArn"])).collect();
     let mut watched = BTreeSet::new();
-    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+    let alarms = resources("AWS::CloudWatch::Alarm");
+    for (name, alarm) in alarms.into_iter().filter(|(_, alarm)| alarm["Namespace"].as_str() == Some("AWS/SQS")) {
         let text = |field: &str| alarm[field].as_str().unwrap().to_owned();
         let dimensions = alarm["Dimensions"].as_sequence().unwrap();
         assert_eq!((dimensions.len(), dimensions[0]["Name"].as_str()), (1, Some("QueueName")), "{name}");
@@ -231,6 +234,19 @@ fn one_dead_letter_in_any_queue_for_them_raises_an_alarm_that_an_operator_is_tol
         watched.insert(queue);
     }
     assert_eq!(watched.iter().map(String::as_str).collect::<BTreeSet<_>>(), targets);
+}
+
+#[test]
+fn a_stolen_nonce_raises_an_alarm_by_what_the_function_counts() {
+    let alarms = resources("AWS::CloudWatch::Alarm");
+    let (_, alarm) = alarms.iter().find(|(_, alarm)| alarm["MetricName"].as_str() == Some("NonceReplays")).unwrap();
+    let dimensions = alarm["Dimensions"].as_sequence().unwrap();
+    assert_eq!((dimensions.len(), dimensions[0]["Name"].as_str()), (1, Some("FunctionName")));
+    assert_eq!(texts(&dimensions[0]["Value"]), ["CarrierCallbacksFunction"]);
+    let text = |field: &str| alarm[field].as_str().unwrap();
+    assert_eq!((text("Namespace"), text("Statistic"), text("TreatMissingData")), ("Trunkline", "Sum", "notBreaching"));
+    assert_eq!((alarm["Threshold"].as_u64(), alarm["EvaluationPeriods"].as_u64()), (Some(1), Some(1)));
+    assert!(format!("{:?}", alarm["AlarmActions"]).contains("AlarmTopicArn"), "nobody is told");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use runtime::Clock;
 use serde_json::Value;
 use testkit::{
     LocalTable, Mailbox, Recorder,
+    carrier::{Account, encoded},
     costs::{batch, recorded_vault},
     fixture,
     recorder::Deed,
@@ -27,7 +28,7 @@ use testkit::{
 use webhook_delivery::WebhookDelivery;
 use webhooks::guard::Loopback;
 
-use crate::every_route::{Function, Parts, Told, anonymous, functions, told};
+use crate::every_route::{BASE_URL, Function, Parts, Told, anonymous, functions, told};
 
 /// The queues, by the names that the template gives them.
 pub(crate) const EVENTS: &str = "CallEventsQueue";
@@ -113,7 +114,7 @@ impl Cloud {
         Parts {
             table: self.local.recorded(&recorder),
             vault: recorded_vault(&recorder),
-            queue: self.sender(function, if function == "calls" { EVENTS } else { DELIVERIES }),
+            queue: self.sender(function, if matches!(function, "calls" | "carrier-callbacks") { EVENTS } else { DELIVERIES }),
             clock: Clock::Manual(Arc::clone(&self.clock)),
             guard: Loopback::Allowed.into(),
         }
@@ -194,6 +195,15 @@ impl Processes {
         let told = told(&self.http, request.body(Body::from(body.to_owned())).unwrap()).await;
         collect(&told.body, &mut self.shown.lock().unwrap());
         told
+    }
+
+    /// Posts a carrier's form, signed under this nonce: the answer's text.
+    pub(crate) async fn knock(&self, account: &Account, url: &str, form: &[(&str, &str)], nonce: &str) -> String {
+        let mut request = http::Request::post(url.strip_prefix(BASE_URL).unwrap()).body(Body::from(encoded(form))).unwrap();
+        *request.headers_mut() = account.signed(url, form, nonce);
+        let told = told(&self.http, request).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        told.text
     }
 
     /// The body of an answer that is as expected.

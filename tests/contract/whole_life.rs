@@ -1,13 +1,19 @@
 //! Everything that the product does, once, over all functions: what a role must allow, and what no log may show.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{CallId, Day, Mode, call::CallAlias, member::Role, scope::Scope};
+use domain::{CallId, Day, Mode, call::CallAlias, carrier::Carrier, member::Role, scope::Scope};
 use http::Method;
 use queue::call_event::CallEventMessage;
 use runtime::random;
 use serde_json::{Value, json};
 use store::{EventWrite, Tenant};
-use testkit::{Fixture, Receiver, call, costs, fixture, load::Plan, tokens};
+use testkit::{
+    Fixture, Receiver, call,
+    carrier::{Account, account_id},
+    costs, fixture,
+    load::Plan,
+    tokens,
+};
 
 use crate::{
     endpoint_deletions::put_back,
@@ -44,6 +50,7 @@ impl Life {
     pub(crate) async fn whole(&self) {
         self.told_to_subscribers().await;
         self.calls().await;
+        self.carriers().await;
         self.receivers().await;
         self.crashes().await;
         self.lists().await;
@@ -218,6 +225,52 @@ impl Life {
         self.cloud.tell_deliveries(&["canary-delivery".to_owned(), json!({"delivery_id": "canary-id"}).to_string()]).await;
         self.cloud.work(processes).await;
         assert!(self.cloud.dead_letters() >= before + 6, "{}", self.cloud.dead_letters() - before);
+    }
+
+    /// Calls that come by a carrier: to a SIP address with a password, and to an endpoint that is asked; explained, and resolved
+    /// for the operator's SIP edge, twice with one idempotency key.
+    async fn carriers(&self) {
+        let (cloud, key) = (&self.cloud, self.key());
+        let (one, other) = (cloud.processes(), cloud.processes());
+        let account = self.plivo(&one).await;
+        let sip = json!({"name": "P", "type": "custom_sip", "url": "sip:desk@pbx.example.com",
+            "provider_config": {"username": "u", "password": "canary-password"}});
+        let hook = json!({"name": "H", "type": "webhook", "url": self.receiver.url});
+        for (n, (endpoint, heard)) in [(sip, "sip:desk@pbx.example.com"), (hook, "busy")].into_iter().enumerate() {
+            let endpoint = one.done(key, Method::POST, "/v1/endpoints", &endpoint).await;
+            let to = format!("+234805700000{n}");
+            let number = json!({"e164": to, "provider": "plivo", "credentials_id": account.id, "agent_id": endpoint["id"]});
+            one.done(key, Method::POST, "/v1/telephony/numbers", &number).await;
+            let call = format!("11111111-2222-4333-8444-00000000000{n}");
+            let xml = other.knock(&account, &account.voice, &account.question(&call, &to), &format!("1{n}")).await;
+            assert!(xml.contains(heard), "{xml}");
+            for (at, callback) in account.answered(&call, &to).into_iter().enumerate() {
+                other.knock(&account, &account.status, &callback, &format!("2{n}{at}")).await;
+            }
+            self.explained(&one, &other, &to).await;
+        }
+        cloud.work(&one).await;
+    }
+
+    /// Where a call goes, as an organization and the operator are told.
+    async fn explained(&self, one: &Processes, other: &Processes, to: &str) {
+        let operator = fixture::key(&self.cloud.local.table, trunkline::platform::tenant(Mode::Live), Default::default()).await;
+        let body = json!({"to": to, "from": "+14155550100"});
+        one.done(self.key(), Method::POST, "/v1/route/explain", &body).await;
+        for processes in [one, other] {
+            let kept = [("idempotency-key", "resolved")];
+            let told = processes.ask_with(operator.reveal(), Method::POST, "/v1/route/resolve", &body.to_string(), &kept).await;
+            assert_eq!(told.status, 200, "{told:?}");
+        }
+    }
+
+    async fn plivo(&self, processes: &Processes) -> Account {
+        let (carrier, token) = (Carrier::Plivo, "canary-carrier-token".to_owned());
+        let credentials = json!({"auth_id": account_id(carrier), "auth_token": token});
+        let body = json!({"provider": carrier, "label": "Main", "credentials": credentials});
+        let created = processes.done(self.key(), Method::POST, "/v1/telephony/providers", &body).await;
+        let text = |name: &str| created[name].as_str().unwrap().to_owned();
+        Account { carrier, id: text("id"), token, voice: text("voice_url"), status: text("status_url") }
     }
 
     /// Receivers that fail now and then, say that they are gone, or fail for so long that they are switched off.

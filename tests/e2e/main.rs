@@ -7,6 +7,7 @@ mod after;
 mod api_keys;
 mod call_life;
 mod calls;
+mod carriers;
 mod crashes;
 mod dead_letters;
 mod deliveries;

@@ -7,12 +7,12 @@ use std::{collections::HashMap, fmt, io::Read, str::FromStr};
 use anyhow::{Context as _, ensure};
 use csv::{ErrorKind, StringRecord, StringRecordsIter};
 use domain::{
-    E164, Mode,
-    inventory::{Capabilities, Slot},
+    E164, Mode, OrgId,
+    inventory::{Capabilities, Slot, Trunk},
 };
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
-use store::{Imported, StoreError, Table};
+use store::{Consistency, Imported, StoreError, Table, access_patterns};
 
 use crate::patience::patiently;
 
@@ -76,15 +76,34 @@ impl Import {
         let missing: Vec<&str> = COLUMNS.into_iter().filter(|name| !headers.iter().any(|header| header == *name)).collect();
         ensure!(missing.is_empty(), "the file's first line lacks the columns {}", missing.join(", "));
         let mut rows = Rows { records: reader.records(), headers, seen: HashMap::new(), bytes: 0 };
-        let mut tally = Tally::default();
+        let (mut tally, mut known) = (Tally::default(), Vec::new());
         loop {
             let some = rows.next_good(TOGETHER, self.from_line, &mut tally.bad)?;
             if some.is_empty() {
                 return Ok(tally);
             }
+            self.know_trunks(&some, &mut known).await?;
             self.offer(some, &mut tally).await?;
             progress(rows.bytes);
         }
+    }
+
+    /// Makes sure that every credential that is named is the operator's and of its carrier: else a number would be sold that
+    /// never rings.
+    async fn know_trunks(&self, rows: &[(u64, Slot)], known: &mut Vec<Trunk>) -> anyhow::Result<()> {
+        for (line, trunk) in rows.iter().filter_map(|(line, slot)| Some((line, slot.trunk?))) {
+            if known.contains(&trunk) {
+                continue;
+            }
+            for mode in &self.modes {
+                let key = access_patterns::credential(OrgId::PLATFORM, *mode, trunk.credential);
+                let credential = self.table.get(key, Consistency::Strong).await?;
+                let is_its = credential.is_some_and(|credential| credential.carrier == trunk.carrier);
+                ensure!(is_its, "line {line}: the operator has no {} credential {} in {mode} data", trunk.carrier, trunk.credential);
+            }
+            known.push(trunk);
+        }
+        Ok(())
     }
 
     /// Offers some numbers, side by side.
@@ -171,14 +190,32 @@ impl Fields<'_> {
         }
         let [voice, sms, fax] = ["voice", "sms", "fax"].map(|name| self.told(name, "must be true or false"));
         let [setup, monthly] = ["setup_cost_cents", "monthly_cost_cents"].map(|name| self.told(name, "must be a whole number of cents"));
+        let trunk = self.trunk();
         match (e164, country, number_type, (voice, sms, fax), (setup, monthly)) {
             (Some(e164), Some(country), Some(number_type), (Some(voice), Some(sms), Some(fax)), (Some(setup), Some(monthly)))
                 if self.faults.is_empty() =>
             {
                 let capabilities = Capabilities { voice, sms, fax };
-                Ok(Slot { e164, country, number_type, region, capabilities, setup_cost_cents: setup, monthly_cost_cents: monthly })
+                let (setup_cost_cents, monthly_cost_cents) = (setup, monthly);
+                Ok(Slot { e164, country, number_type, region, capabilities, setup_cost_cents, monthly_cost_cents, trunk })
             }
             _ => Err(self.faults.join("; ")),
+        }
+    }
+
+    /// By which of the operator's credentials the calls come: both columns, or none.
+    fn trunk(&mut self) -> Option<Trunk> {
+        let [has_carrier, has_credential] = ["carrier", "credential"].map(|name| self.text(name).is_some_and(|text| !text.is_empty()));
+        match (has_carrier, has_credential) {
+            (true, true) => {
+                let (carrier, credential) = (self.parsed("carrier"), self.parsed("credential"));
+                Some(Trunk { carrier: carrier?, credential: credential? })
+            }
+            (false, false) => None,
+            _ => {
+                self.faults.push("carrier and credential: go together".to_owned());
+                None
+            }
         }
     }
 

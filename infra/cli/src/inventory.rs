@@ -21,7 +21,8 @@ pub(crate) enum Command {
     /// Offers the numbers of a CSV file, or changes their prices; numbers that someone owns are left alone.
     ///
     /// Columns: e164, country, `type` (local, mobile, `toll_free`), region, voice, sms, fax (true or false),
-    /// `setup_cost_cents`, `monthly_cost_cents`. Good rows are imported, bad ones are named with their line, and then the
+    /// `setup_cost_cents`, `monthly_cost_cents`; and, both or none, carrier and credential: by which of the operator's
+    /// credentials (see `platform-credential`) its calls come. Good rows are imported, bad ones are named with their line, and then the
     /// command ends with 2. Importing a file again changes nothing and costs little.
     Import {
         /// The file.

@@ -9,7 +9,7 @@ use domain::{
     allowed_ip::{AllowedIp, MAX_ALLOWED_IPS},
     api_key::{ApiKey, ApiKeyText, KeyRecord, MAX_NAME_CHARS},
     audit::Action,
-    scope::Scope,
+    scope::{Scope, Scopes},
     wire,
 };
 use runtime::{Clock, random};
@@ -39,8 +39,11 @@ pub(crate) enum Command {
     /// Revokes a key, for good. Where it was used within the last minute it works for up to a minute more.
     Revoke {
         /// The organization.
-        #[arg(long = "org", visible_alias = "organization")]
-        org: OrgId,
+        #[arg(long = "org", visible_alias = "organization", required_unless_present = "operator", conflicts_with = "operator")]
+        org: Option<OrgId>,
+        /// A key of the operator's own.
+        #[arg(long)]
+        operator: bool,
         /// The key's id.
         #[arg(long, required_unless_present = "hint", conflicts_with = "hint")]
         id: Option<KeyId>,
@@ -57,8 +60,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Wanted {
     /// Whose key it is.
-    #[arg(long = "org", visible_alias = "organization")]
-    org: OrgId,
+    #[arg(long = "org", visible_alias = "organization", required_unless_present = "operator", conflicts_with = "operator")]
+    org: Option<OrgId>,
+    /// The operator's own: it is told where any organization's calls go, and may do nothing else.
+    #[arg(long, conflicts_with = "scopes")]
+    operator: bool,
     /// `live` or `test` data.
     #[arg(long)]
     mode: Mode,
@@ -91,8 +97,8 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
     match command {
         Command::Create(wanted) => create(table, wanted).await?,
         Command::List { org, include_revoked, json } => list(table, org, include_revoked, json).await?,
-        Command::Revoke { org, id, hint, json } => {
-            must_exist(table, org).await?;
+        Command::Revoke { org, operator: _, id, hint, json } => {
+            let org = owner(table, org).await?;
             let id = match id {
                 Some(id) => id,
                 None => id_of(&table.key_records(org).await?, &hint.unwrap_or_default())?,
@@ -105,9 +111,25 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
-    let Wanted { org, mode, name, scopes, valid_until, mut allowed_ips, json } = wanted;
+/// Whose key it is: an organization that exists, or the operator.
+async fn owner(table: &Table, org: Option<OrgId>) -> anyhow::Result<OrgId> {
+    let Some(org) = org else { return Ok(OrgId::PLATFORM) };
     must_exist(table, org).await?;
+    Ok(org)
+}
+
+/// What a key may do: by default everything, and the operator's nothing that an organization's key can.
+fn scopes_of(org: OrgId, scopes: Vec<Scope>) -> Scopes {
+    match org {
+        OrgId::PLATFORM => Scopes::new(),
+        _ if scopes.is_empty() => Scope::ALL.iter().copied().collect(),
+        _ => scopes.into_iter().collect(),
+    }
+}
+
+async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
+    let Wanted { org, operator: _, mode, name, scopes, valid_until, mut allowed_ips, json } = wanted;
+    let org = owner(table, org).await?;
     ensure!(allowed_ips.len() <= MAX_ALLOWED_IPS, "a key has at most {MAX_ALLOWED_IPS} addresses and networks");
     allowed_ips.dedup();
     let now = Clock::System.now();
@@ -118,7 +140,7 @@ async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
         organization_id: org,
         mode,
         name,
-        scopes: if scopes.is_empty() { Scope::ALL.iter().copied().collect() } else { scopes.into_iter().collect() },
+        scopes: scopes_of(org, scopes),
         created_at: now,
         updated_at: now,
         allowed_ips,

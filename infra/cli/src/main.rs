@@ -1,9 +1,10 @@
-//! `trunkline`, the operator's command: organizations, their members, API keys, the inventory, statistics, sealed secrets,
+//! `trunkline`, the operator's command: organizations, their members, API keys, the inventory, carriers, statistics, sealed secrets,
 //! configuration, dead letters. It works with the AWS
 //! credentials of whoever calls it and decides nothing that the functions do not decide too.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks")]
 
 mod audit;
+mod carrier;
 mod config;
 mod dlq;
 mod inventory;
@@ -11,6 +12,7 @@ mod key;
 mod limits;
 mod member;
 mod organization;
+mod platform_credential;
 mod secrets;
 mod stats;
 
@@ -44,6 +46,12 @@ enum Command {
     /// Numbers that can be bought.
     #[command(subcommand)]
     Inventory(inventory::Command),
+    /// The operator's own carrier credentials, by which the calls of bought numbers come.
+    #[command(subcommand)]
+    PlatformCredential(platform_credential::Command),
+    /// What carriers know: whether a token is good, where a number's calls are sent.
+    #[command(subcommand)]
+    Carrier(carrier::Command),
     /// Secrets that the deployment is configured with.
     #[command(subcommand)]
     Config(config::Command),
@@ -71,6 +79,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Member(command) => member::run(&table()?, command).await,
         Command::Key(command) => key::run(&table()?, command).await,
         Command::Inventory(command) => inventory::run(&table()?, command).await,
+        Command::PlatformCredential(command) => platform_credential::run(&table()?, aws_sdk_kms::Client::new(&config), command).await,
+        Command::Carrier(command) => carrier::run(&table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Config(command) => config::run(&table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Vault(command) => secrets::run(table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Stats(command) => stats::run(&table()?, command).await,
@@ -102,6 +112,21 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_key_is_an_organizations_or_the_operators() {
+        let create = |rest: &str| {
+            let line = format!("trunkline key create --mode live --name n {rest}");
+            Arguments::try_parse_from(line.split_whitespace()).map(drop)
+        };
+        let org = "--org 0198c0de-0000-7000-8000-0000000000a1";
+        for good in ["--operator", org, &format!("{org} --scope numbers:read")] {
+            assert!(create(good).is_ok(), "{good}");
+        }
+        for bad in ["", &format!("{org} --operator"), "--operator --scope numbers:read"] {
+            assert!(create(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -106,6 +106,7 @@ async fn create(table: &Table, name: String, id: Option<OrgId>, json: bool) -> a
         ensure!(table.erasure(id).await?.is_none(), "organization {id} is being erased, or was: its id is not used again");
     }
     let id = id.unwrap_or_else(|| OrgId::new(now, random::bytes()));
+    ensure!(id != OrgId::PLATFORM, "this id stands for the operator and is no organization's");
     let table = crate::audit::on(table, Tenant { org: id, mode: Mode::Live }, Action::OrganizationCreated, id.as_uuid());
     let organization = table.create_organization(&Organization { id, name, created_at: now }).await?;
     crate::show(json, &[("id", organization.id.to_string()), ("name", organization.name)]);

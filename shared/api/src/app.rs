@@ -40,11 +40,18 @@ where
         .fallback(async || Problem::not_found("Route"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(limited))
         .layer(middleware::from_fn(frame))
 }
 
+/// Gives routes that stand outside of the API's prefixes what every request has: an id and a log line. What they answer
+/// is their own, also to who asks for too much.
+pub fn framed(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(frame))
+}
+
 /// Hands the request on, unless its body is too large: also where nobody would read it.
-async fn run(request: Request, next: Next) -> Response {
+async fn limited(request: Request, next: Next) -> Response {
     let at_least = request.body().size_hint().lower();
     if at_least > MAX_BODY_BYTES as u64 {
         return Problem::too_large().into_response();
@@ -67,7 +74,7 @@ async fn frame(mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
     async move {
-        let mut response = run(request, next).await;
+        let mut response = next.run(request).await;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             let allow = response.headers_mut().remove(http::header::ALLOW);
             response = problem.render(&id, style);

@@ -99,6 +99,15 @@ impl Caller {
         if lacking.is_empty() { Ok(()) } else { Err(self.lacks("the scopes", &lacking.join(", "))) }
     }
 
+    /// Passes if the caller is the operator of the deployment: its key is of no organization.
+    ///
+    /// # Errors
+    /// `FORBIDDEN`.
+    pub(crate) fn require_operator(&self) -> Result<(), Problem> {
+        let is_operator = self.tenant.org == OrgId::PLATFORM && matches!(self.principal, Principal::Key(_));
+        if is_operator { Ok(()) } else { Err(Problem::new(Code::Forbidden, "This needs a key of the operator")) }
+    }
+
     /// Whom the gate let pass.
     pub(crate) fn admitted(parts: &Parts) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::internal("no gate stands before this handler"))

@@ -25,7 +25,7 @@ mod routes;
 mod rules;
 mod style;
 
-pub use app::app;
+pub use app::{app, framed};
 pub use audit::Audit;
 pub use auth::{Caller, Gate, Identity};
 pub use cursor::Cursors;

@@ -28,6 +28,8 @@ pub enum Access {
     Identity,
     /// Credentials that hold this scope.
     Scope(Scope),
+    /// A key of the operator, who is no organization.
+    Operator,
 }
 
 impl From<Scope> for Access {
@@ -123,8 +125,10 @@ async fn pass(State((gate, access)): State<(Gate, Access)>, request: Request, ne
         parts.extensions.insert(identity);
     } else {
         let caller = gate.admit(&parts).await?;
-        if let Access::Scope(scope) = access {
-            caller.require(scope)?;
+        match access {
+            Access::Scope(scope) => caller.require(scope)?,
+            Access::Operator => caller.require_operator()?,
+            Access::Open | Access::Identity | Access::AnyCaller => {}
         }
         parts.extensions.insert(caller);
     }

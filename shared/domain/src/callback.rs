@@ -1,4 +1,5 @@
-//! The token in a carrier's callback URLs: it says whose credential is meant, and nobody can guess it.
+//! The token in a carrier's callback URLs: it says whose credential is meant, and nobody can guess it. And the marks by
+//! which a callback is known again.
 //!
 //! Carriers sign their callbacks with the credential's token, so the credential has to be found before a signature can
 //! be checked. The callback token carries its key: organization, mode and id, then 128 random bits of which only a hash
@@ -8,6 +9,7 @@ use std::{fmt, str::FromStr};
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{CredentialId, Mode, OrgId};
@@ -75,6 +77,51 @@ impl FromStr for CallbackToken {
     }
 }
 
+/// How long a carrier's nonce counts as used: 24 hours, in seconds.
+pub const NONCE_KEPT_SECONDS: i64 = 24 * 3600;
+
+/// A carrier's nonce as it is kept: its SHA-256. What a carrier writes there is free text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NonceMark(String);
+
+impl NonceMark {
+    /// The mark of a nonce.
+    #[must_use]
+    pub fn of(nonce: &str) -> Self {
+        Self(marked(&[nonce.as_bytes()]))
+    }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for NonceMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A whole callback, by which its repetition is told from another one under the same nonce.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestMark(String);
+
+impl RequestMark {
+    /// The mark of a request.
+    #[must_use]
+    pub fn of(method: &str, path: &str, query: &str, body: &[u8]) -> Self {
+        Self(marked(&[method.as_bytes(), path.as_bytes(), query.as_bytes(), body]))
+    }
+}
+
+/// The SHA-256 of parts, each after its length, so that none can take over the end of another.
+fn marked(parts: &[&[u8]]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    hex::encode(context.finish())
+}
+
 fn take_apart(bytes: &[u8]) -> Option<CallbackToken> {
     let (org, rest) = bytes.split_first_chunk::<16>()?;
     let (&[mode], rest) = rest.split_first_chunk::<1>()?;
@@ -121,6 +168,20 @@ mod tests {
     fn the_random_part_is_not_printed() {
         let token = token(1, false, 2, [0xAB; 16]);
         assert!(!format!("{token:?}").contains("171"));
+    }
+
+    #[test]
+    fn no_part_of_a_request_passes_for_the_end_of_another() {
+        let marks = [
+            RequestMark::of("POST", "/voice", "", b"a=1"),
+            RequestMark::of("POST", "/voice", "a=1", b""),
+            RequestMark::of("POST", "/voicea", "=1", b""),
+            RequestMark::of("GET", "/voice", "", b"a=1"),
+            RequestMark::of("POST", "/voice", "", b"a=2"),
+        ];
+        assert!((0..marks.len()).all(|at| !marks[..at].contains(&marks[at])));
+        assert_eq!(marks[0], RequestMark::of("POST", "/voice", "", b"a=1"));
+        assert_eq!(NonceMark::of("a#b").to_string().len(), 64);
     }
 
     proptest! {

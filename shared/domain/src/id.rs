@@ -108,6 +108,12 @@ ids! {
     AuditId "aud_";
 }
 
+impl OrgId {
+    /// The operator of the deployment: holds the carrier credentials on which bought numbers hang, and the operator's own
+    /// keys. No organization has this id, the nil UUID: all others are drawn.
+    pub const PLATFORM: Self = Self::from_uuid(Uuid::nil());
+}
+
 impl CallId {
     /// The time that a version 7 id carries; `None` for ids of other versions.
     #[must_use]

@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Country, E164, InventoryId};
+use crate::{Country, CredentialId, E164, InventoryId, carrier::Carrier};
 
 /// What sort of subscriber number it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,6 +99,16 @@ pub struct SlotAddress {
     pub number_type: NumberType,
 }
 
+/// The operator's account with a carrier by which a bought number's calls come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// The carrier.
+    pub carrier: Carrier,
+    /// The credential, one of [`OrgId::PLATFORM`](crate::OrgId::PLATFORM).
+    #[serde(rename = "cred")]
+    pub credential: CredentialId,
+}
+
 /// A number that can be bought, with its price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
@@ -118,6 +128,9 @@ pub struct Slot {
     pub setup_cost_cents: u32,
     /// Paid each month, in US cents.
     pub monthly_cost_cents: u32,
+    /// By which account of the operator's its calls come in; without one they do not come through a carrier's callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<Trunk>,
 }
 
 impl Slot {

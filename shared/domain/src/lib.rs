@@ -28,6 +28,7 @@ pub mod number;
 pub mod pace;
 pub mod principal;
 pub mod rate;
+pub mod route;
 pub mod scope;
 pub mod secret;
 pub mod simulation;

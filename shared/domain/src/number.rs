@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::{
     Country, CredentialId, E164, EndpointId, NumberId, OrgId, Timestamp,
     carrier::Carrier,
-    inventory::{Capabilities, NumberType, Slot, as_letters},
+    inventory::{Capabilities, NumberType, Slot, Trunk, as_letters},
     secret::Sealed,
 };
 
@@ -109,6 +109,9 @@ pub struct PhoneNumber {
     /// The carrier of that credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Carrier>,
+    /// The operator's account by which the calls of a bought number come in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<Trunk>,
     /// The agent it is pinned to: an opaque text of the organization's own, 1 to 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
@@ -180,6 +183,7 @@ impl PhoneNumber {
             source: NumberSource::Byo,
             credentials_id: Some(registration.credentials_id),
             carrier: Some(registration.carrier),
+            trunk: None,
             agent_id: registration.agent_id,
             setup_cost_cents: 0,
             monthly_cost_cents: 0,
@@ -218,6 +222,7 @@ impl PhoneNumber {
             source: NumberSource::Inventory,
             credentials_id: None,
             carrier: None,
+            trunk: slot.trunk,
             agent_id: None,
             setup_cost_cents: slot.setup_cost_cents,
             monthly_cost_cents: slot.monthly_cost_cents,
@@ -244,7 +249,16 @@ impl PhoneNumber {
             capabilities: self.capabilities,
             setup_cost_cents: self.setup_cost_cents,
             monthly_cost_cents: self.monthly_cost_cents,
+            trunk: self.trunk,
         }
+    }
+
+    /// The carrier by which its calls come in and the credential that signs for them: the organization's own, or one of
+    /// the operator's. `None` for a bought number of whose carrier nothing is known.
+    #[must_use]
+    pub fn line(&self) -> Option<Trunk> {
+        let own = self.carrier.zip(self.credentials_id).map(|(carrier, credential)| Trunk { carrier, credential });
+        own.or(self.trunk)
     }
 
     /// The number after its release: kept for audit, ringing nowhere.

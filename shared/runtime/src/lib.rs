@@ -5,9 +5,11 @@
 pub mod aws;
 pub mod clock;
 pub mod env;
+mod metrics;
 pub mod random;
 mod recent;
 pub mod telemetry;
 
 pub use clock::Clock;
+pub use metrics::Metrics;
 pub use recent::Recent;

@@ -10,6 +10,7 @@ use domain::{
     AuditId, CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     Timestamp, UserId,
     api_key::KeyHash,
+    callback::NonceMark,
     idempotency::RequestKey,
     inventory::NumberType,
     secret::{SecretKind, SecretPlace},
@@ -60,6 +61,12 @@ segments!(
     Timestamp,
     u32
 );
+
+impl Segment for &NonceMark {
+    fn segment(&self) -> String {
+        self.to_string()
+    }
+}
 
 impl Segment for NumberType {
     fn segment(&self) -> String {

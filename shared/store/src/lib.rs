@@ -33,6 +33,7 @@ mod keys;
 mod lists;
 mod live;
 mod members;
+mod nonces;
 mod numbers;
 mod organizations;
 mod outbox;
@@ -79,6 +80,7 @@ pub use keys::{Get, Gsi1, Gsi2, Gsi3, List, Primary, SECONDARY_INDEXES, Segment,
 pub use lists::{CallPage, ListedCall, Start};
 pub use live::{BusyTenant, LiveCall};
 pub use members::{LastOwner, MemberRemoved, MemberSet, Membership, OwnerCount};
+pub use nonces::{NonceUse, UsedNonce};
 pub use numbers::{Attach, Bought, Updated};
 pub use organizations::{Listed, Organization, Standing};
 pub use outbox::{OutboxEvent, OutboxShard, Tell, tell};

@@ -4,6 +4,7 @@
 
 mod carriers;
 mod deliveries;
+mod door;
 mod keys;
 
 use std::path::Path;
@@ -54,6 +55,7 @@ pub async fn measure() -> Vec<Row> {
     bench.endpoints().await;
     bench.credentials().await;
     bench.carrier_numbers().await;
+    bench.door().await;
     bench.calls().await;
     bench.deliveries().await;
     bench.rows

@@ -123,6 +123,7 @@ pub fn slot(n: u32) -> Slot {
         capabilities: Capabilities { voice: true, sms: true, fax: false },
         setup_cost_cents: 100,
         monthly_cost_cents: 500,
+        trunk: None,
     }
 }
 

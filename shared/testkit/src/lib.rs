@@ -9,6 +9,7 @@
 pub mod budget;
 pub mod call;
 pub mod call_costs;
+pub mod carrier;
 pub mod client;
 pub mod costs;
 pub mod event_source;

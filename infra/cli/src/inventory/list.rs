@@ -93,6 +93,7 @@ mod tests {
             capabilities: Capabilities { voice: true, sms: false, fax: false },
             setup_cost_cents: 100,
             monthly_cost_cents: 350,
+            trunk: None,
         };
         let stock = Stock { offer: Offer::of(&slot), slot: Some(slot), claim: None };
         assert_eq!(line(&stock, false), "+2342013300001    NG  local      available  100 + 350 a month  Lagos");

@@ -1,0 +1,8 @@
+//! Starts the function: logs, configuration, router, runtime.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    runtime::telemetry::init();
+    let state = carrier_callbacks::State::from_env()?;
+    lambda_http::run(carrier_callbacks::app(state)).await
+}

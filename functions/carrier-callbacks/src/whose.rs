@@ -1,0 +1,26 @@
+//! Whose call it is: the one place of this function that makes a tenant. It takes it from a callback token, from who holds the
+//! dialled number, or from a URL of ours whose signature was checked; and what a client wrote decides nothing.
+
+use domain::{NumberId, OrgId, callback::CallbackToken, number::Claim};
+use store::Tenant;
+
+/// Whose credential a token names.
+pub(crate) const fn holder(token: &CallbackToken) -> Tenant {
+    Tenant { org: token.org, mode: token.mode }
+}
+
+/// Whether it is the operator, by whose credentials the calls of many organizations come.
+pub(crate) fn is_platform(tenant: Tenant) -> bool {
+    tenant.org == OrgId::PLATFORM
+}
+
+/// Whose number it is that `asker` asks about: an organization is told of its own numbers, the operator of all.
+pub(crate) fn held(asker: Tenant, claim: Option<&Claim>) -> Option<(Tenant, NumberId)> {
+    let claim = claim.filter(|claim| is_platform(asker) || claim.organization_id == asker.org)?;
+    Some((Tenant { org: claim.organization_id, ..asker }, claim.number_id))
+}
+
+/// Whose call a URL names that stood in an answer's XML: only one to the operator's credential has to.
+pub(crate) fn named(holder: Tenant, organization: &str) -> Option<Tenant> {
+    organization.parse().ok().map(|org| Tenant { org, ..holder })
+}

@@ -1,0 +1,185 @@
+//! Numbers from the inventory: the operator's own carrier, and the operator's SIP edge.
+
+use domain::{
+    Mode, OrgId,
+    carrier::Carrier,
+    inventory::{Slot, Trunk},
+    number::PhoneNumber,
+};
+use http::Method;
+use rstest::rstest;
+use runtime::random;
+use serde_json::{Value, json};
+use store::Release;
+use testkit::{
+    carrier::{Account, account_id},
+    client::ask,
+    fixture,
+};
+use trunkline::platform::{self, NewCredential};
+
+use crate::carrier_world::{World, agent};
+
+/// The operator's account with a carrier, and a number that came by it to the organization of a world.
+async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
+    let world = World::start().await;
+    let account = operators(&world, carrier).await;
+    let trunk = Some(Trunk { carrier, credential: account.id.parse().unwrap() });
+    let slot = Slot { trunk, ..fixture::slot(1) };
+    world.local.table.import_slot(Mode::Live, &slot).await.unwrap();
+    let endpoint = world.agent().await;
+    let (number, claim) = fixture::purchase(world.fixture.tenant, &slot, Some(endpoint));
+    world.local.table.buy_number(world.fixture.tenant, &slot, &number, &claim, None).await.unwrap();
+    (world, account, number)
+}
+
+async fn operators(world: &World, carrier: Carrier) -> Account {
+    let token = "canary-operators";
+    let new =
+        NewCredential { mode: Mode::Live, carrier, label: "Ours".to_owned(), account: account_id(carrier).to_owned(), token: token.into() };
+    let random = (random::bytes(), random::bytes());
+    let (credential, callback) = platform::add(&world.local.table, &world.vault, new, fixture::now(), random).await.unwrap();
+    let urls = domain::wire::CallbackUrls::new(crate::carrier_world::BASE, carrier, &callback);
+    let (voice, status) = (urls.voice_url.expose().to_owned(), urls.status_url.expose().to_owned());
+    Account { carrier, id: credential.id.to_string(), token: token.to_owned(), voice, status }
+}
+
+/// The address in an attribute of XML.
+fn attribute<'a>(xml: &'a str, name: &str) -> &'a str {
+    xml.split_once(&format!("{name}=\"")).unwrap().1.split('"').next().unwrap()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_bought_number_rings_by_the_operators_carrier(#[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier) {
+    let (world, account, number) = bought(carrier).await;
+    let question = account.question(account.call(), number.e164.as_str());
+    let said = world.send(&account, &account.voice, &question).await;
+    assert!(said.text.contains("sip:agent-7@sip.vogent.ai"), "{}", said.text);
+    let action = attribute(&said.text, "action").to_owned();
+    assert_eq!(
+        action,
+        format!("{}?organization_id={}", account.status, world.fixture.tenant.org),
+        "whose call it is stands in the address"
+    );
+
+    // How the dialled leg ended is told there; it names no number of ours.
+    let ended: Vec<(&str, &str)> = match carrier {
+        Carrier::Twilio => vec![("CallSid", "CA2"), ("ParentCallSid", account.call()), ("CallStatus", "completed"), ("CallDuration", "9")],
+        _ => vec![("DialALegUUID", account.call()), ("DialAction", "hangup"), ("DialBLegStatus", "hangup"), ("DialBLegDuration", "9")],
+    };
+    assert_eq!(world.send(&account, &action, &ended).await.status, 200);
+    world.handle(|count| (0..count).collect()).await;
+    let call = world.call().await;
+    assert_eq!((&call["status"], &call["duration"], &call["phone_number_id"]), (&json!("completed"), &json!(9), &json!(number.id)));
+}
+
+#[tokio::test]
+async fn the_numbers_own_address_for_callbacks_finds_its_organization_by_the_number() {
+    let (world, account, number) = bought(Carrier::Twilio).await;
+    let mut callback = account.question(account.call(), number.e164.as_str());
+    callback.iter_mut().filter(|(name, _)| *name == "CallStatus").for_each(|field| field.1 = "busy");
+    assert_eq!(world.send(&account, &account.status, &callback).await.status, 200);
+    world.handle(|count| (0..count).collect()).await;
+    assert_eq!(world.call().await["status"], "busy");
+    let nobodys: Vec<_> = callback.iter().map(|(name, value)| (*name, if *name == "To" { "+12025550199" } else { value })).collect();
+    assert_eq!(world.send(&account, &account.status, &nobodys).await.status, 200);
+    assert!(world.sent.is_empty(), "of nobody's call nothing is told");
+}
+
+#[tokio::test]
+async fn the_carrier_of_a_number_goes_back_to_the_inventory_with_it() {
+    let (world, account, number) = bought(Carrier::Plivo).await;
+    let released = world.local.table.release_number(world.fixture.tenant, number.id, Release::Keep, fixture::now(), None).await.unwrap();
+    assert!(released.unwrap().credentials_id.is_none());
+    let slot = world.local.table.slot(Mode::Live, &fixture::slot(1).address()).await.unwrap().unwrap();
+    assert_eq!(slot.trunk, Some(Trunk { carrier: Carrier::Plivo, credential: account.id.parse().unwrap() }));
+    let said = world.send(&account, &account.voice, &account.question(account.call(), number.e164.as_str())).await;
+    assert!(said.text.contains(r#"reason="rejected""#), "{}", said.text);
+}
+
+#[tokio::test]
+async fn an_organizations_carrier_does_not_speak_for_a_bought_number_nor_the_operators_for_an_own_one() {
+    let (world, operators, number) = bought(Carrier::Twilio).await;
+    let own = world.account(Carrier::Twilio).await;
+    let (_, own_number) = world.number(&own, 2, None).await;
+    for (account, to) in [(&own, number.e164.as_str()), (&operators, own_number.as_str())] {
+        let said = world.send(account, &account.voice, &account.question(account.call(), to)).await;
+        assert!(said.text.contains(r#"reason="rejected""#), "{}", said.text);
+    }
+    world.handle(|count| (0..count).collect()).await;
+    let list = world.api(Method::GET, "/v1/calls", None).await.expect(200);
+    assert_eq!(list["data"][0]["metadata"]["route_reason"], "other_carrier");
+}
+
+#[tokio::test]
+async fn rotated_addresses_of_the_operator_end_at_once() {
+    let (world, account, number) = bought(Carrier::Twilio).await;
+    let id = account.id.parse().unwrap();
+    let (_, callback) = platform::rotate_callbacks(&world.local.table, Mode::Live, id, fixture::now(), random::bytes()).await.unwrap();
+    let question = account.question(account.call(), number.e164.as_str());
+    assert_eq!(world.send(&account, &account.voice, &question).await.status, 403);
+    let urls = domain::wire::CallbackUrls::new(crate::carrier_world::BASE, Carrier::Twilio, &callback);
+    assert_eq!(world.send(&account, urls.voice_url.expose(), &question).await.status, 200);
+}
+
+async fn resolve(world: &World, key: &str, body: Value) -> testkit::client::Answer {
+    ask(&world.door, key, Method::POST, "/v1/route/resolve", Some(&body)).await
+}
+
+#[tokio::test]
+async fn the_operators_sip_edge_gets_the_same_answer() {
+    let (world, account, number) = bought(Carrier::Twilio).await;
+    let operator = fixture::key(&world.local.table, platform::tenant(Mode::Live), Default::default()).await;
+    let to = json!({"to": number.e164, "from": "+14155550100"});
+    let told = resolve(&world, operator.reveal(), to.clone()).await.expect(200);
+    assert_eq!((&told["action"], &told["sip_uri"]), (&json!("dial"), &json!("sip:agent-7@sip.vogent.ai")));
+    assert_eq!((&told["organization_id"], &told["phone_number_id"]), (&json!(world.fixture.tenant.org), &json!(number.id)));
+    let change = domain::number::NumberChange { allow_inbound: Some(false), ..Default::default() };
+    world.local.table.update_number(world.fixture.tenant, number.id, change, fixture::now(), None).await.unwrap();
+    let told = resolve(&world, operator.reveal(), to.clone()).await.expect(200);
+    assert_eq!((&told["action"], &told["reason"], &told["sip_uri"]), (&json!("reject"), &json!("inbound_not_allowed"), &Value::Null));
+    let unknown = resolve(&world, operator.reveal(), json!({"to": "+12025550199"})).await.expect(200);
+    assert_eq!((&unknown["action"], &unknown["reason"]), (&json!("reject"), &json!("unknown_number")));
+    assert!(world.sent.is_empty(), "the SIP edge tells of its calls itself");
+    assert_eq!(account.carrier, Carrier::Twilio);
+}
+
+#[tokio::test]
+async fn nobody_else_may_resolve_and_the_operators_key_may_nothing_else() {
+    let (world, _, number) = bought(Carrier::Twilio).await;
+    let body = json!({"to": number.e164});
+    let own = resolve(&world, world.fixture.key.reveal(), body.clone()).await;
+    assert_eq!((own.status.as_u16(), own.code()), (403, "FORBIDDEN"));
+    let operator = fixture::key(&world.local.table, platform::tenant(Mode::Live), Default::default()).await;
+    let explain = ask(&world.door, operator.reveal(), Method::POST, "/v1/route/explain", Some(&body)).await;
+    assert_eq!((explain.status.as_u16(), explain.code()), (403, "INSUFFICIENT_SCOPE"));
+    let test = fixture::key(&world.local.table, platform::tenant(Mode::Test), Default::default()).await;
+    let other = resolve(&world, test.reveal(), body).await.expect(200);
+    assert_eq!(other["reason"], "unknown_number", "test data are apart");
+    let wrong = resolve(&world, operator.reveal(), json!({"to": "x", "call_id": "a b"})).await;
+    assert_eq!((wrong.status.as_u16(), wrong.code()), (400, "VALIDATION_ERROR"));
+    for field in ["to", "call_id"] {
+        assert!(wrong.text.contains(field), "{}", wrong.text);
+    }
+}
+
+#[tokio::test]
+async fn the_platform_is_no_organization() {
+    let world = World::start().await;
+    assert_eq!(OrgId::PLATFORM.to_string(), "00000000-0000-0000-0000-000000000000");
+    let new = |account: &str| NewCredential {
+        mode: Mode::Live,
+        carrier: Carrier::Twilio,
+        label: "Ours".to_owned(),
+        account: account.to_owned(),
+        token: "canary-x".into(),
+    };
+    let random = (random::bytes(), random::bytes());
+    let wrong = platform::add(&world.local.table, &world.vault, new("AC1"), fixture::now(), random).await.unwrap_err().to_string();
+    assert!(wrong.contains("credentials.account_sid") && !wrong.contains("canary"), "{wrong}");
+    let operators = operators(&world, Carrier::Vobiz).await;
+    let listed = world.api(Method::GET, "/v1/telephony/providers", None).await.expect(200);
+    assert_eq!(listed["total"], 0, "{} is none of the organization's", operators.id);
+    assert_eq!(agent().declared_type, "vogent");
+}
