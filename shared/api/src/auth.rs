@@ -2,8 +2,6 @@
 
 mod chosen;
 mod credentials;
-#[cfg(test)]
-mod tests;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -354,3 +352,6 @@ pub(crate) fn source(parts: &Parts) -> Option<IpAddr> {
 pub(crate) fn unauthorized() -> Problem {
     Problem::new(Code::Unauthorized, "The credentials are not valid")
 }
+
+#[cfg(test)]
+mod tests;
