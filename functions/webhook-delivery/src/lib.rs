@@ -124,7 +124,8 @@ impl WebhookDelivery {
     /// Handles a batch in so much time; what is not done by then must be brought again too.
     pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
         let batch = Batch::new();
-        each(event, limit, &self.dead_letters, |record| self.one(&batch, record)).await
+        // Boxed: what one message asks for is nested too deeply to be laid out in one piece.
+        each(event, limit, &self.dead_letters, |record| Box::pin(self.one(&batch, record))).await
     }
 
     async fn one(&self, batch: &Batch, record: Arc<Record>) -> Result<(), Failure> {
