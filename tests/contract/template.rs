@@ -96,7 +96,11 @@ const SECRETS: [(&str, &[&str], &[&str]); 8] = [
     ("CarrierCredentialsRole", &["carrier-token", "configuration", "idempotent-answer"], &["configuration", "idempotent-answer"]),
     ("WebhookDeliveryRole", &[], &["webhook-secret"]),
     // What carriers sign with is opened here alone, and so is what addresses are called with.
-    ("CarrierCallbacksRole", &["idempotent-answer"], &["carrier-token", "endpoint-password", "idempotent-answer", "webhook-secret"]),
+    (
+        "CarrierCallbacksRole",
+        &["idempotent-answer"],
+        &["carrier-token", "configuration", "endpoint-password", "idempotent-answer", "webhook-secret"],
+    ),
 ];
 
 /// One text or a list of them.

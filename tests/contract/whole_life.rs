@@ -71,6 +71,8 @@ impl Life {
             let shown = processes.ask_with(&token, Method::GET, &sample.path(&self.live), "", &once[..1]).await;
             assert_eq!(shown.status, 200, "{}: {shown:?}", sample.shown());
         }
+        let explained = json!({"to": self.live.e164}).to_string();
+        assert_eq!(processes.ask_with(&token, Method::POST, "/v1/route/explain", &explained, &once[..1]).await.status, 200);
         let (path, body) = (format!("/v1/endpoints/{}", self.live.endpoint), json!({"name": "By a user"}).to_string());
         for _ in 0..2 {
             assert_eq!(processes.ask_with(&token, Method::PATCH, &path, &body, &once).await.status, 200);
