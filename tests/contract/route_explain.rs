@@ -6,6 +6,7 @@ use domain::{
     carrier::Carrier,
     credential::CarrierCredential,
     endpoint::{Endpoint, EndpointStatus, Provider},
+    limits::Counted,
     number::{NumberStatus, PhoneNumber},
     secret::SecretKind,
 };
@@ -138,6 +139,9 @@ async fn what_is_explained_is_what_happens_in_random_configurations(#[values(1, 
     for account in &accounts {
         let theirs = CarrierCredential { id: account.id.parse().unwrap(), ..fixture::credential(account.carrier, 0) };
         world.local.table.create_credential(other.tenant, &theirs).await.unwrap();
+    }
+    for tenant in [world.fixture.tenant, other.tenant] {
+        world.local.table.set_most(tenant, Counted::Numbers, Some(CONFIGURATIONS as u32)).await.unwrap();
     }
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let mut ends = std::collections::BTreeMap::<String, usize>::new();

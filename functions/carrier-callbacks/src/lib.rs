@@ -19,7 +19,7 @@ mod whose;
 
 use std::{sync::Arc, time::Duration};
 
-use api::{Access, Gate, Idempotency, Issuers, Routes};
+use api::{Access, Gate, Idempotency, Issuers, Routes, Rules};
 use axum::{Router, extract::FromRef, routing::any};
 use domain::{carrier::Carrier, scope::Scope};
 use queue::Sender;
@@ -109,6 +109,12 @@ impl State {
         Self { gate, ..self }
     }
 
+    /// The same under these rules. Carriers are no callers: what they ask and tell is not counted.
+    #[must_use]
+    pub fn under(self, rules: Rules) -> Self {
+        Self { gate: self.gate.under(rules), ..self }
+    }
+
     /// Makes the state from the environment.
     ///
     /// # Errors
@@ -125,7 +131,7 @@ impl State {
             policy: Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default()),
             public_base_url: env::required("PUBLIC_BASE_URL")?,
         })?;
-        Ok(state.trusting(env::parsed("JWT_ISSUERS")?.unwrap_or_default()))
+        Ok(state.trusting(env::parsed("JWT_ISSUERS")?.unwrap_or_default()).under(Rules::from_env()?))
     }
 
     /// The client that asks an endpoint while this carrier waits; `None` for the operator's own SIP edge.

@@ -243,7 +243,7 @@ mod tests {
         both.boolean("allow_inbound");
         let problem = both.finish().unwrap_err();
         assert_eq!(problem.code(), Code::ValidationError);
-        insta::assert_snapshot!(format!("{problem:?}"), @r#"Problem { code: ValidationError, message: "name: is required; allow_inbound: must be true or false", faults: [("name", "is required"), ("allow_inbound", "must be true or false")], cause: None, retry_after: None }"#);
+        insta::assert_snapshot!(format!("{problem:?}"), @r#"Problem { code: ValidationError, message: "name: is required; allow_inbound: must be true or false", faults: [("name", "is required"), ("allow_inbound", "must be true or false")], fixed: false, cause: None, retry_after: None }"#);
     }
 
     #[test]
