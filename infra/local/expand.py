@@ -103,7 +103,9 @@ def localized(value, values):
             del value["Condition"]
     if SEND in as_list(value.get("Action")):
         value = {**value, "Action": [*as_list(value["Action"]), f"{SEND}Batch"]}
-    return {key: localized(item, values) for key, item in value.items()}
+    # Environment variables are texts whatever they say.
+    texts = {name: str(number) for name, number in values.items()}
+    return {key: localized(item, texts if key == "Variables" else values) for key, item in value.items()}
 
 
 def as_list(value):

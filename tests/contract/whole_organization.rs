@@ -12,8 +12,9 @@ use axum::body::Body;
 use call_events::CallEvents;
 use call_reaper::{CallReaper, Limits};
 use domain::{
-    Mode, OrgId, Timestamp, UserId,
+    CredentialId, Mode, OrgId, Timestamp, UserId,
     api_key::ApiKeyText,
+    callback::{NonceMark, RequestMark},
     member::Role,
     pace::{Pace, SLOW_MILLIS},
     rate::Rate,
@@ -22,7 +23,7 @@ use domain::{
 use due_deliveries::DueDeliveries;
 use http::Method;
 use queue::Sender;
-use runtime::Clock;
+use runtime::{Clock, random};
 use serde_json::{Value, json};
 use store::{Bucket, LastOwner, MemberSet, RateBucket, Table, TakenLot, Tenant, access_patterns::PATTERNS};
 use testkit::{
@@ -160,6 +161,9 @@ impl World {
             // None of its receivers is slow enough to be noted.
             let slow = Pace::new(ReceiverId::Endpoint(fixture::endpoint().id), SLOW_MILLIS, self.now());
             table.note_slow(tenant, &slow, self.now()).await.unwrap();
+            // No carrier speaks to the door here.
+            let (credential, nonce) = (CredentialId::new(self.now(), random::bytes()), NonceMark::of("12345678901234567890"));
+            table.use_nonce(tenant, credential, &nonce, &RequestMark::of("POST", "/voice", "", b""), self.now()).await.unwrap();
         }
         // What follows later is nobody's any more: the next organization is filled alone.
         queued.extend(self.webhooks.take_all().into_iter().map(|(body, _)| body));

@@ -214,7 +214,7 @@ access_patterns! {
     "D2" "the attempts of one shard that wait, by their time" List due_attempts -> DueAttempt in Primary ["DUE#{shard}" "AT#"] (shard: DueShard);
     "P1" "one carrier credential of an organization"    Get  credential     -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#{credential}"] (org: OrgId, mode: Mode, credential: CredentialId);
     "P2" "the carrier credentials of an organization, oldest first" List credentials -> CarrierCredential in Primary ["ORG#{org}#{mode}" "CREDENTIAL#"] (org: OrgId, mode: Mode);
-    "P3" "a carrier's nonce that was used"              Get  used_nonce     -> UsedNonce     in Primary ["NONCE#{org}#{mode}#{credential}#{nonce}" "NONCE"] (org: OrgId, mode: Mode, credential: CredentialId, nonce: &NonceMark);
+    "P3" "a carrier's nonce that was used"              Get  used_nonce     -> UsedNonce     in Primary ["NONCES#{org}#{mode}#{bucket}" "NONCE#{credential}#{nonce}"] (org: OrgId, mode: Mode, credential: CredentialId, nonce: &NonceMark) bucket of nonce;
     "V1" "how far the re-sealing of all secrets came"   Get  resealing      -> Resealing     in Primary ["OPERATION" "RESEALING"] ();
 }
 

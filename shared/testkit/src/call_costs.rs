@@ -102,7 +102,7 @@ impl Bench {
         self.row("get a call", (1, 1.0), Method::GET, &path, 200).await;
         let reading = Reading::begin(&self.local);
         self.ask(Method::DELETE, &path, 204).await;
-        let budget = Budget { round_trips: 4, read_units: 3.0, write_units: 22.0 };
+        let budget = Budget { round_trips: 4, read_units: 3.0, write_units: 24.0 };
         self.rows.push(reading.row(format!("delete a call, {}", self.size), budget));
     }
 
