@@ -26,7 +26,7 @@ use crate::{
 
 /// Keeps what is logged.
 #[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -40,9 +40,14 @@ impl io::Write for Lines {
 }
 
 impl Lines {
+    /// All of them.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// The lines in which a text stands, as it is or as a URL carries it.
     fn with(&self, text: &str) -> Vec<String> {
-        let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let all = self.text();
         let encoded = text.replace('+', "%2B");
         all.lines().filter(|line| line.contains(text) || line.contains(&encoded)).map(str::to_owned).take(3).collect()
     }

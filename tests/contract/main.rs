@@ -49,6 +49,7 @@ mod lifecycle;
 mod log_canaries;
 mod members;
 mod one_organization;
+mod operations;
 mod organizations;
 mod purchases;
 mod races;

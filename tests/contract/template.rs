@@ -147,15 +147,17 @@ fn owned(texts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_all_roles_share_reaches_the_key_of_table_and_queues_alone() {
+fn what_all_roles_share_reaches_the_key_of_table_and_queues_and_traces_alone() {
     let shared = resources("AWS::IAM::ManagedPolicy");
-    assert_eq!(shared.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["DataKeyUse"]);
+    assert_eq!(shared.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["DataKeyUse", "TraceUse"]);
+    let traces = &shared[1].1["PolicyDocument"]["Statement"][0];
+    assert_eq!(texts(&traces["Action"]), ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]);
     for statement in shared[0].1["PolicyDocument"]["Statement"].as_sequence().unwrap() {
         assert_eq!(texts(&statement["Resource"]), ["DataKey.Arn"]);
         assert!(texts(&statement["Action"]).iter().all(|action| action.starts_with("kms:") && !action.contains('*')));
     }
     for (name, role) in resources("AWS::IAM::Role") {
-        assert_eq!(texts(&role["ManagedPolicyArns"]), ["DataKeyUse"], "{name}");
+        assert_eq!(texts(&role["ManagedPolicyArns"]), ["DataKeyUse", "TraceUse"], "{name}");
     }
 }
 
@@ -221,8 +223,8 @@ fn one_dead_letter_in_any_queue_for_them_raises_an_alarm_that_an_operator_is_tol
     let queues = resources("AWS::SQS::Queue");
     let targets: BTreeSet<&str> = queues.iter().flat_map(|(_, queue)| texts(&queue["RedrivePolicy"]["deadLetterTargetArn"])).collect();
     let mut watched = BTreeSet::new();
-    let alarms = resources("AWS::CloudWatch::Alarm");
-    for (name, alarm) in alarms.into_iter().filter(|(_, alarm)| alarm["Namespace"].as_str() == Some("AWS/SQS")) {
+    let visible = |alarm: &Value| alarm["MetricName"].as_str() == Some("ApproximateNumberOfMessagesVisible");
+    for (name, alarm) in resources("AWS::CloudWatch::Alarm").into_iter().filter(|(_, alarm)| visible(alarm)) {
         let text = |field: &str| alarm[field].as_str().unwrap().to_owned();
         let dimensions = alarm["Dimensions"].as_sequence().unwrap();
         assert_eq!((dimensions.len(), dimensions[0]["Name"].as_str()), (1, Some("QueueName")), "{name}");

@@ -1,7 +1,10 @@
 //! Nobody sees or changes what belongs to others.
 
 use api::Access;
-use domain::{Mode, scope::Scope};
+use domain::{
+    Mode,
+    scope::{Scope, Scopes},
+};
 use http::Method;
 use serde_json::json;
 use store::Tenant;
@@ -74,7 +77,7 @@ async fn another_organizations_key_gets_404_for_every_id() {
 #[tokio::test]
 async fn every_declared_route_is_deployed_and_needs_a_key_and_its_scope() {
     let world = World::new().await;
-    let nothing = fixture::key(&world.stack.table(), world.fixture.tenant, [Scope::AuditRead].into()).await;
+    let nothing = fixture::key(&world.stack.table(), world.fixture.tenant, Scopes::default()).await;
     let without_scope = Client::new(&world.stack.base_url, nothing.reveal());
     let never_issued = domain::api_key::ApiKeyText::mint(Mode::Live, runtime::random::bytes());
     let strangers = ["", "kros_live_wrong", never_issued.reveal(), "aaa.bbb.ccc"].map(|key| Client::new(&world.stack.base_url, key));
@@ -85,6 +88,7 @@ async fn every_declared_route_is_deployed_and_needs_a_key_and_its_scope() {
         carrier_credentials::routes().declared().cloned().collect(),
         webhooks_api::routes().declared().cloned().collect(),
         api_keys::routes().declared().cloned().collect(),
+        carrier_callbacks::routes().declared().cloned().collect(),
     ];
     for route in declared.concat() {
         let path = format!("/v1{}", route.path.replace("{id}", "0198c0de-0000-7000-8000-000000000001"));

@@ -27,7 +27,7 @@ use queue::{
 use route::Found;
 use runtime::{Clock, Recent, aws::Environment, env};
 use settle::Count;
-use store::{Consistency, EventWrite, RecordedEvent, Standing, StoreError, Table, Tenant};
+use store::{Consistency, EventWrite, RecordedEvent, Standing, StoreError, Table, Tenant, Usage};
 
 /// How long a process believes what it read of an endpoint: its event filter and status change that much later.
 const ENDPOINT_AGE_MILLIS: i64 = 30_000;
@@ -97,8 +97,12 @@ impl CallEvents {
 
     /// Handles a batch in so much time; what is not done by then must be brought again too.
     pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
-        let together = Together::default();
-        batch::each(event, limit, &self.dead_letters, |record| self.one(record, &together)).await
+        let (together, records, before) = (Together::default(), event.records.len(), self.table.usage());
+        let answer = batch::each(event, limit, &self.dead_letters, |record| self.one(record, &together)).await;
+        // A process has one batch at a time; what its messages did together is no single one's.
+        let Usage { read_units, write_units, .. } = self.table.usage() - before;
+        tracing::info!(records, failed = answer.batch_item_failures.len(), read_units, write_units, "batch");
+        answer
     }
 
     async fn one(&self, record: Arc<Record>, together: &Together) -> Result<(), Failure> {
@@ -107,6 +111,7 @@ impl CallEvents {
         tokio::task::yield_now().await;
         let mut message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
         let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        batch::belongs_to(tenant.org);
         if !self.exists(tenant.org).await? {
             tracing::info!(organization_id = %tenant.org, "the organization was erased: its event is dropped");
             return Ok(());

@@ -36,6 +36,8 @@ impl CallName {
 impl State {
     /// Queues events of one call. True if the queue has them all.
     pub(crate) async fn tell(&self, tenant: Tenant, call: &CallName, events: &[CallEvent]) -> bool {
+        // The request's own line says whose call it was.
+        tracing::Span::current().record("organization_id", tracing::field::display(tenant.org));
         let messages: Result<Vec<OutMessage>, String> = events.iter().map(|event| message(tenant, call, event.clone())).collect();
         let sent = match messages {
             Ok(messages) => self.call_events.send_all(&messages).await.map_err(|error| error.to_string()),

@@ -162,6 +162,7 @@ pub fn routes() -> Routes<State> {
 /// The function: its routes, and beside them those of carriers, which have a frame without the API's answers.
 pub fn app(state: State) -> Router {
     let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone());
+    let gate = state.gate.clone();
     let carriers = Router::new().route("/carriers/{*rest}", any(door::knock)).with_state(state.clone());
-    api::app(routes(), state, Some(&idempotency)).merge(api::framed(carriers))
+    api::app(routes(), state, Some(&idempotency)).merge(api::framed(carriers, gate))
 }

@@ -20,18 +20,32 @@ const PAGE: usize = 250;
 /// How many attempts of a shard are queued in a run; the next run takes the rest.
 const MOST: usize = 5_000;
 
+/// How long the attempt that waited longest was past its time when this run found it.
+const OLDEST_DUE: &str = "OldestDueSeconds";
+
+/// What a run found in a shard.
+struct Shard {
+    queued: usize,
+    late_millis: i64,
+}
+
 impl DueDeliveries {
-    /// Queues what is due in every shard that can be read.
+    /// Queues what is due in every shard that can be read, and tells how late the oldest was. Of a run that fails nothing is
+    /// told, which raises the alarm as well.
     pub(crate) async fn attempts(&self) -> Result<usize, RunError> {
-        let queued = join_all(DueShard::all().map(|shard| self.shard(shard))).await;
-        queued.into_iter().sum()
+        let shards = join_all(DueShard::all().map(|shard| self.shard(shard))).await;
+        let shards: Vec<Shard> = shards.into_iter().collect::<Result<_, _>>()?;
+        let late_millis = shards.iter().map(|shard| shard.late_millis).max().unwrap_or(0);
+        self.metrics.seconds(OLDEST_DUE, late_millis / 1_000, self.clock.now());
+        Ok(shards.iter().map(|shard| shard.queued).sum())
     }
 
-    async fn shard(&self, shard: DueShard) -> Result<usize, RunError> {
-        let mut queued = 0;
+    async fn shard(&self, shard: DueShard) -> Result<Shard, RunError> {
+        let (mut queued, mut late_millis) = (0, 0);
         while queued < MOST {
             let now = self.clock.now();
             let due = self.table.due(shard, now.plus_millis(AHEAD_MILLIS), PAGE).await?;
+            late_millis = due.first().map_or(0, |oldest| now.millis_since(oldest.due_at)).max(late_millis);
             let messages: Vec<OutMessage> = due.iter().map(|attempt| message(attempt, now)).collect::<Result<_, _>>()?;
             self.queue.send_all(&messages).await?;
             self.table.settle_due(&due).await?;
@@ -40,7 +54,7 @@ impl DueDeliveries {
                 break;
             }
         }
-        Ok(queued)
+        Ok(Shard { queued, late_millis })
     }
 }
 

@@ -9,7 +9,7 @@ mod attempts;
 
 use domain::Timestamp;
 use queue::{OutMessage, OutboxMessage, SendError, Sender};
-use runtime::{Clock, aws::Environment, env};
+use runtime::{Clock, Metrics, aws::Environment, env};
 use store::{OutboxShard, StoreError, Table};
 
 /// How long work is left to the one who began it, in milliseconds: longer than a function that answers requests may run,
@@ -25,6 +25,7 @@ pub struct DueDeliveries {
     table: Table,
     queue: Sender,
     clock: Clock,
+    metrics: Metrics,
 }
 
 /// A run ended early; the next one takes up what is left.
@@ -45,7 +46,13 @@ impl DueDeliveries {
     /// Makes the function from its parts.
     #[must_use]
     pub const fn new(table: Table, queue: Sender, clock: Clock) -> Self {
-        Self { table, queue, clock }
+        Self { table, queue, clock, metrics: Metrics::Log }
+    }
+
+    /// The same function, which tells its figures here.
+    #[must_use]
+    pub fn telling(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Makes the function from the environment.

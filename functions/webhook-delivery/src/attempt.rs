@@ -129,6 +129,7 @@ impl WebhookDelivery {
         let Job { tenant, delivery, number, replayed_by, .. } = job;
         let Made { record: attempt, next, .. } = made;
         let AttemptRecord { status, error, duration_ms, .. } = &attempt;
+        queue::batch::belongs_to(tenant.org);
         tracing::info!(delivery_id = %delivery.id, attempt = number, status, error, duration_ms, "attempt");
         let status = match next {
             Next::Delivered => DeliveryStatus::Delivered,

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::HeaderValue;
+use store::Usage;
 use tracing::Instrument as _;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     problem::{Code, Problem},
     rate::Told,
     request_id::{self, RequestId},
+    spent::{self, Spent},
     style::Style,
 };
 
@@ -33,7 +35,8 @@ where
     S: Clone + Send + Sync + 'static,
     Gate: FromRef<S>,
 {
-    let routes = routes.guarded(&Gate::from_ref(&state), idempotency).with_state(state);
+    let gate = Gate::from_ref(&state);
+    let routes = routes.guarded(&gate, idempotency).with_state(state);
     Router::new()
         .nest("/v1", routes.clone())
         .nest("/api/v1", routes)
@@ -41,13 +44,15 @@ where
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(limited))
+        .layer(middleware::from_fn_with_state(gate, spent::measure))
         .layer(middleware::from_fn(frame))
 }
 
-/// Gives routes that stand outside of the API's prefixes what every request has: an id and a log line. What they answer
-/// is their own, also to who asks for too much.
-pub fn framed(routes: Router) -> Router {
-    routes.layer(middleware::from_fn(frame))
+/// Gives routes that stand outside of the API's prefixes what every request has: an id and a log line.
+///
+/// What they answer is their own, also to who asks for too much. `gate` knows the table that they work on.
+pub fn framed(routes: Router, gate: Gate) -> Router {
+    routes.layer(middleware::from_fn_with_state(gate, spent::measure)).layer(middleware::from_fn(frame))
 }
 
 /// Hands the request on, unless its body is too large: also where nobody would read it.
@@ -72,9 +77,11 @@ async fn frame(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(told.clone());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
-    let span = tracing::info_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
+    // So that a line of any level is within it.
+    let span = tracing::error_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
     async move {
         let mut response = next.run(request).await;
+        let spent = response.extensions_mut().remove::<Spent>();
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             let allow = response.headers_mut().remove(http::header::ALLOW);
             response = problem.render(&id, style);
@@ -88,7 +95,8 @@ async fn frame(mut request: Request, next: Next) -> Response {
         told.show(response.headers_mut());
         beside.finish().await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(%method, route, status = response.status().as_u16(), duration_ms, "request");
+        let Usage { read_units, write_units, .. } = spent.as_ref().map(Spent::so_far).unwrap_or_default();
+        tracing::info!(%method, route, status = response.status().as_u16(), duration_ms, read_units, write_units, "request");
         response
     }
     .instrument(span)

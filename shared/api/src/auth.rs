@@ -204,6 +204,11 @@ impl Gate {
         self.audit_days
     }
 
+    /// The table of the whole process.
+    pub(crate) fn table(&self) -> Table {
+        self.table.clone()
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> domain::Timestamp {
         self.clock.now()

@@ -23,6 +23,7 @@ mod rate;
 mod request_id;
 mod routes;
 mod rules;
+mod spent;
 mod style;
 
 pub use app::{app, framed};

@@ -16,7 +16,7 @@ use domain::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use runtime::{
-    Clock,
+    Clock, Metrics,
     env::{self, ConfigError},
 };
 use store::{Bucket, RateBucket, StoreError, Table, TakenLot};
@@ -32,6 +32,9 @@ const BUCKETS: usize = 1_000;
 
 /// The longest that a lot is waited for. After it the requests pass.
 const TAKE_LIMIT: Duration = Duration::from_millis(300);
+
+/// How often requests passed uncounted, for the alarm.
+const NOT_ENFORCED: &str = "RateLimitNotEnforced";
 
 /// How often a lot is tried for when others take at the same moment.
 const TRIES: usize = 3;
@@ -178,7 +181,8 @@ impl Limiter {
             Err(_) => "the table did not answer in time".to_owned(),
         };
         local.state().fill();
-        tracing::warn!(metric = "rate_limit_not_enforced", fault, "requests pass uncounted: the table cannot be asked");
+        Metrics::Log.count(NOT_ENFORCED, self.clock.now());
+        tracing::warn!(fault, "requests pass uncounted: the table cannot be asked");
     }
 
     async fn try_take(&self, local: &Local) -> Result<(), StoreError> {

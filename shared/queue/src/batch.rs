@@ -5,6 +5,7 @@
 use std::{
     borrow::Cow,
     error::Error,
+    fmt::Display,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use std::{
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use tracing::Instrument as _;
 
 use crate::Sender;
 
@@ -82,14 +84,30 @@ where
     answer
 }
 
-/// Handles one record; its id if the queue must bring it again.
+/// Says on the log lines of the record that is handled whose it is.
+pub fn belongs_to(organization: impl Display) {
+    tracing::Span::current().record("organization_id", tracing::field::display(organization));
+}
+
+/// Handles one record; its id if the queue must bring it again. What is logged meanwhile carries the message's id, which whoever
+/// sent the message has logged too.
 async fn one<F, Fut>(message: SqsMessage, limit: Duration, dead_letters: &Sender, handle: &F) -> Option<String>
 where
     F: Fn(Arc<Record>) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
 {
-    let start = Instant::now();
     let message_id = message.message_id.clone().unwrap_or_default();
+    // So that a line of any level is within it.
+    let span = tracing::error_span!("message", message_id, organization_id = tracing::field::Empty);
+    alone(message, message_id, limit, dead_letters, handle).instrument(span).await
+}
+
+async fn alone<F, Fut>(message: SqsMessage, message_id: String, limit: Duration, dead_letters: &Sender, handle: &F) -> Option<String>
+where
+    F: Fn(Arc<Record>) -> Fut,
+    Fut: Future<Output = Result<(), Failure>>,
+{
+    let start = Instant::now();
     let (outcome, reason) = match Record::read(message) {
         Some(record) => tokio::time::timeout(limit, settle(Arc::new(record), dead_letters, handle))
             .await
@@ -98,9 +116,9 @@ where
     };
     let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     match outcome {
-        Settled::Done => tracing::info!(message_id, outcome = "done", duration_ms, "message"),
-        Settled::Buried => tracing::warn!(message_id, outcome = "dead", %reason, duration_ms, "message"),
-        Settled::Again => tracing::warn!(message_id, outcome = "retry", %reason, duration_ms, "message"),
+        Settled::Done => tracing::info!(outcome = "done", duration_ms, "message"),
+        Settled::Buried => tracing::warn!(outcome = "dead", %reason, duration_ms, "message"),
+        Settled::Again => tracing::warn!(outcome = "retry", %reason, duration_ms, "message"),
     }
     matches!(outcome, Settled::Again).then_some(message_id)
 }

@@ -108,6 +108,10 @@ impl Sender {
         let entries = entries.map_err(|error| SendError::Batch(Box::new(SdkError::construction_failure(error))))?;
         let request = self.sqs.send_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
         let answer = request.send().await.map_err(|error| SendError::Batch(Box::new(error)))?;
+        let message_ids: Vec<&str> = answer.successful.iter().map(|sent| sent.message_id.as_str()).collect();
+        if !message_ids.is_empty() {
+            tracing::info!(?message_ids, "queued");
+        }
         Ok(answer.failed)
     }
 

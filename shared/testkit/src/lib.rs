@@ -19,6 +19,7 @@ pub mod lambda;
 pub mod load;
 pub mod local_table;
 pub mod mailbox;
+pub mod prices;
 pub mod receiver;
 pub mod recorder;
 pub mod stack;

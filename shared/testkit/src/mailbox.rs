@@ -15,6 +15,7 @@ use aws_sdk_sqs::{
         send_message::{SendMessageInput, SendMessageOutput},
         send_message_batch::{SendMessageBatchInput, SendMessageBatchOutput},
     },
+    types::{SendMessageBatchRequestEntry, SendMessageBatchResultEntry},
 };
 use aws_smithy_mocks::{MockResponseInterceptor, RuleMode, create_mock_http_client, mock};
 use queue::Sender;
@@ -69,7 +70,8 @@ impl Mailbox {
                 let group = entry.message_group_id().unwrap_or_default().to_owned();
                 mailbox.put(entry.delay_seconds(), group, entry.message_body().to_owned());
             }
-            SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
+            let taken = request.entries().iter().map(taken).collect();
+            SendMessageBatchOutput::builder().set_successful(Some(taken)).set_failed(Some(vec![])).build().unwrap()
         });
         let mailbox = self.clone();
         let alone = mock!(Client::send_message).then_compute_output(move |request: &SendMessageInput| {
@@ -148,4 +150,11 @@ impl Mailbox {
     pub fn take_letters(&self) -> Vec<Letter> {
         std::mem::take(&mut *self.letters.lock().unwrap())
     }
+}
+
+/// What the queue says of a message that it took: a name for it, made of the text.
+fn taken(entry: &SendMessageBatchRequestEntry) -> SendMessageBatchResultEntry {
+    let named = entry.message_body().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let result = SendMessageBatchResultEntry::builder().id(entry.id()).message_id(format!("message-{named:x}"));
+    result.md5_of_message_body("").build().unwrap()
 }

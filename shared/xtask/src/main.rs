@@ -19,6 +19,7 @@ mod node;
 mod process;
 mod progress;
 mod python;
+mod sam;
 mod suite;
 mod text;
 mod tools;
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Have the reference libraries of other languages verify recorded webhooks
     Conformance,
+    /// Check and build with AWS's own tools; in containers, if there is an engine, put every event to its function
+    Sam,
     /// Check format and lints, then run every test against a local cloud of its own
     Test {
         /// Only tests with this in their name; skips format, lints and documentation
@@ -107,6 +110,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo => unless_interrupted(binaries::demo(&layout)).await,
         Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
+        Command::Sam => unless_interrupted(sam::sam(&layout)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
         Command::Test { long: true, .. } => unless_interrupted(mutants::test(&layout)).await,
         Command::Test { filter, .. } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,

@@ -32,7 +32,7 @@ pub(crate) async fn test(layout: &Layout, filter: Option<&str>) -> Result<ExitCo
 
 async fn all(layout: &Layout, progress: &Progress) -> Result<()> {
     let python = Python::find().await?;
-    let sam = in_background(layout, &python, Tools::Sam);
+    let (sam, checkov) = (in_background(layout, &python, Tools::Sam), in_background(layout, &python, Tools::Checkov));
     let installs = Installs::start(layout, &python);
 
     shown(progress, "format", layout.cargo().args(["fmt", "--all", "--check"])).await?;
@@ -41,6 +41,8 @@ async fn all(layout: &Layout, progress: &Progress) -> Result<()> {
     shown(progress, "lints", &mut clippy).await?;
     let sam = waited(progress, "install the template's checker", sam).await?;
     shown(progress, "template", &mut template_check(layout, &sam)).await?;
+    let checkov = waited(progress, "install the template's judge", checkov).await?;
+    shown(progress, "template's security", &mut security_check(layout, &checkov)).await?;
 
     tools::build_with_tests(layout, progress).await?;
     let mut documentation = layout.cargo();
@@ -103,13 +105,24 @@ async fn shown(progress: &Progress, label: &str, command: &mut Command) -> Resul
     Ok(())
 }
 
-fn template_check(layout: &Layout, sam: &Environment) -> Command {
+/// What the SAM CLI and cfn-lint say of the template.
+pub(crate) fn template_check(layout: &Layout, sam: &Environment) -> Command {
     let mut command = layout.program(&sam.program("sam"));
     command
         .args(["validate", "--lint", "--template", TEMPLATE])
         .env("SAM_CLI_TELEMETRY", "0")
         // It wants to know one, and asks nobody.
         .env("AWS_DEFAULT_REGION", "us-east-1");
+    command
+}
+
+/// After the template's own check: what cannot be parsed passes here.
+fn security_check(layout: &Layout, checkov: &Environment) -> Command {
+    let mut command = layout.program(&checkov.program("checkov"));
+    command
+        .args(["--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--file", TEMPLATE])
+        .env("BC_SKIP_MAPPING", "true")
+        .env("LOG_LEVEL", "ERROR");
     command
 }
 
@@ -135,6 +148,7 @@ impl Installs {
 enum Tools {
     Cloud,
     Sam,
+    Checkov,
     Tests,
 }
 
@@ -145,6 +159,7 @@ fn in_background(layout: &Layout, python: &Python, tools: Tools) -> JoinHandle<R
         match tools {
             Tools::Cloud => tools::cloud(&layout, &python, &step).await,
             Tools::Sam => tools::sam(&layout, &python, &step).await,
+            Tools::Checkov => tools::checkov(&layout, &python, &step).await,
             Tools::Tests => tools::tests(&layout, &python, &step).await,
         }
     })

@@ -25,6 +25,11 @@ pub(crate) async fn sam(layout: &Layout, python: &Python, step: &Step) -> Result
     python.environment(layout, "sam", "infra/local/sam-requirements.txt", step).await
 }
 
+/// What judges the template's security.
+pub(crate) async fn checkov(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
+    python.environment(layout, "checkov", "infra/local/checkov-requirements.txt", step).await
+}
+
 /// What tests need of Python.
 pub(crate) async fn tests(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
     python.environment(layout, "tests", "tests/requirements.txt", step).await
