@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Range,
     sync::{Arc, atomic::AtomicI64},
 };
 
@@ -18,8 +19,15 @@ use runtime::Clock;
 use store::{Start, Tenant};
 use testkit::{Fixture, LocalTable, costs::batch, fixture, load::Dice, mailbox::Mailbox};
 
-/// How many histories are played. Each has its own seed, which a failure names.
-const CASES: u64 = 150;
+/// How many histories are played, unless `TRUNKLINE_HISTORIES` says from which to which, as `0..10000` does. Each has its
+/// own seed, which a failure names.
+const HISTORIES: Range<u64> = 0..150;
+
+fn histories() -> Range<u64> {
+    let Some(told) = runtime::env::optional("TRUNKLINE_HISTORIES") else { return HISTORIES };
+    let (from, to) = told.split_once("..").unwrap();
+    from.parse().unwrap()..to.parse().unwrap()
+}
 
 /// The kinds of events, those that end a call more often than they come in life.
 const KINDS: [EventKind; 9] = [
@@ -136,7 +144,7 @@ fn call(dice: &mut Dice, number: NumberId) -> CallRecord {
 #[tokio::test]
 async fn any_order_repetition_and_split_into_batches_ends_the_same() {
     let local = LocalTable::start().await;
-    for seed in 0..CASES {
+    for seed in histories() {
         let mut dice = Dice::new(seed);
         let case = Case::new(&local, &mut dice).await;
         let mailbox = Mailbox::new(Arc::new(AtomicI64::new(fixture::now().as_millis())));

@@ -14,6 +14,7 @@ mod down;
 mod folder;
 mod interrupt;
 mod layout;
+mod long;
 mod mutants;
 mod node;
 mod process;
@@ -112,7 +113,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
         Command::Sam => unless_interrupted(sam::sam(&layout)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
-        Command::Test { long: true, .. } => unless_interrupted(mutants::test(&layout)).await,
+        Command::Test { long: true, .. } => unless_interrupted(long::test(&layout)).await,
         Command::Test { filter, .. } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
     }
 }

@@ -1,5 +1,4 @@
-//! `cargo xtask test --long`: what takes too long for every change. Faults are put into the code that keeps strangers out, one at
-//! a time, and the tests must notice each.
+//! Faults are put into the code that keeps strangers out, one at a time, and the tests must notice each.
 //!
 //! Which files, which tests, and which faults nobody can notice, with their reasons: `infra/docs/mutants.md` and
 //! `.cargo/mutants.toml`.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use domain::{
     OutboxId, SubscriptionId,
     endpoint::Endpoint,
+    limits::Counted,
     subscription::Subscription,
     webhook::{EventFilter, delivery_id, lifecycle_event_id},
 };
@@ -70,6 +71,8 @@ async fn left_behind(bench: &Bench) -> OutboxId {
 async fn due_deliveries_that_is_killed_at_every_step_tells_every_event_and_no_other() {
     let bench = Bench::start(401).await;
     let subscription = subscribe(&bench).await;
+    // Each event is that of a new endpoint.
+    bench.local.table.set_most(bench.tenant, Counted::Endpoints, u32::try_from(WAVES * TOGETHER).ok()).await.unwrap();
     let wire = Wire::new(402);
     let own = vec![("WEBHOOK_QUEUE_URL".to_owned(), bench.queue.url.clone())];
     let made = (&bench.stack, &bench.local, &bench.queue);
