@@ -229,8 +229,8 @@ impl CallEvents {
 
     /// Marks calls as live.
     async fn mark_all(&self, all: Vec<Mark>) -> Vec<Done> {
-        let marked = self.table.mark_all_live(&all, self.clock.now()).await.map_err(|error| error.to_string());
-        vec![marked; all.len()]
+        let marked = self.table.mark_all_live(&all, self.clock.now()).await;
+        marked.into_iter().map(|marked| marked.map_err(|error| error.to_string())).collect()
     }
 
     /// Takes back the marker of a call that an earlier try of a message marked and of which nothing is known.

@@ -1,5 +1,7 @@
 //! One call on its way: what it comes to, and what the queue is told of it meanwhile.
 
+use std::time::Duration;
+
 use carriers::VoiceRequest;
 use domain::{
     CredentialId,
@@ -17,6 +19,9 @@ use crate::{
     events::{CallName, refused},
     find::Found,
 };
+
+/// How long an answer may wait for the queue. Carriers wait for 3 s at least, and the table is asked within them too.
+const TELLING: Duration = Duration::from_millis(600);
 
 /// A call to a number that an organization holds.
 pub(crate) struct Call<'a> {
@@ -61,10 +66,7 @@ impl<'a> Call<'a> {
         if !blind.waits_for_endpoints() {
             return self.decided(blind.decision, &number, &Found::default()).await;
         }
-        let (found, is_told) = tokio::join!(
-            self.state.endpoints(self.tenant, &number),
-            self.state.tell(self.tenant, &self.name, std::slice::from_ref(&self.initiated))
-        );
+        let (found, is_told) = tokio::join!(self.state.endpoints(self.tenant, &number), self.tell(std::slice::from_ref(&self.initiated)));
         self.is_told = is_told;
         match found {
             Ok(found) => self.decided(self.route(&number, &found).decision, &number, &found).await,
@@ -108,8 +110,13 @@ impl<'a> Call<'a> {
         tracing::info!(organization_id = %self.tenant.org, reason = refusal.reason.as_str(), "a call was not connected");
         let end = refused(self.carrier, &self.carrier_call_id, &self.initiated, &refusal);
         let events = if self.is_told { vec![end] } else { vec![self.initiated.clone(), end] };
-        self.state.tell(self.tenant, &self.name, &events).await;
+        self.tell(&events).await;
         Outcome::Refused(refusal)
+    }
+
+    /// Tells the queue, and waits no longer than the caller should: what it did not take in time counts as not told.
+    async fn tell(&self, events: &[CallEvent]) -> bool {
+        tokio::time::timeout(TELLING, self.state.tell(self.tenant, &self.name, events)).await.unwrap_or(false)
     }
 
     async fn unavailable(&self, error: impl std::fmt::Display + Send) -> Outcome {

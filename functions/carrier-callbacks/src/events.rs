@@ -74,8 +74,9 @@ pub(crate) fn refused(carrier: Carrier, carrier_call_id: &str, initiated: &CallE
         id: EventId::of_carrier(carrier, &[carrier_call_id, REFUSED]),
         kind: EventKind::Failed,
         timestamp: initiated.timestamp,
-        // After the event that there is a call at all, at the same time.
-        sequence: Some(1),
+        // At the same time as the event that there is a call at all, and after it; before what the carrier tells of the
+        // end in that second, which it numbers from 0.
+        sequence: Some(-1),
         parties: initiated.parties.clone(),
         facts: refusal.facts(),
     }

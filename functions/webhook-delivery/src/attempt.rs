@@ -85,7 +85,7 @@ impl WebhookDelivery {
             self.queue_attempt(tenant, place, number + 1, next_at).await?;
         }
         match next {
-            Next::Delivered => self.succeeded(tenant, place.receiver).await?,
+            Next::Delivered => self.succeeded(tenant, place.receiver, number > 1).await?,
             Next::Disabled => self.switch_off(tenant, place.receiver, None, receiver, GONE).await?,
             Next::RetryIn(_) | Next::Dead if took.is_some() => self.failed(tenant, place.receiver, receiver).await?,
             Next::RetryIn(_) | Next::Dead => {}

@@ -19,10 +19,10 @@ use crate::{WebhookDelivery, receiver::Receiver};
 const ONLY_FAILURES: &str = "nothing but failures for 120 hours";
 
 impl WebhookDelivery {
-    /// The receiver took something.
-    pub(crate) async fn succeeded(&self, tenant: Tenant, receiver: ReceiverId) -> Result<(), Failure> {
+    /// The receiver took something. If it did not take it at once, some process may have noted a failure.
+    pub(crate) async fn succeeded(&self, tenant: Tenant, receiver: ReceiverId, late: bool) -> Result<(), Failure> {
         let key = (tenant, receiver);
-        if self.healths.get(&key, self.clock.now()).is_none() {
+        if !late && self.healths.get(&key, self.clock.now()).is_none() {
             return Ok(());
         }
         self.table.note_success(tenant, receiver).await.map_err(Failure::retry)?;

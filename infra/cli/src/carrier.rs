@@ -57,15 +57,16 @@ pub(crate) struct Credential {
 pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify { credential } => {
-            let account = account(table, kms, &credential).await?;
+            let (account, _) = account(table, kms, &credential).await?;
             let (carrier, id) = (account.carrier, account.id.clone());
             let name = CarrierApi::new(account, credential.api_url)?.verify().await?;
             println!("{carrier} knows {id} under this token: {name}");
         }
         Command::Point { credential, number, voice_url, yes } => {
-            let account = account(table, kms, &credential).await?;
+            let (account, callback) = account(table, kms, &credential).await?;
             let target = Target::of_voice_url(account.carrier, &voice_url)?;
             anyhow::ensure!(target.credential == credential.credential, "the URL is another credential's");
+            anyhow::ensure!(target.token_hash == callback, "the URL is not the credential's any more: rotate-callbacks gives new ones");
             point(&CarrierApi::new(account, credential.api_url)?, &number, &target, yes).await?;
         }
     }
@@ -89,13 +90,13 @@ async fn point(api: &CarrierApi, number: &E164, target: &Target, yes: bool) -> a
     Ok(())
 }
 
-/// The account, its token opened.
-async fn account(table: &Table, kms: aws_sdk_kms::Client, of: &Credential) -> anyhow::Result<Account> {
+/// The account, its token opened, and the hash of the token in the URLs that it is called by.
+async fn account(table: &Table, kms: aws_sdk_kms::Client, of: &Credential) -> anyhow::Result<(Account, String)> {
     let tenant = Tenant { org: of.organization.unwrap_or(OrgId::PLATFORM), mode: of.mode };
     let key = access_patterns::credential(tenant.org, tenant.mode, of.credential);
     let credential =
         table.get(key, Consistency::Strong).await?.with_context(|| format!("there is no credential {} of this owner", of.credential))?;
     let place = tenant.place(SecretKind::CarrierToken, of.credential.as_uuid());
     let token = Vault::new(kms, of.key_id.clone()).open(&place, &credential.token, Clock::System.now()).await?;
-    Ok(Account { carrier: credential.carrier, id: credential.account, token })
+    Ok((Account { carrier: credential.carrier, id: credential.account, token }, credential.callback))
 }

@@ -103,7 +103,9 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
                 Some(id) => id,
                 None => id_of(&table.key_records(org).await?, &hint.unwrap_or_default())?,
             };
-            let table = crate::audit::on(table, Tenant { org, mode: Mode::Live }, Action::KeyRevoked, id.as_uuid());
+            // An unknown key is told of by who revokes.
+            let mode = table.key_record(org, id).await?.map_or(Mode::Live, |record| record.key.mode);
+            let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyRevoked, id.as_uuid());
             let revoked = revoke(&table, org, id, Clock::System.now()).await?;
             crate::show(json, &[("id", id.to_string()), ("revoked_at", revoked.to_string())]);
         }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The most items that a request may write.
-const BATCH: usize = 25;
+pub(crate) const BATCH: usize = 25;
 
 /// How many requests are on their way at the same time.
 const CONCURRENT: usize = 8;
@@ -65,20 +65,24 @@ impl Table {
         sent.try_collect::<Vec<()>>().await.map(drop)
     }
 
+    /// Writes at most [`BATCH`] items and answers what a throttled table left undone.
+    pub(crate) async fn try_write_batch(&self, writes: Vec<WriteRequest>) -> Result<Vec<WriteRequest>, StoreError> {
+        let _waiting = self.meter.send();
+        let sent = self
+            .client
+            .batch_write_item()
+            .request_items(&*self.name, writes)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+        self.meter.written(output.consumed_capacity.as_deref().unwrap_or_default());
+        Ok(output.unprocessed_items.unwrap_or_default().remove(&*self.name).unwrap_or_default())
+    }
+
     async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
         for tries in 1..=TRIES {
-            let waiting = self.meter.send();
-            let sent = self
-                .client
-                .batch_write_item()
-                .request_items(&*self.name, left)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await;
-            drop(waiting);
-            let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
-            self.meter.written(output.consumed_capacity.as_deref().unwrap_or_default());
-            left = output.unprocessed_items.unwrap_or_default().remove(&*self.name).unwrap_or_default();
+            left = self.try_write_batch(left).await?;
             if left.is_empty() {
                 return Ok(());
             }

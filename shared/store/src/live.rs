@@ -9,12 +9,12 @@ use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{CallId, Mode, OrgId, Timestamp, call::CallRecord};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, future::join_all, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
-    bulk::{delete_request, put_request},
+    bulk::{BATCH, delete_request, put_request},
     error::StoreError,
     item::{serde_item, whole},
     keys::{Keys, Tenant},
@@ -65,17 +65,29 @@ impl Table {
         self.put(&LiveCall { id, since: now }, &tenant).await
     }
 
-    /// Notes of several calls that they go on, as [`Table::mark_live`] does of one, in one request for each 25.
+    /// Notes of several calls that they go on, as [`Table::mark_live`] does of one, in one request for each 25. Answers each in
+    /// its place: what the table leaves undone is tried alone, so that a throttled tenant keeps no other's calls back.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be written; some of them may be noted.
-    pub async fn mark_all_live(&self, calls: &[(Tenant, CallId)], now: Timestamp) -> Result<(), StoreError> {
-        if let [(tenant, id)] = *calls {
-            return self.mark_live(tenant, id, now).await;
+    /// [`StoreError`] for each that could not be written.
+    pub async fn mark_all_live(&self, calls: &[(Tenant, CallId)], now: Timestamp) -> Vec<Result<(), StoreError>> {
+        let together = calls.len() > 1 && self.try_mark_all_live(calls, now).await.unwrap_or(false);
+        if together {
+            return calls.iter().map(|_| Ok(())).collect();
         }
+        join_all(calls.iter().map(|(tenant, id)| self.mark_live(*tenant, *id, now))).await
+    }
+
+    /// Whether all of them were written.
+    async fn try_mark_all_live(&self, calls: &[(Tenant, CallId)], now: Timestamp) -> Result<bool, StoreError> {
         let different: HashSet<&(Tenant, CallId)> = calls.iter().collect();
         let markers = different.into_iter().map(|(tenant, id)| put_request(whole(&LiveCall { id: *id, since: now }, tenant)?));
-        self.write_all(markers.collect::<Result<_, _>>()?).await
+        for markers in markers.collect::<Result<Vec<_>, _>>()?.chunks(BATCH) {
+            if !self.try_write_batch(markers.to_vec()).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Notes that a tenant may have calls that go on.

@@ -42,6 +42,8 @@ pub struct Target {
     pub status_url: String,
     /// Whose they are.
     pub credential: CredentialId,
+    /// The hash of the URL's token, by which the door knows it.
+    pub token_hash: String,
 }
 
 /// A setting that differs.
@@ -80,7 +82,8 @@ impl Target {
         let (door, token) = bare.rsplit_once('/').context("the URL carries no token")?;
         anyhow::ensure!(door.ends_with(&format!("/carriers/{carrier}")), "the URL is not one for {carrier}");
         let token: CallbackToken = token.parse().context("the URL carries no token")?;
-        Ok(Self { voice_url: voice_url.to_owned(), status_url: format!("{bare}/status"), credential: token.credential })
+        let (status_url, token_hash) = (format!("{bare}/status"), token.hash());
+        Ok(Self { voice_url: voice_url.to_owned(), status_url, credential: token.credential, token_hash })
     }
 }
 

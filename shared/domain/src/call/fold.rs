@@ -129,7 +129,7 @@ impl CallRecord {
             to_number: first(&events, |p| p.to_number.clone()),
             direction: first(&events, |p| p.direction).unwrap_or(Direction::Inbound),
             status: status(&events, end),
-            duration: duration(end, answered_at),
+            duration: duration(&events, end, answered_at),
             cost_micro_cents: last(&events, |f| f.cost_micro_cents).unwrap_or(0),
             latency_ms: last(&events, |f| f.latency_ms).unwrap_or(0),
             phone_number_id: route.map(|route| route.number_id).or_else(|| first(&events, |p| p.phone_number_id)),
@@ -230,11 +230,13 @@ fn status(events: &[&CallEvent], end: Option<&CallEvent>) -> CallStatus {
     furthest.max().unwrap_or(CallStatus::Initiated)
 }
 
-/// Seconds of conversation: what the source counted, else whole seconds from answer to end, else none.
-fn duration(end: Option<&CallEvent>, answered_at: Option<Timestamp>) -> u32 {
+/// Seconds of conversation: what the source counted, be it told by a later word of the end, else whole seconds from answer
+/// to end, else none.
+fn duration(events: &[&CallEvent], end: Option<&CallEvent>, answered_at: Option<Timestamp>) -> u32 {
     let Some(end) = end.filter(|end| end.kind == EventKind::Completed) else { return 0 };
     let counted = answered_at.map(|answer| end.timestamp.millis_since(answer).max(0) / 1000);
-    end.facts.duration.unwrap_or_else(|| counted.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(0))
+    let told = || events.iter().filter(|event| event.kind == EventKind::Completed).find_map(|event| event.facts.duration);
+    end.facts.duration.or_else(told).unwrap_or_else(|| counted.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(0))
 }
 
 fn ignored(event: &CallEvent, end: Option<&CallEvent>) -> Option<IgnoreReason> {

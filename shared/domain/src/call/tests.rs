@@ -56,7 +56,11 @@ fn an_answered_call_has_its_times_and_its_seconds() {
 fn the_sources_own_count_of_seconds_goes_before_ours() {
     let mut end = event("c", EventKind::Completed, 65_400);
     end.facts.duration = Some(61);
-    assert_eq!(record([event("a", EventKind::Answered, 2_500), end]).call().duration, 61);
+    assert_eq!(record([event("a", EventKind::Answered, 2_500), end.clone()]).call().duration, 61);
+    // Told by a later word of the end, too: the first one knew none.
+    let first = event("b", EventKind::Completed, 65_000);
+    let both = record([event("a", EventKind::Answered, 2_500), end, first]).call();
+    assert_eq!((both.duration, both.completed_at), (61, Some(at(65_000))));
 }
 
 #[test]
