@@ -1,18 +1,15 @@
 //! The audit trail, read: who did what, newest first.
 
-use api::{Caller, Code, Page, Problem, Query};
+use api::{Caller, Page, Problem, Query, Walked};
 use axum::{
-    Json,
     extract::{OriginalUri, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use domain::{
     AuditId, Invalid, RangeEnd, Timestamp,
     audit::{Action, AuditFilter},
     wire,
 };
-use http::{HeaderValue, header::LINK};
-use serde::Serialize;
 
 const DEFAULT_LIMIT: u64 = 20;
 
@@ -23,27 +20,15 @@ const REACH: usize = 1_000;
 const STARTS: [&str; 3] = ["start_date", "from_date", "from"];
 const ENDS: [&str; 3] = ["end_date", "to_date", "to"];
 
-/// A page of the trail. It may have fewer than `limit` and yet have a next one: a filter may take few.
-#[derive(Debug, Serialize)]
-struct AuditList {
-    data: Vec<wire::AuditEntry>,
-    limit: usize,
-    next_cursor: Option<String>,
-}
-
-/// `GET /audit`: what was done in the caller's organization and mode.
+/// `GET /audit`: what was done in the caller's organization and mode. A page may have fewer than `limit` and yet have a next
+/// one: a filter may take few.
 pub(crate) async fn list_audit(
     State(state): State<crate::State>,
     caller: Caller,
     uri: OriginalUri,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let page = Page::read(&mut query, DEFAULT_LIMIT);
-    for parameter in ["offset", "page"] {
-        if query.has(parameter) {
-            query.fault(parameter, "is not taken by this list: go on by cursor");
-        }
-    }
+    let page = Page::by_cursor(&mut query, DEFAULT_LIMIT);
     let filter = filter(&mut query);
     query.finish()?;
     let list = format!("audit?{}", page.filters);
@@ -53,17 +38,11 @@ pub(crate) async fn list_audit(
     };
     let found = state.table.audit_trail(caller.tenant, &filter, after, page.limit, REACH).await?;
     let next_cursor = match found.next {
-        // This list has no other way to go on, so the cursor must be had.
-        Some(next) => Some(state.cursors.sign(caller.tenant, &list, &next.to_string()).await.ok_or_else(encryption_unavailable)?),
+        Some(next) => Some(state.cursors.must_sign(caller.tenant, &list, &next.to_string()).await?),
         None => None,
     };
     let data = found.found.into_iter().map(|entry| wire::AuditEntry::new(entry, caller.tenant.org)).collect();
-    let link = next_cursor.as_ref().and_then(|cursor| link(&uri, cursor));
-    let mut response = Json(AuditList { data, limit: page.limit, next_cursor }).into_response();
-    if let Some(link) = link {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    Ok(Walked { data, limit: page.limit, next_cursor }.answer(&uri))
 }
 
 /// Reads a filter; faults are noted.
@@ -101,15 +80,4 @@ fn end(query: &mut Query, names: [&'static str; 3], which: RangeEnd) -> Option<T
 /// The entry that an opened cursor names.
 fn place(position: &str) -> Result<AuditId, Problem> {
     position.parse().map_err(|_| Problem::invalid(vec![Invalid::new("cursor", "is none of this list")]))
-}
-
-fn encryption_unavailable() -> Problem {
-    Problem::new(Code::EncryptionUnavailable, "Encryption service unavailable")
-}
-
-fn link(uri: &OriginalUri, cursor: &str) -> Option<HeaderValue> {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    let kept = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "cursor");
-    query.extend_pairs(kept).append_pair("cursor", cursor);
-    HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish())).ok()
 }

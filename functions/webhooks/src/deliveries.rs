@@ -1,18 +1,16 @@
 //! The log of deliveries: the list, and one with all its attempts.
 
-use api::{Caller, Code, Page, PathId, Problem, Query};
+use api::{Caller, Page, PathId, Problem, Query, Walked};
 use axum::{
     Json,
     extract::{OriginalUri, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use domain::{
     DeliveryId, Timestamp,
     delivery::{Delivery, DeliveryState},
     wire,
 };
-use http::{HeaderValue, header::LINK};
-use serde::Serialize;
 use store::{DeliveryWalk, LogPlace};
 
 use crate::filter;
@@ -22,28 +20,15 @@ const DEFAULT_LIMIT: u64 = 20;
 /// How many deliveries a page looks at, at most, for those that its filter takes: about 200 read units.
 const REACH: usize = 3_000;
 
-/// A page of deliveries. It has `limit` of them as long as there are more and no 3,000 have to be passed over for them; then it
-/// has fewer and yet a next one. `next_cursor` is null where nothing more is found.
-#[derive(Debug, Serialize)]
-pub(crate) struct DeliveryList {
-    data: Vec<wire::Delivery>,
-    limit: usize,
-    next_cursor: Option<String>,
-}
-
-/// `GET /webhooks/deliveries`: the deliveries of the last 30 days, newest first.
+/// `GET /webhooks/deliveries`: the deliveries of the last 30 days, newest first. A page has `limit` of them as long as there
+/// are more and no 3,000 have to be passed over for them; then it has fewer and yet a next one.
 pub(crate) async fn list_deliveries(
     State(state): State<crate::State>,
     caller: Caller,
     uri: OriginalUri,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let page = Page::read(&mut query, DEFAULT_LIMIT);
-    for parameter in ["offset", "page"] {
-        if query.has(parameter) {
-            query.fault(parameter, "is not taken by this list: go on by cursor");
-        }
-    }
+    let page = Page::by_cursor(&mut query, DEFAULT_LIMIT);
     let filter = filter::read(&mut query);
     query.finish()?;
     let list = format!("deliveries?{}", filter::name(&filter));
@@ -54,16 +39,11 @@ pub(crate) async fn list_deliveries(
     let walk = DeliveryWalk { newest_first: true, after, limit: page.limit, reach: REACH };
     let found = state.table.delivery_list(caller.tenant, &filter.kept_at(state.clock.now()), walk).await?;
     let next_cursor = match found.next {
-        Some(next) => Some(sign(&state, &caller, &list, &next.to_string()).await?),
+        Some(next) => Some(state.cursors.must_sign(caller.tenant, &list, &next.to_string()).await?),
         None => None,
     };
     let data = found.found.iter().map(|delivery| wire::Delivery::new(delivery, caller.tenant.org)).collect();
-    let link = next_cursor.as_ref().and_then(|cursor| link(&uri, cursor));
-    let mut response = Json(DeliveryList { data, limit: page.limit, next_cursor }).into_response();
-    if let Some(link) = link {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    Ok(Walked { data, limit: page.limit, next_cursor }.answer(&uri))
 }
 
 /// `GET /webhooks/deliveries/{id}`: the delivery with its attempts and its body.
@@ -91,22 +71,9 @@ const fn is_kept(delivery: &Delivery, now: Timestamp) -> bool {
     now.as_seconds() < delivery.expires_at()
 }
 
-/// The cursor to a position. These lists have no other way to go on, so it must be had.
-pub(crate) async fn sign(state: &crate::State, caller: &Caller, list: &str, position: &str) -> Result<String, Problem> {
-    let cursor = state.cursors.sign(caller.tenant, list, position).await;
-    cursor.ok_or_else(|| Problem::new(Code::EncryptionUnavailable, "Encryption service unavailable"))
-}
-
 /// The place that an opened cursor names.
 pub(crate) fn place(position: &str) -> Result<LogPlace, Problem> {
     position.parse().map_err(|_| Problem::invalid(vec![domain::Invalid::new("cursor", "is none of this list")]))
-}
-
-fn link(uri: &OriginalUri, cursor: &str) -> Option<HeaderValue> {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    let kept = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "cursor");
-    query.extend_pairs(kept).append_pair("cursor", cursor);
-    HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish())).ok()
 }
 
 fn not_found() -> Problem {

@@ -89,7 +89,7 @@ pub(crate) async fn replay_deliveries(
     let next_cursor = match next {
         Some(after) => {
             let position = Position { after: Some(after), free_at: sent_by.unwrap_or(start.free_at), ..start };
-            Some(deliveries::sign(&state, &caller, &list, &position.text()).await?)
+            Some(state.cursors.must_sign(caller.tenant, &list, &position.text()).await?)
         }
         None => None,
     };

@@ -11,7 +11,10 @@ use runtime::Clock;
 use store::{SettingName, Table, Tenant};
 use vault::Vault;
 
-use crate::{deployment_key::DeploymentKey, problem::Problem};
+use crate::{
+    deployment_key::DeploymentKey,
+    problem::{Code, Problem},
+};
 
 /// Bytes of the MAC that a cursor carries: half of an HMAC-SHA256, as RFC 2104 (§5) allows.
 const TAG_BYTES: usize = 16;
@@ -40,6 +43,15 @@ impl Cursors {
         let key = self.key.get().await.inspect_err(|problem| tracing::warn!(?problem, "no cursor was made")).ok()?;
         let tag = hmac::sign(key, &signed(tenant, list, position));
         Some(URL_SAFE_NO_PAD.encode([&tag.as_ref()[..TAG_BYTES], position.as_bytes()].concat()))
+    }
+
+    /// The cursor that goes on after `position`, for a list that has no other way to go on.
+    ///
+    /// # Errors
+    /// `ENCRYPTION_UNAVAILABLE` if the key cannot be had now.
+    pub async fn must_sign(&self, tenant: Tenant, list: &str, position: &str) -> Result<String, Problem> {
+        let cursor = self.sign(tenant, list, position).await;
+        cursor.ok_or_else(|| Problem::new(Code::EncryptionUnavailable, "Encryption service unavailable"))
     }
 
     /// The position that a cursor of this list names.

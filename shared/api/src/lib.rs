@@ -25,6 +25,7 @@ mod routes;
 mod rules;
 mod spent;
 mod style;
+mod walked;
 
 pub use app::{app, framed};
 pub use audit::Audit;
@@ -42,3 +43,4 @@ pub use query::Query;
 pub use rate::Rates;
 pub use routes::{Access, Route, Routes};
 pub use rules::Rules;
+pub use walked::Walked;
