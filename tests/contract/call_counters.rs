@@ -84,7 +84,7 @@ impl Bench {
     }
 
     async fn record(&self, call: CallId, event: &CallEvent) -> CallRecord {
-        match self.table().record_event(self.tenant, (call, None), event, None, EventWrite::Always).await.unwrap() {
+        match self.table().record_events(self.tenant, (call, None), &[event], None, EventWrite::Always).await.unwrap() {
             RecordedEvent::Stored(record) => record,
             other => panic!("{other:?}"),
         }
@@ -208,7 +208,7 @@ async fn deletions_and_corrections_at_the_same_moment_leave_exact_counters() {
         bench.table().count_calls(bench.tenant, vec![CountWork::new(&first)]).await.unwrap();
         let correct = async {
             let early = event("early", EventKind::Failed, 1_000);
-            let written = bench.table().record_event(bench.tenant, (call, None), &early, None, EventWrite::Always).await.unwrap();
+            let written = bench.table().record_events(bench.tenant, (call, None), &[&early], None, EventWrite::Always).await.unwrap();
             if let RecordedEvent::Stored(record) = written {
                 bench.table().recount_call(bench.tenant, &record).await.unwrap();
             }

@@ -32,7 +32,7 @@ async fn a_transcript_that_its_call_does_not_take_in_is_not_stored() {
     let (local, tenant, call) = start().await;
     let told = transcript("t");
     let record = async |event: &CallEvent, route: Option<&Route>, how| {
-        local.table.record_event(tenant, (call, None), event, route, how).await.unwrap()
+        local.table.record_events(tenant, (call, None), &[event], route, how).await.unwrap()
     };
     assert_eq!(record(&told, None, EventWrite::IfRouted).await, RecordedEvent::NotRouted);
     record(&event("e", EventKind::Ringing, Facts::default()), None, EventWrite::Always).await;
@@ -48,7 +48,7 @@ async fn a_transcript_that_its_call_does_not_take_in_is_not_stored() {
 #[tokio::test]
 async fn a_transcript_for_which_its_call_has_no_room_is_removed_and_what_was_told_before_stays() {
     let (local, tenant, call) = start().await;
-    let record = async |event: &CallEvent| local.table.record_event(tenant, (call, None), event, None, EventWrite::Always).await;
+    let record = async |event: &CallEvent| local.table.record_events(tenant, (call, None), &[event], None, EventWrite::Always).await;
     record(&transcript("told")).await.unwrap();
     let metadata = serde_json::json!({"filling": "x".repeat(3_900)}).as_object().cloned();
     let mut full = false;
@@ -77,8 +77,9 @@ async fn the_name_of_a_deleted_call_leads_to_its_tombstone_and_goes_with_it() {
     let alias: CallAlias = "CA0123456789abcdef0123456789abcdef".parse().unwrap();
     let call = local.table.name_call(tenant, &alias, fixture::now()).await.unwrap();
     let end = event("c", EventKind::Completed, Facts::default());
-    let record =
-        async |event: &CallEvent| local.table.record_event(tenant, (call, Some(&alias)), event, None, EventWrite::Always).await.unwrap();
+    let record = async |event: &CallEvent| {
+        local.table.record_events(tenant, (call, Some(&alias)), &[event], None, EventWrite::Always).await.unwrap()
+    };
     let RecordedEvent::Stored(ended) = record(&end).await else { panic!("not stored") };
     local.table.count_calls(tenant, vec![CountWork::new(&ended)]).await.unwrap();
     let expiry = async |kind: &str| {

@@ -162,7 +162,7 @@ impl World {
 async fn tell(table: &Table, tenant: Tenant, events: &[(&CallRecord, &CallEvent)]) {
     for (record, event) in events {
         table.mark_live(tenant, record.id, fixture::now()).await.unwrap();
-        let written = table.record_event(tenant, (record.id, None), event, record.route.as_ref(), EventWrite::Always).await.unwrap();
+        let written = table.record_events(tenant, (record.id, None), &[event], record.route.as_ref(), EventWrite::Always).await.unwrap();
         let RecordedEvent::Stored(now) = written else { panic!("{written:?}") };
         if now.is_over() {
             table.recount_call(tenant, &now).await.unwrap();

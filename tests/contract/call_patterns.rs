@@ -26,7 +26,7 @@ fn begin() -> Timestamp {
 
 async fn record(local: &LocalTable, tenant: Tenant, call: CallId, kind: EventKind, facts: Facts) -> RecordedEvent {
     let event = CallEvent { id: "e".parse().unwrap(), kind, timestamp: begin(), sequence: None, parties: Parties::default(), facts };
-    local.table.record_event(tenant, (call, None), &event, None, EventWrite::Always).await.unwrap()
+    local.table.record_events(tenant, (call, None), &[&event], None, EventWrite::Always).await.unwrap()
 }
 
 async fn start() -> (LocalTable, Tenant, Tenant) {

@@ -188,7 +188,7 @@ async fn what_a_crash_left_of_a_call_that_is_over_is_cleared_away() {
     // The last event was written and whoever wrote it died: not counted, still marked.
     world.bench.handle(&events[..2]).await;
     let message = queue::call_event::CallEventMessage::from_json(&events[2].to_string(), fixture::now()).unwrap();
-    table.record_event(tenant, (call, None), &message.event, None, store::EventWrite::Always).await.unwrap();
+    table.record_events(tenant, (call, None), &[&message.event], None, store::EventWrite::Always).await.unwrap();
     // A marker without any record: its first event became a dead letter.
     let unknown = CallId::new(fixture::now(), [7; 10]);
     table.mark_live(tenant, unknown, fixture::now()).await.unwrap();

@@ -12,7 +12,7 @@ use testkit::{Fixture, LocalTable, fixture};
 /// Records a call with one event and answers its id.
 pub(crate) async fn record_one(table: &Table, tenant: Tenant) -> CallId {
     let call = CallId::new(fixture::now(), random::bytes());
-    table.record_event(tenant, (call, None), &event("e1", EventKind::Initiated, 0), None, EventWrite::Always).await.unwrap();
+    table.record_events(tenant, (call, None), &[&event("e1", EventKind::Initiated, 0)], None, EventWrite::Always).await.unwrap();
     call
 }
 
@@ -47,7 +47,7 @@ async fn an_event_comes_back_as_it_was_stored() {
     let call = CallId::new(fixture::now(), random::bytes());
     let mut expected = CallRecord::new(call);
     for event in life() {
-        local.table.record_event(tenant, (call, None), &event, None, EventWrite::Always).await.unwrap();
+        local.table.record_events(tenant, (call, None), &[&event], None, EventWrite::Always).await.unwrap();
         domain::call::apply(&mut expected, event);
     }
     assert_eq!(local.table.call(tenant, call).await.unwrap(), Some(expected.clone()));
@@ -72,7 +72,7 @@ fn any_order_and_any_repetition_ends_in_the_same_item() {
         let stored = runtime.block_on(async {
             let call = CallId::new(fixture::now(), random::bytes());
             for at in &order {
-                local.table.record_event(tenant, (call, None), &life()[*at], None, EventWrite::Always).await.unwrap();
+                local.table.record_events(tenant, (call, None), &[&life()[*at]], None, EventWrite::Always).await.unwrap();
             }
             local.table.call(tenant, call).await.unwrap().unwrap()
         });
@@ -92,7 +92,7 @@ async fn the_first_route_stays_and_an_unrouted_call_is_not_written_to_by_those_w
     let [first, second] = [event("e1", EventKind::Initiated, 0), event("e2", EventKind::Ringing, 1)];
     let record = |event: CallEvent, route: Option<Route>, how| {
         let table = local.table.clone();
-        async move { table.record_event(tenant, (call, None), &event, route.as_ref(), how).await.unwrap() }
+        async move { table.record_events(tenant, (call, None), &[&event], route.as_ref(), how).await.unwrap() }
     };
     assert_eq!(record(second.clone(), None, EventWrite::IfRouted).await, RecordedEvent::NotRouted);
     assert_eq!(local.table.call(tenant, call).await.unwrap(), None);

@@ -5,6 +5,7 @@
 mod access_patterns;
 mod api_keys;
 mod audit_trail;
+mod call_batches;
 mod call_counters;
 mod call_events;
 mod call_leftovers;

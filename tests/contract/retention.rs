@@ -81,7 +81,7 @@ impl World {
             parties: Parties::default(),
             facts,
         };
-        self.local.table.record_event(self.tenant, (id, alias), &event, None, EventWrite::Always).await.unwrap()
+        self.local.table.record_events(self.tenant, (id, alias), &[&event], None, EventWrite::Always).await.unwrap()
     }
 }
 

@@ -321,7 +321,7 @@ impl Life {
         let (id, events) = self.events("answered-call.json");
         for event in texts(&events) {
             let CallEventMessage { event, .. } = CallEventMessage::from_json(&event, cloud.now()).unwrap();
-            cloud.local.table.record_event(things.tenant, (id, None), &event, None, EventWrite::Always).await.unwrap();
+            cloud.local.table.record_events(things.tenant, (id, None), &[&event], None, EventWrite::Always).await.unwrap();
         }
         cloud.local.table.mark_live(things.tenant, id, cloud.now()).await.unwrap();
         cloud.local.table.note_busy(things.tenant, cloud.now()).await.unwrap();

@@ -1,6 +1,6 @@
 //! Webhook work for the endpoint that a call is routed to, and for the subscriptions of its organization.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use domain::{
     EndpointId,
@@ -13,36 +13,44 @@ use domain::{
 use queue::{DeliveryMessage, OutMessage, batch::Failure};
 use store::{Consistency, Tenant};
 
-use crate::CallEvents;
+use crate::{
+    CallEvents,
+    gather::{Coming, together},
+};
 
 impl CallEvents {
-    /// Queues what an event owes to the call's endpoint and to the subscriptions.
+    /// Queues what events owe to their call's endpoint and to the subscriptions.
     ///
     /// The event that found the route speaks to the endpoint for those that came before it too: they had nobody to be
     /// sent to. Subscriptions take every event as it comes.
-    pub(crate) async fn announce(&self, tenant: Tenant, call: &CallRecord, event: &CallEvent) -> Result<(), Failure> {
-        let endpoint = match call.endpoint_id() {
-            Some(id) => self.endpoint(tenant, id).await?,
-            None => None,
-        };
+    pub(crate) async fn announce(
+        &self,
+        tenant: Tenant,
+        call: &CallRecord,
+        events: &[&CallEvent],
+        sending: Coming<(), Vec<OutMessage>>,
+    ) -> Result<(), Failure> {
         // What the system told in a source's place is nothing once the source has spoken.
         let ended = call.end().is_some_and(|end| !end.is_timeout());
-        let stands = |event: &CallEvent| !(ended && event.is_timeout());
-        if !stands(event) {
+        let stands = |event: &&CallEvent| !(ended && event.is_timeout());
+        let mut told: Vec<&CallEvent> = events.iter().copied().filter(stands).collect();
+        let mut ids = HashSet::new();
+        told.retain(|event| ids.insert(&event.id));
+        if told.is_empty() {
             return Ok(());
         }
         let mut owed = Vec::new();
-        if let Some(endpoint) = &endpoint {
-            let found_the_route = call.route.as_ref().is_some_and(|route| route.found_by == event.id);
-            let events = if found_the_route { call.in_order() } else { vec![event] };
-            let named =
-                events.into_iter().filter(|event| stands(event)).filter_map(|event| Some((event, endpoint.takes(event.kind.as_str())?)));
+        if let Some(id) = call.endpoint_id()
+            && let Some(endpoint) = self.endpoint(tenant, id).await?
+        {
+            let found_the_route = call.route.as_ref().is_some_and(|route| ids.contains(&route.found_by));
+            let all: Vec<&CallEvent> = if found_the_route { call.in_order().into_iter().filter(stands).collect() } else { told.clone() };
+            let named = all.into_iter().filter_map(|event| Some((event, endpoint.takes(event.kind.as_str())?)));
             owed.extend(named.map(|(event, name)| (ReceiverId::Endpoint(endpoint.id), event, name.to_owned())));
         }
         for subscription in self.subscriptions(tenant).await?.iter() {
-            if let Some(name) = subscription.takes(event.kind.as_str()) {
-                owed.push((ReceiverId::Subscription(subscription.id), event, name.to_owned()));
-            }
+            let named = told.iter().filter_map(|event| Some((*event, subscription.takes(event.kind.as_str())?)));
+            owed.extend(named.map(|(event, name)| (ReceiverId::Subscription(subscription.id), event, name.to_owned())));
         }
         if owed.is_empty() {
             return Ok(());
@@ -50,7 +58,11 @@ impl CallEvents {
         let shown = wire::Call::new(call, tenant.org);
         let messages = owed.into_iter().map(|(receiver, event, name)| work(tenant, &shown, event, receiver, name));
         let messages: Vec<OutMessage> = messages.collect::<Result<_, _>>().map_err(Failure::retry)?;
-        self.deliveries.send_all(&messages).await.map_err(Failure::retry)
+        sending.join((), messages, |all| together(all, |works| self.send(works))).await
+    }
+
+    async fn send(&self, works: Vec<Vec<OutMessage>>) -> Result<(), Failure> {
+        self.deliveries.send_all(&works.concat()).await.map_err(Failure::retry)
     }
 
     /// The organization's subscriptions, remembered for a moment.

@@ -3,8 +3,11 @@
 //! Every event may come twice and in any order. A record is written before its webhooks are queued, and a message
 //! that comes again queues them again under the same ids: a crash at any step loses nothing and doubles nothing
 //! that the receiver's side does not recognise. A call that is over is counted between the two, once.
+//!
+//! Each message is read alone. Those of one call are then folded by one of them, in one write.
 
 mod announce;
+mod fold;
 mod gather;
 mod route;
 mod settle;
@@ -14,20 +17,19 @@ use std::{sync::Arc, time::Duration};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
     CallId, EndpointId, OrgId, Timestamp,
-    call::{CallAlias, CallEvent, CallRecord, EventKind},
+    call::{CallAlias, CallEvent},
     endpoint::Endpoint,
     subscription::Subscription,
 };
-use gather::{Coming, Done, Gathering};
+use fold::{Key, Together, Told};
+use gather::Done;
 use queue::{
     Sender,
     batch::{self, Failure, Record},
     call_event::CallEventMessage,
 };
-use route::Found;
 use runtime::{Clock, Recent, aws::Environment, env};
-use settle::Count;
-use store::{Consistency, EventWrite, RecordedEvent, Standing, StoreError, Table, Tenant, Usage};
+use store::{Consistency, Standing, StoreError, Table, Tenant, Usage};
 
 /// How long a process believes what it read of an endpoint: its event filter and status change that much later.
 const ENDPOINT_AGE_MILLIS: i64 = 30_000;
@@ -106,7 +108,7 @@ impl CallEvents {
     }
 
     async fn one(&self, record: Arc<Record>, together: &Together) -> Result<(), Failure> {
-        let (marking, counting) = (together.marks.begin(), together.counts.begin());
+        let (coming, acts) = (together.calls.begin(), together.acts());
         // The others of the batch begin too.
         tokio::task::yield_now().await;
         let mut message = CallEventMessage::from_json(&record.body, self.clock.now()).map_err(|error| Failure::never(error.to_string()))?;
@@ -122,13 +124,9 @@ impl CallEvents {
         if message.event.is_timeout() && !self.still_stands(tenant, &message).await? {
             return Ok(());
         }
-        let retried = record.receive_count > 1;
-        let Some(written) = self.record(tenant, &message, retried, marking).await? else {
-            // Deleted: a try before this one may have left its marker.
-            return self.table.unmark_live(tenant, message.call_id).await.map_err(failure);
-        };
-        self.settle(tenant, &written, &message.event, counting).await?;
-        self.announce(tenant, &written.call, &message.event).await
+        let key = Key { tenant, call: message.call_id };
+        let told = Told { alias: message.alias, event: message.event, retried: record.receive_count > 1 };
+        coming.join(key.clone(), told, |all| self.fold(key, all, together, acts)).await
     }
 
     /// Whether there is such an organization; false for one that was erased, of which nothing may come back.
@@ -144,54 +142,6 @@ impl CallEvents {
             }
             Standing::Erased => Ok(false),
             Standing::Unknown => Err(Failure::never("organization_id: there is no such organization")),
-        }
-    }
-
-    /// Adds the event to its call; `None` if the call was deleted, which absorbs it.
-    ///
-    /// Most events find a call that has its route: one write. The first one looks the route up before. Of a message that
-    /// comes again nobody knows what an earlier try has done: it may have marked the call as live.
-    async fn record(
-        &self,
-        tenant: Tenant,
-        message: &CallEventMessage,
-        retried: bool,
-        mut marking: Coming<Mark>,
-    ) -> Result<Option<Written>, Failure> {
-        if message.event.kind != EventKind::Initiated {
-            marking.pass_by();
-            match self.write_if_routed(tenant, message).await? {
-                RecordedEvent::Stored(call) => return Ok(Some(Written { call, marked: retried })),
-                RecordedEvent::Deleted => return Ok(None),
-                RecordedEvent::NotRouted => {}
-            }
-        }
-        let route = match self.find_route(tenant, &message.event).await? {
-            Found::Route(route) => Some(route),
-            Found::NotTold => None,
-            // The number may have been given up since: a call that has its route keeps it.
-            Found::Nothing(reason) => {
-                return match self.write_if_routed(tenant, message).await? {
-                    RecordedEvent::Stored(call) => Ok(Some(Written { call, marked: retried })),
-                    RecordedEvent::Deleted => Ok(None),
-                    RecordedEvent::NotRouted => {
-                        self.unmark_unknown(tenant, message.call_id, retried).await?;
-                        Err(Failure::never(reason))
-                    }
-                };
-            }
-        };
-        // The marker comes first: a call that goes on is never in no list.
-        let marked = !message.event.kind.is_terminal();
-        if marked {
-            self.note_busy(tenant).await?;
-            marking.join((tenant, message.call_id), |all| self.mark_all(all)).await.map_err(Failure::retry)?;
-        }
-        let written = self.table.record_event(tenant, named(message), &message.event, route.as_ref(), EventWrite::Always).await;
-        match written.map_err(failure)? {
-            RecordedEvent::Stored(call) => Ok(Some(Written { call, marked })),
-            RecordedEvent::Deleted => Ok(None),
-            RecordedEvent::NotRouted => Err(Failure::retry("an unconditional write was refused")),
         }
     }
 
@@ -228,42 +178,10 @@ impl CallEvents {
     }
 
     /// Marks calls as live.
-    async fn mark_all(&self, all: Vec<Mark>) -> Vec<Done> {
+    async fn mark_all(&self, all: Vec<(Tenant, CallId)>) -> Vec<Done> {
         let marked = self.table.mark_all_live(&all, self.clock.now()).await;
-        marked.into_iter().map(|marked| marked.map_err(|error| error.to_string())).collect()
+        marked.into_iter().map(|marked| marked.map_err(failure)).collect()
     }
-
-    /// Takes back the marker of a call that an earlier try of a message marked and of which nothing is known.
-    async fn unmark_unknown(&self, tenant: Tenant, call: CallId, retried: bool) -> Result<(), Failure> {
-        if retried { self.table.unmark_unknown(tenant, call).await.map_err(failure) } else { Ok(()) }
-    }
-
-    /// Adds the event to a call that has its route.
-    async fn write_if_routed(&self, tenant: Tenant, message: &CallEventMessage) -> Result<RecordedEvent, Failure> {
-        self.table.record_event(tenant, named(message), &message.event, None, EventWrite::IfRouted).await.map_err(failure)
-    }
-}
-
-/// A call to be marked as live.
-type Mark = (Tenant, CallId);
-
-/// What the messages of one batch do together.
-#[derive(Debug, Default)]
-struct Together {
-    marks: Arc<Gathering<Mark>>,
-    counts: Arc<Gathering<Count>>,
-}
-
-/// A call to which an event was added.
-struct Written {
-    call: CallRecord,
-    /// Whether it was, or may have been, marked as live on the way.
-    marked: bool,
-}
-
-/// A message's call, and the name by which its source knows it.
-const fn named(message: &CallEventMessage) -> (CallId, Option<&CallAlias>) {
-    (message.call_id, message.alias.as_ref())
 }
 
 /// A record that has grown too large takes no further event; anything else may pass.

@@ -12,6 +12,7 @@ use domain::{
     CallId, Timestamp,
     call::{CallAlias, CallEvent, CallRecord, EventId, EventKind, Facts, Parties, Route, apply},
 };
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -106,49 +107,39 @@ pub enum RecordedEvent {
 }
 
 impl Table {
-    /// Adds an event, and the route if one was found, to a call, which its source may know by a name. The first route and the
-    /// first event of an id stay. A long transcript is stored beside the call first, if the call will take it.
+    /// Adds events in one write, and the route if one was found, to a call, which its source may know by a name. The first
+    /// route and the first event of an id stay. A long transcript is stored beside the call first, if the call will take it.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be written.
-    pub async fn record_event(
+    /// [`StoreError::TooLarge`] if the call cannot hold all of them: it then took none. Otherwise [`StoreError`] if the table
+    /// cannot be written.
+    pub async fn record_events(
         &self,
         tenant: Tenant,
         (call, alias): (CallId, Option<&CallAlias>),
-        event: &CallEvent,
+        events: &[&CallEvent],
         route: Option<&Route>,
         how: EventWrite,
     ) -> Result<RecordedEvent, StoreError> {
-        if how == EventWrite::IfRouted && long_text(event).is_some() && !self.has_route(tenant, call).await? {
+        let any_long = events.iter().any(|event| long_text(event).is_some());
+        if how == EventWrite::IfRouted && any_long && !self.has_route(tenant, call).await? {
             return Ok(RecordedEvent::NotRouted);
         }
-        let stored = self.store_transcript(tenant, call, event).await?;
-        let mut set = SetExpression::default();
-        set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
-        set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
-        for (name, value) in event_attributes(stored.as_ref().unwrap_or(event))? {
-            set.set_once(&name, value);
-        }
-        if let Some(alias) = alias {
-            set.set_once(ALIAS, to_value(alias)?);
-        }
-        if let Some(route) = route {
-            set.set_once(ROUTE, to_value(route)?);
-        }
+        let stored = try_join_all(events.iter().map(|event| self.store_transcript(tenant, call, event))).await?;
+        let set = event_writes(events.iter().zip(&stored).map(|(event, stored)| stored.as_ref().unwrap_or(event)), alias, route)?;
         let routed = if how == EventWrite::IfRouted { format!(" AND attribute_exists({ROUTE})") } else { String::new() };
         let condition = format!("attribute_not_exists({DELETED}){routed}");
         let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
         let written = self.update(key, &set, Some(condition.as_str())).await;
-        if let (Err(StoreError::TooLarge), Some(transcript)) =
-            (&written, stored.as_ref().and_then(|event| event.facts.stored_transcript.as_ref()))
-        {
-            self.discard_transcript(tenant, call, transcript).await?;
+        if matches!(written, Err(StoreError::TooLarge)) {
+            let transcripts = stored.iter().flatten().filter_map(|event| event.facts.stored_transcript.as_ref());
+            try_join_all(transcripts.map(|transcript| self.discard_transcript(tenant, call, transcript))).await?;
         }
         match written? {
-            Changed::Done(record) => Ok(RecordedEvent::Stored(with_text(record, event, stored.as_ref()))),
+            Changed::Done(record) => Ok(RecordedEvent::Stored(with_texts(record, events, &stored))),
             Changed::Refused(Some(tombstone)) if tombstone.events.is_empty() => {
                 // What a late event brought does not outlive its call.
-                if stored.is_some() {
+                if any_long {
                     self.remove_transcripts(tenant, call).await?;
                 }
                 Ok(RecordedEvent::Deleted)
@@ -202,12 +193,41 @@ impl Table {
     }
 }
 
-/// The record with the text of the transcript that its event brought: who wrote it need not fetch it.
-fn with_text(mut record: CallRecord, event: &CallEvent, stored: Option<&CallEvent>) -> CallRecord {
-    if let (Some(stored), Some(own)) = (stored, record.events.get_mut(&event.id))
-        && own.facts.stored_transcript == stored.facts.stored_transcript
-    {
-        (own.facts.transcript, own.facts.stored_transcript) = (event.facts.transcript.clone(), None);
+/// The change of a call's item that adds events to it.
+fn event_writes<'a>(
+    events: impl Iterator<Item = &'a CallEvent>,
+    alias: Option<&CallAlias>,
+    route: Option<&Route>,
+) -> Result<SetExpression, StoreError> {
+    let mut attributes = Attributes::new();
+    for event in events {
+        for (name, value) in event_attributes(event)? {
+            attributes.entry(name).or_insert(value);
+        }
+    }
+    if let Some(alias) = alias {
+        attributes.insert(ALIAS.to_owned(), to_value(alias)?);
+    }
+    if let Some(route) = route {
+        attributes.insert(ROUTE.to_owned(), to_value(route)?);
+    }
+    let mut set = SetExpression::default();
+    set.set(KIND, AttributeValue::S(CallRecord::KIND.to_owned()));
+    set.set(VERSION, AttributeValue::N(CallRecord::VERSION.to_string()));
+    for (name, value) in attributes {
+        set.set_once(&name, value);
+    }
+    Ok(set)
+}
+
+/// The record with the texts of the transcripts that its events brought: who wrote them need not fetch them.
+fn with_texts(mut record: CallRecord, events: &[&CallEvent], stored: &[Option<CallEvent>]) -> CallRecord {
+    for (event, stored) in events.iter().zip(stored) {
+        if let (Some(stored), Some(own)) = (stored, record.events.get_mut(&event.id))
+            && own.facts.stored_transcript == stored.facts.stored_transcript
+        {
+            (own.facts.transcript, own.facts.stored_transcript) = (event.facts.transcript.clone(), None);
+        }
     }
     record
 }

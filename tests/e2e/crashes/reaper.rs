@@ -55,7 +55,7 @@ async fn call_reaper_that_is_killed_at_every_step_ends_every_call_once() {
         table.load_calls(tenant, wave).await.unwrap();
         for call in wave.iter_mut().step_by(5) {
             let end = end(call);
-            table.record_event(tenant, (call.id, None), &end, None, EventWrite::IfRouted).await.unwrap();
+            table.record_events(tenant, (call.id, None), &[&end], None, EventWrite::IfRouted).await.unwrap();
             call.events.insert(end.id.clone(), end);
         }
         while !reaper.invoke_once(every_minute.clone(), REQUESTS).await {
