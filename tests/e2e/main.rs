@@ -33,6 +33,7 @@ mod routes;
 mod secrets;
 mod setup;
 mod simulation;
+mod stopping;
 mod subscriptions;
 mod telephony;
 mod users;

@@ -4,8 +4,9 @@
 //! Source of the protocol: «Using the Lambda runtime API for custom runtimes» of the Lambda developer guide.
 
 use std::{
-    path::PathBuf,
-    process::Stdio,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,11 +15,13 @@ use anyhow::Context as _;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path as Segment, State},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use http::StatusCode;
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tokio::{
     net::TcpListener,
@@ -51,6 +54,7 @@ pub struct Function {
     name: String,
     environment: Vec<(String, String)>,
     timeout: Duration,
+    log: Option<PathBuf>,
     sandbox: Option<Sandbox>,
 }
 
@@ -87,7 +91,24 @@ impl Function {
     /// The function of this name, with nothing but these variables in its environment.
     #[must_use]
     pub fn new(name: &str, timeout: Duration, environment: Vec<(String, String)>) -> Self {
-        Self { name: name.to_owned(), environment, timeout, sandbox: None }
+        Self { name: name.to_owned(), environment, timeout, log: None, sandbox: None }
+    }
+
+    /// Has what it logs written to a file, which the next process begins anew.
+    #[must_use]
+    pub fn logging_to(self, file: &Path) -> Self {
+        Self { log: Some(file.to_owned()), ..self }
+    }
+
+    /// Sends the process that waits for its next event a signal, and waits for its end.
+    ///
+    /// # Errors
+    /// If none runs, or it cannot be told.
+    pub async fn stop(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
+        let mut sandbox = self.sandbox.take().context("no process runs")?;
+        let pid = sandbox.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).context("the process has ended")?;
+        kill_process(pid, signal)?;
+        Ok(sandbox.child.wait().await?)
     }
 
     /// Invokes the function. If `kill` ends before it does, the function is killed.
@@ -146,6 +167,7 @@ impl Function {
             ])
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
+            .stdout(self.log.as_ref().map_or_else(Stdio::inherit, |log| File::create(log).unwrap().into()))
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo build --workspace --bins`", program.display()));
@@ -194,11 +216,11 @@ async fn next(State(host): State<Arc<Host>>) -> Response {
 }
 
 // Runtimes name no type of what they send: it is always JSON.
-async fn response(State(host): State<Arc<Host>>, Path(id): Path<String>, answer: Bytes) -> StatusCode {
+async fn response(State(host): State<Arc<Host>>, Segment(id): Segment<String>, answer: Bytes) -> StatusCode {
     host.ended(&id, Outcome::Answered(serde_json::from_slice(&answer).unwrap()))
 }
 
-async fn error(State(host): State<Arc<Host>>, Path(id): Path<String>, error: Bytes) -> StatusCode {
+async fn error(State(host): State<Arc<Host>>, Segment(id): Segment<String>, error: Bytes) -> StatusCode {
     host.ended(&id, Outcome::Failed(serde_json::from_slice(&error).unwrap()))
 }
 
