@@ -99,10 +99,10 @@ impl CallEvents {
 
     /// Handles a batch in so much time; what is not done by then must be brought again too.
     pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
-        let (together, records, before) = (Together::default(), event.records.len(), self.table.usage());
-        let answer = batch::each(event, limit, &self.dead_letters, |record| self.one(record, &together)).await;
-        // A process has one batch at a time; what its messages did together is no single one's.
-        let Usage { read_units, write_units, .. } = self.table.usage() - before;
+        let (together, records) = (Together::default(), event.records.len());
+        let all = batch::each(event, limit, &self.dead_letters, |record| self.one(record, &together));
+        // What its messages did together is no single one's.
+        let (answer, Usage { read_units, write_units, .. }) = self.table.spent(all).await;
         tracing::info!(records, failed = answer.batch_item_failures.len(), read_units, write_units, "batch");
         answer
     }

@@ -10,7 +10,7 @@ mod attempts;
 use domain::Timestamp;
 use queue::{OutMessage, OutboxMessage, SendError, Sender};
 use runtime::{Clock, Metrics, aws::Environment, env};
-use store::{OutboxShard, StoreError, Table};
+use store::{OutboxShard, StoreError, Table, Usage};
 
 /// How long work is left to the one who began it, in milliseconds: longer than a function that answers requests may run,
 /// and the queue needs its time.
@@ -71,9 +71,9 @@ impl DueDeliveries {
     /// [`RunError`] if the table or the queue fails.
     pub async fn run(&self) -> Result<usize, RunError> {
         // Boxed: together they are deeper than the compiler looks.
-        let (attempts, events) = (Box::pin(self.attempts()).await, Box::pin(self.outbox()).await);
-        let swept = Box::pin(self.sweeps()).await;
-        tracing::info!(?attempts, ?events, ?swept, "due");
+        let all = async { (Box::pin(self.attempts()).await, Box::pin(self.outbox()).await, Box::pin(self.sweeps()).await) };
+        let ((attempts, events, swept), Usage { read_units, write_units, .. }) = self.table.spent(all).await;
+        tracing::info!(?attempts, ?events, ?swept, read_units, write_units, "due");
         swept.and([attempts, events].into_iter().sum())
     }
 

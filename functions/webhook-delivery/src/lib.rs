@@ -26,7 +26,7 @@ use queue::{
 };
 use receiver::Receiver;
 use runtime::{Clock, Recent, aws::Environment, env};
-use store::{Table, Tenant};
+use store::{Table, Tenant, Usage};
 use vault::Vault;
 use webhooks::{
     client::{ATTEMPT_LIMIT, WebhookClient},
@@ -123,9 +123,12 @@ impl WebhookDelivery {
 
     /// Handles a batch in so much time; what is not done by then must be brought again too.
     pub async fn handle_within(&self, event: SqsEvent, limit: Duration) -> SqsBatchResponse {
-        let batch = Batch::new();
+        let (batch, records) = (Batch::new(), event.records.len());
         // Boxed: what one message asks for is nested too deeply to be laid out in one piece.
-        each(event, limit, &self.dead_letters, |record| Box::pin(self.one(&batch, record))).await
+        let all = each(event, limit, &self.dead_letters, |record| Box::pin(self.one(&batch, record)));
+        let (answer, Usage { read_units, write_units, .. }) = self.table.spent(all).await;
+        tracing::info!(records, failed = answer.batch_item_failures.len(), read_units, write_units, "batch");
+        answer
     }
 
     async fn one(&self, batch: &Batch, record: Arc<Record>) -> Result<(), Failure> {

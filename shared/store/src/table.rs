@@ -63,6 +63,13 @@ impl Table {
         self.meter.usage()
     }
 
+    /// Does some work, and answers what this handle and its clones were asked for meanwhile: what the work cost, in a process
+    /// that does one thing at a time.
+    pub async fn spent<T>(&self, work: impl Future<Output = T>) -> (T, Usage) {
+        let before = self.usage();
+        (work.await, self.usage() - before)
+    }
+
     /// Reads one item, `None` if it is not there.
     ///
     /// # Errors
