@@ -16,7 +16,7 @@ use http::Method;
 use queue::DeliveryMessage;
 use runtime::{Clock, random};
 use serde_json::{Value, json};
-use store::{DeliveryWalk, DueAttempt, DueShard, Tenant};
+use store::{DeliveryWalk, DueAttempt, DueShard, Table, Tenant};
 use testkit::{
     Fixture, LocalTable, Mailbox, Receiver,
     client::{Answer, ask},
@@ -56,8 +56,19 @@ impl World {
 
     /// Another process that delivers.
     pub(crate) fn sender(&self) -> WebhookDelivery {
-        let (table, sender, clock) = (self.local.table.clone(), self.mailbox.sender(), Clock::Manual(Arc::clone(&self.clock)));
+        self.sender_at(self.local.table.clone())
+    }
+
+    /// One that reaches the table in its own way.
+    pub(crate) fn sender_at(&self, table: Table) -> WebhookDelivery {
+        let (sender, clock) = (self.mailbox.sender(), Clock::Manual(Arc::clone(&self.clock)));
         WebhookDelivery::new(table, vault(), sender, fixture::nowhere(), clock, Loopback::Allowed).unwrap()
+    }
+
+    /// The function that serves endpoints.
+    pub(crate) fn endpoints(&self) -> Router {
+        let (table, events, clock) = (self.local.table.clone(), self.mailbox.sender(), Clock::Manual(Arc::clone(&self.clock)));
+        endpoints::app(endpoints::State::new(table, vault(), events, clock, Loopback::Allowed, "sip.example.com"))
     }
 
     pub(crate) fn tenant(&self) -> Tenant {
@@ -88,8 +99,12 @@ impl World {
 
     /// What `call-events` queues for an event of a call that a subscription takes.
     pub(crate) fn event(&self, subscription: SubscriptionId, call: CallId) -> DeliveryMessage {
+        self.event_to(ReceiverId::Subscription(subscription), call)
+    }
+
+    /// The same for any receiver.
+    pub(crate) fn event_to(&self, receiver: ReceiverId, call: CallId) -> DeliveryMessage {
         let event_id = format!("evt_{}", domain::OutboxId::new(self.now(), random::bytes()).as_uuid().simple());
-        let receiver = ReceiverId::Subscription(subscription);
         DeliveryMessage {
             organization_id: self.tenant().org,
             mode: self.tenant().mode,

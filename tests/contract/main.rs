@@ -56,6 +56,8 @@ mod purchases;
 mod races;
 mod rate_limits;
 mod receiver_health;
+mod receiver_pace;
+mod receiver_switches;
 mod refusal_costs;
 mod releases;
 mod replays;

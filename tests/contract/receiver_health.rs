@@ -39,7 +39,7 @@ async fn w5_what_is_known_of_a_webhook_receiver_that_fails() {
 #[tokio::test]
 async fn a_dead_receiver_gets_probes_alone_and_everything_when_it_is_back() {
     let (world, dead, well) = (World::start().await, Receiver::start().await, Receiver::start().await);
-    dead.answer(503);
+    dead.answer(500);
     let (to_dead, to_well) = (world.subscribe(&dead).await, world.subscribe(&well).await);
     let events: Vec<DeliveryMessage> = (0..200).map(|n| world.event([to_dead, to_well][n % 2], world.call())).collect();
     for events in events.chunks(10) {
@@ -117,6 +117,7 @@ async fn after_120_hours_of_nothing_but_failures_a_receiver_is_switched_off_and_
     assert_eq!((&shown["status"], &shown["status_reason"]), (&json!("error"), &json!("nothing but failures for 120 hours")));
     let [.., last] = told(&watcher).try_into().unwrap_or_else(|told: Vec<Value>| -> [Value; 4] { panic!("{told:?}") });
     assert_eq!((&last["event"], &last["data"]["status"]), (&json!("webhook.disabled"), &json!("error")));
+    assert_eq!((&last["data"]["percent"], &last["data"]["disables_at"]), (&json!(100), &Value::Null));
     // What still waited for it ends; who switches it on begins anew.
     let before = dead.arrivals().len();
     world.live(40 * HOUR).await;

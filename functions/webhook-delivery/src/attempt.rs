@@ -18,6 +18,7 @@ use crate::{
     WebhookDelivery,
     batch::Batch,
     gate::{Gate, Shut},
+    pace::Said,
     receiver::Receiver,
 };
 
@@ -49,15 +50,12 @@ impl Job {
     }
 }
 
-/// Why a receiver is switched off that says that it is gone.
-const GONE: &str = "the receiver answered 410 Gone";
-
 /// What came of an attempt: its record, and what it says of the receiver.
 struct Made {
     record: AttemptRecord,
     next: Next,
-    /// How long it took; `None` if it was not made.
-    took: Option<Duration>,
+    /// What it says of the receiver's pace; `None` if it was not made.
+    said: Option<Said>,
 }
 
 impl WebhookDelivery {
@@ -72,7 +70,7 @@ impl WebhookDelivery {
             Gate::Shut(shut) => self.skip(&job, shut),
         };
         let (tenant, place, number) = (job.tenant, job.delivery.place(), job.number);
-        let Made { next, took, .. } = made;
+        let Made { next, said, .. } = made;
         let next_at = match next {
             Next::RetryIn(wait) => {
                 let seconds = wait.spread(schedule::dice(place.id, number));
@@ -80,19 +78,18 @@ impl WebhookDelivery {
             }
             Next::Delivered | Next::Dead | Next::Disabled => None,
         };
-        self.record(job, made, next_at).await?;
+        self.record(receiver, job, made, next_at).await?;
         if let Some(next_at) = next_at {
             self.queue_attempt(tenant, place, number + 1, next_at).await?;
         }
         match next {
             Next::Delivered => self.succeeded(tenant, place.receiver, number > 1).await?,
-            Next::Disabled => self.switch_off(tenant, place.receiver, None, receiver, GONE).await?,
-            Next::RetryIn(_) | Next::Dead if took.is_some() => self.failed(tenant, place.receiver, receiver).await?,
-            Next::RetryIn(_) | Next::Dead => {}
+            Next::RetryIn(_) | Next::Dead if said.is_some() => self.failed(tenant, place.receiver, receiver).await?,
+            Next::RetryIn(_) | Next::Dead | Next::Disabled => {}
         }
-        match took {
-            Some(took) if took >= self.patience => self.slowed(tenant, place.receiver, took).await,
-            _ => Ok(()),
+        match said {
+            Some(said) => self.heard(tenant, place.receiver, said).await,
+            None => Ok(()),
         }
     }
 
@@ -115,17 +112,19 @@ impl WebhookDelivery {
         let next = schedule::after(job.of_series(), &attempt.outcome, attempt.retry_after_seconds);
         let error = error.map(str::to_owned);
         let record = AttemptRecord { at, status, error, duration_ms: attempt.duration_ms, answer: attempt.answer_head };
-        Made { next, took: Some(Duration::from_millis(record.duration_ms)), record }
+        let said = Said { took: Duration::from_millis(record.duration_ms), pushed_back: pushed_back(record.status, next) };
+        Made { next, said: Some(said), record }
     }
 
     /// An attempt that fails without being sent: it was put off often enough.
     fn skip(&self, job: &Job, shut: Shut) -> Made {
         let error = Some(shut.as_str().to_owned());
         let record = AttemptRecord { at: self.clock.now(), status: None, error, duration_ms: 0, answer: String::new() };
-        Made { record, next: schedule::after(job.of_series(), &Outcome::Timeout, None), took: None }
+        Made { record, next: schedule::after(job.of_series(), &Outcome::Timeout, None), said: None }
     }
 
-    async fn record(&self, job: Job, made: Made, next_at: Option<Timestamp>) -> Result<(), Failure> {
+    /// Records an attempt. What makes the receiver be switched off is recorded with that, so that no crash comes between.
+    async fn record(&self, receiver: &Receiver, job: Job, made: Made, next_at: Option<Timestamp>) -> Result<(), Failure> {
         let Job { tenant, delivery, number, replayed_by, .. } = job;
         let Made { record: attempt, next, .. } = made;
         let AttemptRecord { status, error, duration_ms, .. } = &attempt;
@@ -137,6 +136,9 @@ impl WebhookDelivery {
             Next::Dead | Next::Disabled => DeliveryStatus::Dead,
         };
         let recorded = Recorded { number, attempt, status, next_at, replayed_by };
+        if next == Next::Disabled {
+            return self.gone(tenant, &delivery, &recorded, receiver).await;
+        }
         self.table.record_attempt(tenant, &delivery, &recorded).await.map(drop).map_err(Failure::retry)
     }
 
@@ -150,4 +152,12 @@ impl WebhookDelivery {
         let message = RetryMessage::new(tenant.org, tenant.mode, place, number);
         self.retries.send_all(&[message.out(wait_millis).map_err(Failure::retry)?]).await.map_err(Failure::retry)
     }
+}
+
+/// How many seconds a receiver asked to be left alone that pushed an attempt back, as far as it is obeyed.
+fn pushed_back(status: Option<u16>, next: Next) -> Option<u32> {
+    status.filter(|status| schedule::pushes_back(*status)).map(|_| match next {
+        Next::RetryIn(wait) => wait.asked_seconds,
+        Next::Delivered | Next::Dead | Next::Disabled => 0,
+    })
 }

@@ -1,16 +1,10 @@
 //! Whether an attempt may be made now, and what becomes of it if not.
 //!
-//! A receiver that failed again and again gets nothing but probes; one that is slow gets a few attempts at a time, of all
-//! senders taken together, so that neither holds the senders of others. A receiver that is neither costs nothing here.
+//! A receiver that failed again and again gets nothing but probes; one that is slow or asks for less gets a few attempts at a
+//! time, of all senders taken together, so that neither holds the senders of others. A receiver that is neither costs nothing
+//! here.
 
-use std::time::Duration;
-
-use domain::{
-    Timestamp,
-    health::Health,
-    pace::{AHEAD_MILLIS, Pace},
-    webhook::ReceiverId,
-};
+use domain::{Timestamp, health::Health, pace::AHEAD_MILLIS, webhook::ReceiverId};
 use queue::{RetryMessage, batch::Failure};
 use store::{Probe, Tenant, Turn};
 use tokio::sync::OwnedSemaphorePermit;
@@ -85,38 +79,19 @@ impl WebhookDelivery {
         })
     }
 
-    /// Asks for a probe of a receiver that failed ten times in a row; any other one is healthy here.
+    /// Asks for a probe of a receiver that failed ten times in a row; any other one is healthy here. While it wants to be
+    /// left alone there is none.
     async fn probe(&self, tenant: Tenant, receiver: ReceiverId) -> Result<Probe, Failure> {
         let now = self.clock.now();
         let Some(health) = self.healths.get(&(tenant, receiver), now).filter(Health::is_open) else { return Ok(Probe::Healthy) };
+        if let Some(until) = self.asked_until(tenant, receiver) {
+            return Ok(Probe::NotBefore(until));
+        }
         let probe = self.table.claim_probe(tenant, &health, now).await.map_err(Failure::retry)?;
         if probe == Probe::Healthy {
             self.healths.forget(&(tenant, receiver));
         }
         Ok(probe)
-    }
-
-    /// When an attempt on a receiver may be made: at any time, unless the receiver is known to be slow.
-    async fn turn(&self, tenant: Tenant, receiver: ReceiverId) -> Result<Turn, Failure> {
-        let now = self.clock.now();
-        let Some(pace) = self.paces.get(&(tenant, receiver), now).filter(|pace| pace.is_slow(now)) else { return Ok(Turn::Free) };
-        let turn = self.table.take_turn(tenant, &pace, now).await.map_err(Failure::retry)?;
-        if turn == Turn::Free {
-            self.paces.forget(&(tenant, receiver));
-        }
-        Ok(turn)
-    }
-
-    /// Notes that a receiver is slow, unless that was noted a moment ago.
-    pub(crate) async fn slowed(&self, tenant: Tenant, receiver: ReceiverId, took: Duration) -> Result<(), Failure> {
-        let (key, now) = ((tenant, receiver), self.clock.now());
-        if self.paces.get(&key, now).is_some_and(|pace| !pace.is_old(now)) {
-            return Ok(());
-        }
-        let pace = Pace::new(receiver, u64::try_from(took.as_millis()).unwrap_or(u64::MAX), now);
-        self.table.note_slow(tenant, &pace, now).await.map_err(Failure::retry)?;
-        self.paces.put(key, pace, now);
-        Ok(())
     }
 
     /// Puts an attempt off, by a message. False if it was put off often enough.

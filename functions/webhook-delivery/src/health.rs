@@ -5,15 +5,19 @@
 
 use domain::{
     OutboxId,
+    delivery::Delivery,
     health::Health,
     webhook::{LifecycleEvent, ReceiverId},
     wire::ReceiverNotice,
 };
 use queue::batch::Failure;
 use runtime::random;
-use store::{OutboxEvent, Tenant};
+use store::{OutboxEvent, Recorded, SwitchOff, Tenant};
 
 use crate::{WebhookDelivery, receiver::Receiver};
+
+/// Why a receiver is switched off that says that it is gone.
+const GONE: &str = "the receiver answered 410 Gone";
 
 /// Why a receiver is switched off that only failed.
 const ONLY_FAILURES: &str = "nothing but failures for 120 hours";
@@ -37,7 +41,7 @@ impl WebhookDelivery {
         self.healths.put((tenant, id), health.clone(), now);
         match health.notice(now) {
             None => Ok(()),
-            Some(100) => self.switch_off(tenant, id, Some(&health), receiver, ONLY_FAILURES).await,
+            Some(100) => self.switch_off(tenant, id, &health, receiver).await,
             Some(percent) => {
                 let notice = ReceiverNotice::failing(&health, receiver.url.clone(), percent);
                 let event = self.event(tenant, LifecycleEvent::WebhookFailing, &notice)?;
@@ -46,21 +50,46 @@ impl WebhookDelivery {
         }
     }
 
-    /// Switches a receiver off, says why, and tells of it.
-    pub(crate) async fn switch_off(
+    /// The receiver failed for long enough: it is switched off.
+    async fn switch_off(&self, tenant: Tenant, id: ReceiverId, health: &Health, receiver: &Receiver) -> Result<(), Failure> {
+        let event = self.disabled(tenant, id, Some(health), receiver, ONLY_FAILURES)?;
+        let off = SwitchOff { receiver: id, reason: ONLY_FAILURES, event: &event };
+        self.table.switch_off(tenant, &off).await.map_err(Failure::retry)?;
+        self.forget(tenant, id);
+        Ok(())
+    }
+
+    /// The receiver says that it is gone: it is switched off with the record of its answer.
+    pub(crate) async fn gone(
+        &self,
+        tenant: Tenant,
+        delivery: &Delivery,
+        recorded: &Recorded,
+        receiver: &Receiver,
+    ) -> Result<(), Failure> {
+        let event = self.disabled(tenant, delivery.receiver, None, receiver, GONE)?;
+        let off = SwitchOff { receiver: delivery.receiver, reason: GONE, event: &event };
+        self.table.record_and_switch_off(tenant, delivery, recorded, &off).await.map_err(Failure::retry)?;
+        self.forget(tenant, delivery.receiver);
+        Ok(())
+    }
+
+    fn disabled(
         &self,
         tenant: Tenant,
         id: ReceiverId,
         health: Option<&Health>,
         receiver: &Receiver,
         reason: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<OutboxEvent, Failure> {
         let notice = ReceiverNotice::disabled(id, health, receiver.url.clone(), reason.to_owned());
-        let event = self.event(tenant, LifecycleEvent::WebhookDisabled, &notice)?;
-        self.table.switch_off(tenant, id, reason, self.clock.now(), &event).await.map_err(Failure::retry)?;
+        self.event(tenant, LifecycleEvent::WebhookDisabled, &notice)
+    }
+
+    /// Forgets a receiver that is switched off.
+    fn forget(&self, tenant: Tenant, id: ReceiverId) {
         self.receivers.forget(&(tenant, id));
         self.healths.forget(&(tenant, id));
-        Ok(())
     }
 
     /// An event for the outbox, from where it is handed on within a minute.

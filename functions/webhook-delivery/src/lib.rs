@@ -9,6 +9,7 @@ mod delivery;
 mod fan_out;
 mod gate;
 mod health;
+mod pace;
 mod receiver;
 
 use std::{sync::Arc, time::Duration};
@@ -54,7 +55,7 @@ pub struct WebhookDelivery {
     receivers: Recent<(Tenant, ReceiverId), Arc<Receiver>>,
     /// What is known of those that fail.
     healths: Recent<(Tenant, ReceiverId), Health>,
-    /// And of those that are slow.
+    /// And of those that are slow, or ask for less.
     paces: Recent<(Tenant, ReceiverId), Pace>,
 }
 

@@ -1,4 +1,5 @@
-//! The pace of a webhook receiver that is slow: how many attempts it may hold at once, and so how often one may begin.
+//! The pace of a webhook receiver that is slow, or asks for less: how many attempts it may hold at once, and so how often one
+//! may begin.
 
 use crate::{Timestamp, webhook::ReceiverId};
 
@@ -23,6 +24,8 @@ pub struct Pace {
     pub took_millis: u64,
     /// Until when it counts as slow.
     pub slow_until: Timestamp,
+    /// Until when it asked to be left alone, if it did.
+    pub asked_until: Option<Timestamp>,
     /// The first turn that was not given yet; what lies behind is nobody's.
     pub free_at: Option<Timestamp>,
 }
@@ -31,13 +34,33 @@ impl Pace {
     /// A receiver whose attempt took so long just now.
     #[must_use]
     pub fn new(receiver: ReceiverId, took_millis: u64, now: Timestamp) -> Self {
-        Self { receiver, took_millis, slow_until: now.plus_millis(SLOW_FOR_MILLIS), free_at: None }
+        Self { receiver, took_millis, slow_until: now.plus_millis(SLOW_FOR_MILLIS), asked_until: None, free_at: None }
     }
 
-    /// Whether it is slow still.
+    /// A receiver that pushed an attempt back just now, and asked to be left alone for so long, 0 if it did not say.
+    ///
+    /// It counts as one that is just slow ([`SLOW_MILLIS`]); while it was `known` to be slow and pushes back again, as one that
+    /// takes twice as long as before, up to `most_millis`.
+    #[must_use]
+    pub fn pushed_back(known: Option<&Self>, attempt: Self, asked_millis: i64, most_millis: u64, now: Timestamp) -> Self {
+        let paced = known.filter(|known| known.is_slow(now)).map_or(SLOW_MILLIS, |known| {
+            // What was noted a moment ago speaks for all attempts that were on their way.
+            if known.is_old(now) { known.took_millis.saturating_mul(2) } else { known.took_millis }
+        });
+        let asked_until = (asked_millis > 0).then(|| now.plus_millis(asked_millis.min(AHEAD_MILLIS)));
+        Self { took_millis: attempt.took_millis.max(paced.min(most_millis)), asked_until, ..attempt }
+    }
+
+    /// Whether it is slow still, or wants to be left alone.
     #[must_use]
     pub fn is_slow(&self, now: Timestamp) -> bool {
-        now < self.slow_until
+        now < self.slow_until || self.asks_until(now).is_some()
+    }
+
+    /// Until when it wants to be left alone, if it does now.
+    #[must_use]
+    pub fn asks_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.asked_until.filter(|until| now < *until)
     }
 
     /// How long after an attempt the next one may begin, in milliseconds: attempts that take so long and begin so far apart
@@ -83,5 +106,34 @@ mod tests {
     fn a_receiver_is_slow_for_a_minute(#[case] after: i64, #[case] is_slow: bool, #[case] is_old: bool) {
         let now = Timestamp::EPOCH.plus_millis(after);
         assert_eq!((pace(2_000).is_slow(now), pace(2_000).is_old(now)), (is_slow, is_old));
+    }
+
+    #[rstest]
+    #[case::not_known_before(None, 0, SLOW_MILLIS)]
+    #[case::known_for_a_moment(Some(2_000), 9_999, 2_000)]
+    #[case::again_after_ten_seconds(Some(2_000), 10_001, 4_000)]
+    #[case::and_again(Some(4_000), 30_000, 8_000)]
+    #[case::as_one_that_hangs(Some(8_000), 30_000, 10_000)]
+    #[case::slower_than_that(Some(12_000), 5_000, 10_000)]
+    #[case::no_longer_slow(Some(8_000), 60_000, SLOW_MILLIS)]
+    fn who_pushes_back_gets_less_and_less(#[case] known: Option<u64>, #[case] after: i64, #[case] took: u64) {
+        let (known, now) = (known.map(pace), Timestamp::EPOCH.plus_millis(after));
+        let attempt = |took_millis| Pace::new(pace(0).receiver, took_millis, now);
+        let pushed_back = |took_millis| Pace::pushed_back(known.as_ref(), attempt(took_millis), 0, 10_000, now);
+        assert_eq!(pushed_back(30), Pace { took_millis: took, ..attempt(0) });
+        assert_eq!(pushed_back(11_000).took_millis, 11_000, "what it took itself counts too");
+    }
+
+    #[rstest]
+    #[case(0, None)]
+    #[case(-5, None)]
+    #[case(120_000, Some(120_000))]
+    #[case(i64::MAX, Some(AHEAD_MILLIS))]
+    fn who_asks_is_left_alone_for_so_long_and_fifteen_minutes_at_most(#[case] asked: i64, #[case] until: Option<i64>) {
+        let now = Timestamp::EPOCH;
+        let pace = Pace::pushed_back(None, pace(1), asked, 10_000, now);
+        assert_eq!(pace.asks_until(now), until.map(|millis| now.plus_millis(millis)));
+        let end = until.unwrap_or(0).max(SLOW_FOR_MILLIS);
+        assert!(pace.is_slow(now.plus_millis(end - 1)) && !pace.is_slow(now.plus_millis(end)));
     }
 }

@@ -164,7 +164,7 @@ fn state_keys(tenant: Tenant, place: DeliveryPlace, call_id: Option<CallId>) -> 
     }
 }
 
-fn state_key(tenant: Tenant, place: DeliveryPlace) -> Get<DeliveryState> {
+pub(crate) fn state_key(tenant: Tenant, place: DeliveryPlace) -> Get<DeliveryState> {
     let lane = Lane::of(place.receiver.as_uuid(), place.id);
     access_patterns::delivery_state(tenant.org, tenant.mode, lane, LogPlace::of(place))
 }
@@ -220,29 +220,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn record_attempt(&self, tenant: Tenant, delivery: &Delivery, recorded: &Recorded) -> Result<bool, StoreError> {
-        let mut set = SetExpression::default();
-        set.set(KIND, text(DeliveryState::KIND));
-        set.set(VERSION, AttributeValue::N(DeliveryState::VERSION.to_string()));
-        set.set(EXPIRES_AT, AttributeValue::N(delivery.expires_at().to_string()));
-        describe(&mut set, tenant, delivery)?;
-        set.set("status", text(recorded.status.as_str()));
-        match recorded.next_at {
-            Some(next_at) => set.set("next_at", text(&next_at.to_string())),
-            None => set.remove("next_at"),
-        }
-        set.remove("reason");
-        let attempt = format!("{ATTEMPT}{}", recorded.number);
-        set.set_once(&attempt, packed_attempt(&recorded.attempt)?);
-        if let Some(old) = recorded.number.checked_sub(KEPT_ATTEMPTS).filter(|old| *old > 0) {
-            set.remove(&format!("{ATTEMPT}{old}"));
-        }
-        let mut condition = unless_over(&mut set);
-        if let Some(request) = &recorded.replayed_by {
-            set.set("series_from", AttributeValue::N(recorded.number.to_string()));
-            set.set("replayed_by", text(request));
-            set.name("#attempt", &attempt);
-            condition += " OR attribute_not_exists(#attempt)";
-        }
+        let (set, condition) = attempt_update(tenant, delivery, recorded)?;
         Ok(self.update(state_key(tenant, delivery.place()), &set, Some(&condition)).await?.done().is_some())
     }
 
@@ -289,6 +267,34 @@ impl Table {
         let condition = format!("attribute_exists(pk) AND ({})", unless_over(&mut set));
         self.update(state_key(tenant, place), &set, Some(&condition)).await.map(drop)
     }
+}
+
+/// The update that records an attempt, and its condition.
+pub(crate) fn attempt_update(tenant: Tenant, delivery: &Delivery, recorded: &Recorded) -> Result<(SetExpression, String), StoreError> {
+    let mut set = SetExpression::default();
+    set.set(KIND, text(DeliveryState::KIND));
+    set.set(VERSION, AttributeValue::N(DeliveryState::VERSION.to_string()));
+    set.set(EXPIRES_AT, AttributeValue::N(delivery.expires_at().to_string()));
+    describe(&mut set, tenant, delivery)?;
+    set.set("status", text(recorded.status.as_str()));
+    match recorded.next_at {
+        Some(next_at) => set.set("next_at", text(&next_at.to_string())),
+        None => set.remove("next_at"),
+    }
+    set.remove("reason");
+    let attempt = format!("{ATTEMPT}{}", recorded.number);
+    set.set_once(&attempt, packed_attempt(&recorded.attempt)?);
+    if let Some(old) = recorded.number.checked_sub(KEPT_ATTEMPTS).filter(|old| *old > 0) {
+        set.remove(&format!("{ATTEMPT}{old}"));
+    }
+    let mut condition = unless_over(&mut set);
+    if let Some(request) = &recorded.replayed_by {
+        set.set("series_from", AttributeValue::N(recorded.number.to_string()));
+        set.set("replayed_by", text(request));
+        set.name("#attempt", &attempt);
+        condition += " OR attribute_not_exists(#attempt)";
+    }
+    Ok((set, condition))
 }
 
 /// What stands in a state from its first write on: who gets what, and the keys of the index.

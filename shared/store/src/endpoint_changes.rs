@@ -2,10 +2,11 @@
 //!
 //! The count of numbers is never written here: transactions that attach and detach keep it.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::{
     EndpointId, Timestamp,
-    endpoint::{Endpoint, GivenUrl, Provider, SimpleChange},
+    endpoint::{Endpoint, EndpointStatus, GivenUrl, Provider, SimpleChange},
+    webhook::ReceiverId,
 };
 
 use crate::{
@@ -25,8 +26,8 @@ const OPTIONAL: [&str; 8] =
 pub enum ChangedEndpoint {
     /// The endpoint as it is now.
     Done(Box<Endpoint>),
-    /// It is of another kind than its new url needs, or was changed in this very millisecond, or by a clock that runs
-    /// ahead: look, then replace.
+    /// It is of another kind than its new url needs, or off and to be switched on, or was changed in this very millisecond,
+    /// or by a clock that runs ahead: look, then replace.
     LookFirst,
     /// There is no such endpoint.
     NotFound,
@@ -34,7 +35,7 @@ pub enum ChangedEndpoint {
 
 impl Table {
     /// Writes an endpoint's new settings if nobody changed it since it was seen. The event that `tell` makes of it is written
-    /// with it.
+    /// with it; of a webhook that is switched on, what was known of its failures is forgotten.
     ///
     /// The endpoint as it is then; `None` if it was changed or deleted meanwhile.
     ///
@@ -53,11 +54,18 @@ impl Table {
         attributes.into_iter().filter(|(name, _)| name != COUNT).for_each(|(name, value)| set.set(&name, value));
         let mut condition = as_seen(&mut set, seen);
         let key = access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id);
-        let Some(event) = self.told(tell, endpoint)? else { return Ok(self.update(key, &set, Some(&condition)).await?.done()) };
-        // What is told names the count too.
+        let mut beside: Vec<TransactWriteItem> = self.told(tell, endpoint)?.into_iter().collect();
+        if is_switched_on(seen, endpoint) {
+            beside.push(self.forget_health(tenant, ReceiverId::Endpoint(endpoint.id))?);
+        }
+        if beside.is_empty() {
+            return Ok(self.update(key, &set, Some(&condition)).await?.done());
+        }
+        // What is told, or answered without a look, names the count too.
         set.value(":count", AttributeValue::N(seen.phone_numbers_count.to_string()));
         condition += &format!(" AND {COUNT} = :count");
-        let writes = vec![self.update_write(&key, &set, &condition)?, event];
+        let mut writes = vec![self.update_write(&key, &set, &condition)?];
+        writes.append(&mut beside);
         Ok(matches!(self.transact(writes).await?, Outcome::Done).then(|| endpoint.clone()))
     }
 
@@ -77,17 +85,23 @@ impl Table {
         if let Some(name) = &change.name {
             set.set("name", AttributeValue::S(name.clone()));
         }
+        // Versions are told apart by their time: a change within the same millisecond has to look first.
+        let mut condition = "updated_at < :now".to_owned();
         if let Some(status) = change.status {
             set.set("status", AttributeValue::S(status.as_str().to_owned()));
             set.remove("status_reason");
+            if status == EndpointStatus::Active {
+                // With one that is switched on more has to change than itself.
+                set.name("#was", "status");
+                set.value(":on", AttributeValue::S(status.as_str().to_owned()));
+                condition += " AND #was = :on";
+            }
         }
         if let Some(events) = &change.events {
             let events = events.entries().iter().cloned().map(AttributeValue::S).collect();
             set.set("events", AttributeValue::L(events));
         }
         set.value(":now", AttributeValue::S(now.to_string()));
-        // Versions are told apart by their time: a change within the same millisecond has to look first.
-        let mut condition = "updated_at < :now".to_owned();
         if let Some(url) = &change.url {
             let (url, equals) = match url {
                 GivenUrl::Webhook(url) => (url, "="),
@@ -104,6 +118,12 @@ impl Table {
             Changed::Refused(None) => ChangedEndpoint::NotFound,
         })
     }
+}
+
+/// Whether a webhook begins to take deliveries.
+fn is_switched_on(seen: &Endpoint, endpoint: &Endpoint) -> bool {
+    let is_on = |endpoint: &Endpoint| endpoint.status == EndpointStatus::Active;
+    endpoint.provider == Provider::Webhook && !is_on(seen) && is_on(endpoint)
 }
 
 /// The condition that an endpoint is as it was seen: its settings, and its sealed values, which may be sealed anew without

@@ -2,18 +2,17 @@
 //!
 //! A receiver that takes what it gets has none and costs nothing.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
-use domain::{Timestamp, endpoint::EndpointStatus, health::Health, webhook::ReceiverId};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{Timestamp, health::Health, webhook::ReceiverId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     OutboxEvent, access_patterns,
     error::StoreError,
     expression::SetExpression,
-    inventory::built,
     item::{Item as _, KIND, VERSION, serde_item, to_serde},
     keys::{Get, Keys, Segment, Tenant},
-    table::{Consistency, Table, key_attributes},
+    table::{Consistency, Table},
     transaction::Outcome,
     update::Changed,
 };
@@ -46,7 +45,7 @@ impl Segment for ReceiverId {
     }
 }
 
-fn key(tenant: Tenant, receiver: ReceiverId) -> Get<ReceiverHealth> {
+pub(crate) fn key(tenant: Tenant, receiver: ReceiverId) -> Get<ReceiverHealth> {
     access_patterns::receiver_health(tenant.org, tenant.mode, receiver)
 }
 
@@ -142,39 +141,5 @@ impl Table {
         let condition = "failing_since = :since AND (attribute_not_exists(told) OR told < :percent)";
         let writes = vec![self.update_write(&key(tenant, health.receiver), &set, condition)?, self.put_outbox(event)?];
         Ok(matches!(self.transact(writes).await?, Outcome::Done))
-    }
-
-    /// Switches off an active receiver on the system's own account, says why, and puts the event that tells of it into the
-    /// outbox. What was known of its failures is forgotten: who switches it on begins anew. False if it was not active.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be written.
-    pub async fn switch_off(
-        &self,
-        tenant: Tenant,
-        receiver: ReceiverId,
-        reason: &str,
-        now: Timestamp,
-        event: &OutboxEvent,
-    ) -> Result<bool, StoreError> {
-        let mut set = SetExpression::default();
-        set.set("status_reason", AttributeValue::S(reason.to_owned()));
-        set.set("updated_at", AttributeValue::S(now.to_string()));
-        let off = match receiver {
-            ReceiverId::Endpoint(id) => {
-                set.set("status", AttributeValue::S(EndpointStatus::Error.as_str().to_owned()));
-                set.value(":active", AttributeValue::S(EndpointStatus::Active.as_str().to_owned()));
-                set.name("#status", "status");
-                self.update_write(&access_patterns::endpoint(tenant.org, tenant.mode, id), &set, "#status = :active")?
-            }
-            ReceiverId::Subscription(id) => {
-                set.set("active", AttributeValue::Bool(false));
-                set.value(":on", AttributeValue::Bool(true));
-                self.update_write(&access_patterns::subscription(tenant.org, tenant.mode, id), &set, "active = :on")?
-            }
-        };
-        let forget = Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&key(tenant, receiver)))).build();
-        let forget = TransactWriteItem::builder().delete(built(forget)?).build();
-        Ok(matches!(self.transact(vec![off, forget, self.put_outbox(event)?]).await?, Outcome::Done))
     }
 }

@@ -1,4 +1,5 @@
-//! The pace of webhook receivers: an item for each that is slow, and turns at it, which all senders take from there.
+//! The pace of webhook receivers: an item for each that is slow or asks for less, and turns at it, which all senders take
+//! from there.
 //!
 //! A receiver that answers soon has none and costs nothing. Nobody gives a turn back, so nobody who dies keeps one.
 
@@ -31,6 +32,8 @@ pub struct ReceiverPace {
     took_millis: u64,
     slow_until: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     free_at: Option<i64>,
 }
 
@@ -38,8 +41,9 @@ serde_item!(ReceiverPace, "receiver_pace", Tenant, |pace, tenant| Keys::primary(
 
 impl ReceiverPace {
     fn read(self) -> Result<Pace, StoreError> {
-        let Self { receiver, took_millis, slow_until, free_at } = self;
-        Ok(Pace { receiver, took_millis, slow_until: time(slow_until)?, free_at: free_at.map(time).transpose()? })
+        let Self { receiver, took_millis, slow_until, asked_until, free_at } = self;
+        let (asked_until, free_at) = (asked_until.map(time).transpose()?, free_at.map(time).transpose()?);
+        Ok(Pace { receiver, took_millis, slow_until: time(slow_until)?, asked_until, free_at })
     }
 }
 
@@ -53,6 +57,23 @@ fn key(tenant: Tenant, receiver: ReceiverId) -> Get<ReceiverPace> {
 
 fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// The update that notes a pace, without the turns.
+fn noted(pace: &Pace, now: Timestamp) -> Result<SetExpression, StoreError> {
+    let mut set = SetExpression::default();
+    set.set(KIND, AttributeValue::S(ReceiverPace::KIND.to_owned()));
+    set.set(VERSION, AttributeValue::N(ReceiverPace::VERSION.to_string()));
+    set.set(EXPIRES_AT, number(now.as_seconds() + KEPT_SECONDS));
+    for (name, value) in to_serde(ReceiverPace::KIND, &pace.receiver)? {
+        set.set(&name, value);
+    }
+    set.set("took_millis", AttributeValue::N(pace.took_millis.to_string()));
+    set.set("slow_until", number(pace.slow_until.as_millis()));
+    if let Some(until) = pace.asked_until {
+        set.set("asked_until", number(until.as_millis()));
+    }
+    Ok(set)
 }
 
 /// When an attempt on a slow receiver may be made.
@@ -77,21 +98,22 @@ impl Table {
         self.get(key(tenant, receiver), Consistency::Eventual).await?.map(ReceiverPace::read).transpose()
     }
 
-    /// Notes that a receiver is slow. Turns that were given stay.
+    /// Notes that a receiver is slow. Turns that were given stay; where it asked to be left alone, none is given before that
+    /// time any more.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn note_slow(&self, tenant: Tenant, pace: &Pace, now: Timestamp) -> Result<(), StoreError> {
-        let mut set = SetExpression::default();
-        set.set(KIND, AttributeValue::S(ReceiverPace::KIND.to_owned()));
-        set.set(VERSION, AttributeValue::N(ReceiverPace::VERSION.to_string()));
-        set.set(EXPIRES_AT, number(now.as_seconds() + KEPT_SECONDS));
-        for (name, value) in to_serde(ReceiverPace::KIND, &pace.receiver)? {
-            set.set(&name, value);
+        if let Some(until) = pace.asked_until {
+            let mut set = noted(pace, now)?;
+            set.set("free_at", number(until.as_millis()));
+            set.value(":until", number(until.as_millis()));
+            let condition = "attribute_not_exists(free_at) OR free_at < :until";
+            if self.update(key(tenant, pace.receiver), &set, Some(condition)).await?.done().is_some() {
+                return Ok(());
+            }
         }
-        set.set("took_millis", AttributeValue::N(pace.took_millis.to_string()));
-        set.set("slow_until", number(pace.slow_until.as_millis()));
-        self.update(key(tenant, pace.receiver), &set, None).await.map(drop)
+        self.update(key(tenant, pace.receiver), &noted(pace, now)?, None).await.map(drop)
     }
 
     /// Takes the next turn at a receiver.
@@ -102,7 +124,7 @@ impl Table {
         let mut set = SetExpression::default();
         set.set("free_at", number(now.as_millis() + pace.gap_millis()));
         set.value(":now", number(now.as_millis()));
-        let condition = "slow_until > :now AND (attribute_not_exists(free_at) OR free_at <= :now)";
+        let condition = "(slow_until > :now OR asked_until > :now) AND (attribute_not_exists(free_at) OR free_at <= :now)";
         match self.update(key(tenant, pace.receiver), &set, Some(condition)).await? {
             Changed::Done(_) => Ok(Turn::Now),
             Changed::Refused(None) => Ok(Turn::Free),

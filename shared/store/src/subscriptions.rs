@@ -8,6 +8,7 @@ use domain::{
     SubscriptionId, Timestamp,
     limits::Counted,
     subscription::{Subscription, SubscriptionChange},
+    webhook::ReceiverId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ use crate::{
     keys::{Keys, Tenant},
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
+    update::Changed,
 };
 
 serde_item!(Subscription, "subscription", Tenant, |subscription, tenant| Keys::primary(access_patterns::subscription(
@@ -58,6 +60,9 @@ pub enum CreateSubscription {
         most: u32,
     },
 }
+
+/// How often one is switched on anew that others switch in between.
+const SWITCHES: u32 = 3;
 
 /// Attributes of a subscription that may be absent.
 const OPTIONAL: [&str; 4] = ["status_reason", "previous_secret", "previous_until", "rotated_by"];
@@ -107,8 +112,10 @@ impl Table {
         Ok(subscriptions)
     }
 
-    /// Changes a subscription's settings by one write: as it is then, `None` if there is none. Switching it on takes the
-    /// reason away for which the system switched it off.
+    /// Changes a subscription's settings: as it is then, `None` if there is none. Switching it on takes the reason away for
+    /// which the system switched it off, and what was known of its failures.
+    ///
+    /// One write, unless it was off and is switched on.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
@@ -119,21 +126,26 @@ impl Table {
         change: &SubscriptionChange,
         now: Timestamp,
     ) -> Result<Option<Subscription>, StoreError> {
-        let mut set = SetExpression::default();
-        set.set("updated_at", AttributeValue::S(now.to_string()));
-        if let Some(url) = &change.url {
-            set.set("url", AttributeValue::S(url.clone()));
+        let key = || access_patterns::subscription(tenant.org, tenant.mode, id);
+        let mut set = settings(change, now);
+        if change.active != Some(true) {
+            return Ok(self.update(key(), &set, Some("attribute_exists(pk)")).await?.done());
         }
-        if let Some(events) = &change.events {
-            let events = events.entries().iter().cloned().map(AttributeValue::S).collect();
-            set.set("events", AttributeValue::L(events));
+        // One that is on stays on, with its failures: who writes down again and again what is so already hides none.
+        set.value(":on", AttributeValue::Bool(true));
+        for _ in 0..SWITCHES {
+            match self.update(key(), &set, Some("active = :on")).await? {
+                Changed::Done(changed) => return Ok(Some(changed)),
+                Changed::Refused(None) => return Ok(None),
+                Changed::Refused(Some(_)) => {}
+            }
+            let on = self.update_write(&key(), &set, "attribute_exists(pk) AND active <> :on")?;
+            let writes = vec![on, self.forget_health(tenant, ReceiverId::Subscription(id))?];
+            if matches!(self.transact(writes).await?, Outcome::Done) {
+                return self.subscription(tenant, id, Consistency::Strong).await;
+            }
         }
-        if let Some(active) = change.active {
-            set.set("active", AttributeValue::Bool(active));
-            set.remove("status_reason");
-        }
-        let key = access_patterns::subscription(tenant.org, tenant.mode, id);
-        Ok(self.update(key, &set, Some("attribute_exists(pk)")).await?.done())
+        Err(StoreError::Unavailable("the subscription is switched on and off all the time".to_owned()))
     }
 
     /// Writes a subscription as it shall be if nobody changed it since it was read. False if somebody did.
@@ -165,4 +177,22 @@ impl Table {
         let writes = vec![TransactWriteItem::builder().delete(built(delete)?).build(), self.count(tenant, Counted::Webhooks, Step::Down)?];
         Ok(matches!(self.transact(writes).await?, Outcome::Done))
     }
+}
+
+/// The update that a change of settings is.
+fn settings(change: &SubscriptionChange, now: Timestamp) -> SetExpression {
+    let mut set = SetExpression::default();
+    set.set("updated_at", AttributeValue::S(now.to_string()));
+    if let Some(url) = &change.url {
+        set.set("url", AttributeValue::S(url.clone()));
+    }
+    if let Some(events) = &change.events {
+        let events = events.entries().iter().cloned().map(AttributeValue::S).collect();
+        set.set("events", AttributeValue::L(events));
+    }
+    if let Some(active) = change.active {
+        set.set("active", AttributeValue::Bool(active));
+        set.remove("status_reason");
+    }
+    set
 }

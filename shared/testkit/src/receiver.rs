@@ -143,7 +143,7 @@ impl Receiver {
         self.shared.most_open.load(Ordering::SeqCst)
     }
 
-    /// Refuses one of so many `webhook-id`s with 503 when it comes for the first time.
+    /// Fails at one of so many `webhook-id`s when it comes for the first time, with a status that slows nothing down.
     pub fn refuse_first_of_every(&self, one_of: usize) {
         self.shared.refused.lock().unwrap().one_of = one_of;
     }
@@ -192,7 +192,7 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     shared.arrivals.lock().unwrap().push(Arrival { headers, body });
     shared.take_time().await;
     if refused {
-        return (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new(), String::new());
+        return (StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), String::new());
     }
     let mut headers = HeaderMap::new();
     let seconds = shared.retry_after.load(Ordering::SeqCst);

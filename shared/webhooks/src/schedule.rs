@@ -52,10 +52,16 @@ impl Wait {
     }
 }
 
+/// Whether a status asks for less: the receiver is limited or overloaded, not at fault. `Retry-After` counts beside these.
+#[must_use]
+pub const fn pushes_back(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
 /// Decides what follows attempt number `attempt` of a series (from 1) with this outcome.
 ///
-/// `retry_after_seconds` is what the receiver asked for in `Retry-After`; it counts only beside 429, 502, 503 and
-/// 504, only if it is longer than the schedule's step, and up to twice the step.
+/// `retry_after_seconds` is what the receiver asked for in `Retry-After`; it counts only beside a status that
+/// [`pushes_back`], only if it is longer than the schedule's step, and up to twice the step.
 #[must_use]
 pub fn after(attempt: u32, outcome: &Outcome, retry_after_seconds: Option<u64>) -> Next {
     let status = match outcome {
@@ -69,7 +75,7 @@ pub fn after(attempt: u32, outcome: &Outcome, retry_after_seconds: Option<u64>) 
     }
     let step = usize::try_from(attempt.saturating_sub(1)).ok().and_then(|index| RETRY_SECONDS.get(index));
     let Some(&step_seconds) = step else { return Next::Dead };
-    let asked = retry_after_seconds.filter(|_| matches!(status, Some(429 | 502 | 503 | 504))).unwrap_or(0);
+    let asked = retry_after_seconds.filter(|_| status.is_some_and(pushes_back)).unwrap_or(0);
     let asked_seconds = u32::try_from(asked).unwrap_or(u32::MAX).min(step_seconds * MOST_STEPS);
     Next::RetryIn(Wait { step_seconds, asked_seconds })
 }
@@ -152,6 +158,11 @@ mod tests {
         #[case] next: Next,
     ) {
         assert_eq!(after(attempt, &answered(status), Some(asked)), next);
+    }
+
+    #[test]
+    fn four_statuses_ask_for_less() {
+        assert_eq!((100..=999).filter(|status| pushes_back(*status)).collect::<Vec<_>>(), [429, 502, 503, 504]);
     }
 
     #[test]

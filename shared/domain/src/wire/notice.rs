@@ -21,7 +21,8 @@ pub struct ReceiverNotice {
     pub failing_since: Option<Timestamp>,
     /// How many failures there were in a row, or since a replay was asked for.
     pub failures: u32,
-    /// How much of the time has passed after which it is switched off, in per cent.
+    /// How much of the time has passed after which it is switched off, in per cent; null if it was switched off for another
+    /// reason.
     pub percent: Option<u8>,
     /// When it is switched off unless it takes something before.
     pub disables_at: Option<Timestamp>,
@@ -35,10 +36,10 @@ impl ReceiverNotice {
         Self { percent: Some(percent), disables_at, ..Self::of(health.receiver, Some(health), url, "active") }
     }
 
-    /// The notice of a receiver that was switched off.
+    /// The notice of a receiver that was switched off; `health` if that was for its failures.
     #[must_use]
     pub fn disabled(receiver: ReceiverId, health: Option<&Health>, url: String, reason: String) -> Self {
-        Self { status_reason: Some(reason), ..Self::of(receiver, health, url, "error") }
+        Self { status_reason: Some(reason), percent: health.map(|_| 100), ..Self::of(receiver, health, url, "error") }
     }
 
     fn of(receiver: ReceiverId, health: Option<&Health>, url: String, status: &'static str) -> Self {
