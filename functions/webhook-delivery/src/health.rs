@@ -60,13 +60,7 @@ impl WebhookDelivery {
     }
 
     /// The receiver says that it is gone: it is switched off with the record of its answer.
-    pub(crate) async fn gone(
-        &self,
-        tenant: Tenant,
-        delivery: &Delivery,
-        recorded: &Recorded,
-        receiver: &Receiver,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn gone(&self, tenant: Tenant, delivery: &Delivery, recorded: &Recorded, receiver: &Receiver) -> Result<(), Failure> {
         let event = self.disabled(tenant, delivery.receiver, None, receiver, GONE)?;
         let off = SwitchOff { receiver: delivery.receiver, reason: GONE, event: &event };
         self.table.record_and_switch_off(tenant, delivery, recorded, &off).await.map_err(Failure::retry)?;

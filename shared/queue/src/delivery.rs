@@ -1,8 +1,8 @@
 //! The messages to the function that delivers webhooks.
 //!
 //! They say what to deliver and to whom, never a secret or a URL: both are read when the attempt is made. Each travels in the
-//! group of its receiver, so that a queue which serves groups fairly lets no receiver stand in the way of another; an event
-//! whose receivers are not known yet travels in the group of its organization.
+//! group of its receiver, so that a queue which favours quiet groups, as SQS does, has the messages of one wait less for those
+//! of another; an event whose receivers are not known yet travels in the group of its organization.
 
 use domain::{CallId, DeliveryId, Mode, OrgId, OutboxId, Timestamp, delivery::DeliveryPlace, webhook::ReceiverId};
 use serde::{Deserialize, Serialize};

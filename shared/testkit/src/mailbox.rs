@@ -121,8 +121,10 @@ impl Mailbox {
         taken.into_iter().rev().map(|at| letters.swap_remove(at).body).collect()
     }
 
-    /// Takes out what is seen now, at most `limit` messages, as a standard queue does that serves groups fairly: those of a
-    /// group that had less go before those of one that had more. Source: "fair queues" of the SQS developer guide.
+    /// Takes out what is seen now, at most `limit` messages: those of a group that had less go before those of one that had more.
+    ///
+    /// A model of the best that "fair queues" of SQS can do, which favour groups with few messages in flight and promise
+    /// shorter waits, no order. [`take`](Self::take) is the worst: what a test proves with both does not rest on the queue.
     #[must_use]
     pub fn take_fairly(&self, limit: usize) -> Vec<String> {
         let now = self.clock.load(Ordering::SeqCst);

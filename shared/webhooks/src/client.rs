@@ -24,7 +24,10 @@ use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    io::AsyncReadExt as _,
+    time::{Instant, timeout_at},
+};
 use url::{Host, Position};
 
 use crate::guard::{Policy, SystemResolver, Vetted, WebhookUrl};
@@ -40,7 +43,7 @@ pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 /// The limit of name, connection and TLS together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How much of an answer is read before it is dropped, in bytes: of its head, and again of its body.
+/// How much of an answer is read before it is dropped, in bytes: head and body together, as they come, never unpacked.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// How much of an answer is kept, in bytes.
@@ -233,6 +236,9 @@ fn request(url: &WebhookUrl, headers: &[(&str, &str)], body: Bytes) -> http::Res
 /// One request and its answer. The connection ends with them: a sandbox that was frozen would send its next webhook
 /// into a dead one.
 async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>, deadline: Instant) -> Answer {
+    // Whatever the receiver sends beyond that is as if it had closed the connection.
+    let (reader, writer) = tokio::io::split(stream);
+    let stream = tokio::io::join(reader.take(MAX_ANSWER_BYTES as u64), writer);
     let handshake = http1::Builder::new().max_buf_size(MAX_ANSWER_BYTES).handshake(TokioIo::new(stream)).await;
     let Ok((sender, connection)) = handshake else {
         return Answer::from(Outcome::Connection(ConnectionFault::Protocol));

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::Call;
 use crate::{OrgId, Timestamp};
 
-/// The most bytes of a webhook's body.
-pub const MAX_BODY_BYTES: usize = 20_000;
+/// The most bytes of a webhook's body: under 20 kB.
+pub const MAX_BODY_BYTES: usize = 19_999;
 
 /// What a webhook carries: which event, of whom, and the object it is about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -112,5 +112,32 @@ mod tests {
         assert_eq!(body["data"]["has_transcript"], true);
         assert_eq!(body["data"]["truncated"], true);
         assert_eq!(body["data"]["transcript_url"], format!("/v1/calls/{}", body["data"]["id"].as_str().unwrap()));
+    }
+
+    /// An event of a resource with these fields, as long as is asked for.
+    fn of_length(bytes: usize, metadata: usize) -> Envelope {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let data =
+            |transcript: usize| json!({"id": "c1", "transcript": "x".repeat(transcript), "metadata": {"note": "y".repeat(metadata)}});
+        let of =
+            |transcript| Envelope::of_resource("evt_1".into(), "call.completed".into(), now, OrgId::new(now, [2; 10]), data(transcript));
+        of(bytes - of(0).body().len())
+    }
+
+    #[test]
+    fn a_body_is_under_20_kb_and_not_cut_below() {
+        let whole = of_length(19_999, 10).into_body();
+        assert!(whole.len() == 19_999 && !whole.contains("truncated"));
+        let cut: Value = serde_json::from_str(&of_length(20_000, 10).into_body()).unwrap();
+        assert_eq!((&cut["data"]["transcript"], &cut["data"]["truncated"]), (&Value::Null, &json!(true)));
+        assert_eq!((&cut["data"]["metadata"]["note"], &cut["data"]["transcript_url"]), (&json!("yyyyyyyyyy"), &json!("/v1/calls/c1")));
+    }
+
+    #[test]
+    fn metadata_become_null_where_the_transcript_is_not_enough() {
+        let text = of_length(30_000, 20_000).into_body();
+        let body: Value = serde_json::from_str(&text).unwrap();
+        assert!(text.len() <= MAX_BODY_BYTES);
+        assert_eq!((&body["data"]["transcript"], &body["data"]["metadata"]), (&Value::Null, &Value::Null));
     }
 }

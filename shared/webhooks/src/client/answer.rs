@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ANSWER_HEAD_BYTES, MAX_ANSWER_BYTES, Outcome};
+use super::{ANSWER_HEAD_BYTES, Outcome};
 
 /// What is kept of an answer.
 pub(super) struct Answer {
@@ -27,15 +27,10 @@ impl Answer {
     pub(super) async fn read(response: Response<Incoming>, deadline: Instant) -> Self {
         let (parts, mut body) = response.into_parts();
         let mut head = Vec::new();
-        let mut total = 0;
-        // The receiver has spoken: a body that stalls or breaks does not make it unsaid.
+        // The receiver has spoken: a body that stalls or breaks, or is longer than is read, does not make it unsaid.
         while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
             let Ok(data) = frame.into_data() else { break };
             head.extend(data.iter().take(ANSWER_HEAD_BYTES.saturating_sub(head.len())));
-            total += data.len();
-            if total >= MAX_ANSWER_BYTES {
-                break;
-            }
         }
         Self {
             outcome: Outcome::Answered { status: parts.status.as_u16() },

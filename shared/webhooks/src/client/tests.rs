@@ -107,6 +107,51 @@ async fn a_huge_answer_is_cut_and_not_awaited() {
     assert!(attempt.duration_ms < 9000, "{}", attempt.duration_ms);
 }
 
+/// What an exchange with a receiver comes to that sends a head and then the same again and again, and how many bytes of it were
+/// taken before nobody read any more.
+async fn flooded(head: &[u8], flood: &[u8]) -> (Answer, usize) {
+    // What was written is what was read, but for what the pipe holds.
+    let (ours, mut theirs) = tokio::io::duplex(1);
+    let request = Request::post("/hook").header(HOST, "receiver").body(Full::new(Bytes::from_static(b"{}"))).unwrap();
+    let exchange = exchange(Box::new(ours), request, Instant::now() + Duration::from_secs(5));
+    let receiver = async {
+        let mut read = Vec::new();
+        while !read.ends_with(b"{}") {
+            theirs.read_buf(&mut read).await.unwrap();
+        }
+        let mut taken = 0;
+        for byte in head.iter().chain(flood.iter().cycle()) {
+            if theirs.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            taken += 1;
+        }
+        taken
+    };
+    tokio::join!(exchange, receiver)
+}
+
+/// The beginning of a gzip stream of ten megabytes of nothing: a thousand times as long when it is unpacked.
+const BOMB: [u8; 16] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xec, 0xc1, 1, 1, 0, 0];
+
+#[tokio::test]
+async fn sixteen_kilobytes_of_an_answer_are_taken_and_not_a_byte_more() {
+    let ok: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+    let long: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n";
+    let packed: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n";
+    let endless: &[u8] = b"HTTP/1.1 200 OK\r\nx: ";
+    let (answered, broken) = (Outcome::Answered { status: 200 }, Outcome::Connection(ConnectionFault::Protocol));
+    for (head, flood, outcome) in
+        [(ok, &b"x"[..], &answered), (long, b"x", &answered), (packed, &BOMB, &answered), (endless, b"x", &broken)]
+    {
+        let (answer, taken) = flooded(head, flood).await;
+        assert!((MAX_ANSWER_BYTES..=MAX_ANSWER_BYTES + 1).contains(&taken), "{taken}");
+        assert_eq!(&answer.outcome, outcome);
+        let kept = String::from_utf8_lossy(&flood.repeat(ANSWER_HEAD_BYTES)[..ANSWER_HEAD_BYTES]).into_owned();
+        assert_eq!(answer.head, if *outcome == answered { kept } else { String::new() }, "as it came");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_is_not_text_or_compressed_is_kept_as_it_came() {
     let bytes: &[u8] = &[0xff, b'a', 0x1f, 0x8b];
