@@ -8,7 +8,9 @@ What differs from what `sam deploy` does:
 - a reference to a number parameter becomes the number, because there it stays text and breaks what
   counts with it;
 - conditions on the KMS encryption context are left out, because there they never hold;
-- who may send a message to a queue may send a batch of them: on AWS that is one permission, there it is two.
+- who may send a message to a queue may send a batch of them: on AWS that is one permission, there it is two;
+- who may insert into the table by statements may send statements, to any table: there the operation is asked for by its
+  name, and nobody reads which table a statement names.
 """
 
 import copy
@@ -24,6 +26,7 @@ FUNCTION = "AWS::Serverless::Function"
 INTEGRATION = "x-amazon-apigateway-integration"
 ANY_METHOD = "x-amazon-apigateway-any-method"
 SEND = "sqs:SendMessage"
+INSERT = "dynamodb:PartiQLInsert"
 
 
 class BadTemplate(Exception):
@@ -92,7 +95,7 @@ def numbers(template, parameters):
 def localized(value, values):
     """The same, with numbers for references to them, checkable conditions and the permissions asked for here."""
     if isinstance(value, list):
-        return [localized(item, values) for item in value]
+        return [localized(item, values) for each in value for item in (each, *by_statements(each))]
     if not isinstance(value, dict):
         return value
     if len(value) == 1 and value.get("Ref") in values:
@@ -110,6 +113,13 @@ def localized(value, values):
 
 def as_list(value):
     return value if isinstance(value, list) else [value]
+
+
+def by_statements(statement):
+    """The permission that a policy's statement needs here beside itself, if it is one to insert."""
+    if isinstance(statement, dict) and INSERT in as_list(statement.get("Action")):
+        return [{"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"}]
+    return []
 
 
 def checkable(condition):

@@ -9,6 +9,7 @@ mod call_batches;
 mod call_counters;
 mod call_events;
 mod call_leftovers;
+mod call_limits;
 mod call_lists;
 mod call_orders;
 mod call_patterns;

@@ -19,7 +19,8 @@ use store::{BusyTenant, Consistency, LiveCall, Standing, StoreError, Table, Tena
 /// How long a tenant stays noted after it was last busy, in milliseconds: longer than a process relies on having noted it.
 const QUIET_MILLIS: i64 = 1_800_000;
 
-/// How long a call that was seen within its limit is not looked at again, in milliseconds, and of how many this is known.
+/// How long a call that was seen to be answered is not looked at again while it is within its limit, in milliseconds, and of
+/// how many this is known.
 const SEEN_MILLIS: i64 = 900_000;
 const SEEN: usize = 50_000;
 
@@ -38,8 +39,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    const fn of(self, status: CallStatus) -> i64 {
-        if matches!(status, CallStatus::Ringing) { self.ringing_millis } else { self.call_millis }
+    /// When a call has gone on for too long: since it was taken in, or since it began to ring, as far as that can be true.
+    fn end(self, live: &LiveCall, record: &CallRecord, status: CallStatus, now: Timestamp) -> Timestamp {
+        let rings = record.events.values().filter(|event| event.kind == EventKind::Ringing).map(|event| event.timestamp).min();
+        match rings {
+            Some(rings) if status == CallStatus::Ringing && rings <= now => rings.max(live.since).plus_millis(self.ringing_millis),
+            _ => live.since.plus_millis(self.call_millis),
+        }
     }
 }
 
@@ -107,14 +113,20 @@ impl CallReaper {
         if live.is_empty() && now.millis_since(busy.noted_at) > QUIET_MILLIS {
             self.table.note_quiet(&busy).await?;
         }
-        let shortest = self.limits.ringing_millis.min(self.limits.call_millis);
-        let old = live.into_iter().filter(|call| now.millis_since(call.since) >= shortest);
-        let due: Vec<LiveCall> = old.filter(|call| self.seen.get(&(tenant, call.id), now).is_none()).collect();
+        let due: Vec<LiveCall> = live.into_iter().filter(|call| self.has_to_be_looked_at(tenant, call, now)).collect();
         let mut ended = Vec::new();
         for some in due.chunks(TOGETHER) {
             ended.push(self.some(tenant, some, now).await);
         }
         ended.into_iter().sum()
+    }
+
+    /// Whether a call may have gone on for too long, or be over. What was seen before says nothing of one that is beyond the
+    /// limit of answered calls.
+    fn has_to_be_looked_at(&self, tenant: Tenant, call: &LiveCall, now: Timestamp) -> bool {
+        let Limits { ringing_millis, call_millis } = self.limits;
+        let age = now.millis_since(call.since);
+        age >= call_millis || (age >= ringing_millis && self.seen.get(&(tenant, call.id), now).is_none())
     }
 
     /// Gives up those of some calls that have to be; one that cannot be looked at keeps nobody else from it.
@@ -135,7 +147,7 @@ impl CallReaper {
     async fn given_up(&self, tenant: Tenant, live: &LiveCall, now: Timestamp) -> Result<Option<OutMessage>, RunError> {
         let Some(record) = self.table.record(tenant, live.id, Consistency::Strong).await? else {
             // Its first event became a dead letter after the call was marked, or it was deleted.
-            if now.millis_since(live.since) >= self.limits.call_millis {
+            if now.millis_since(live.last_marked()) >= self.limits.call_millis {
                 self.table.unmark_left_over(tenant, live).await?;
             }
             return Ok(None);
@@ -144,7 +156,7 @@ impl CallReaper {
             return self.clear(tenant, live, &record).await.map(|()| None);
         }
         let status = record.call().status;
-        if now.millis_since(since(live, &record, status)) < self.limits.of(status) {
+        if now < self.limits.end(live, &record, status, now) {
             // What does not ring yet may ring at any moment.
             if status == CallStatus::InProgress {
                 self.seen.put((tenant, live.id), (), now);
@@ -165,10 +177,4 @@ impl CallReaper {
         self.table.recount_call(tenant, record).await?;
         Ok(self.table.unmark_left_over(tenant, live).await?)
     }
-}
-
-/// Since when the limit of a call's status counts: from when it was taken in, or from when it began to ring.
-fn since(live: &LiveCall, record: &CallRecord, status: CallStatus) -> Timestamp {
-    let rings = record.events.values().filter(|event| event.kind == EventKind::Ringing).map(|event| event.timestamp).min();
-    rings.filter(|_| status == CallStatus::Ringing).map_or(live.since, |rings| rings.max(live.since))
 }

@@ -3,7 +3,9 @@
 //! Each part is written once and none of it in a transaction: what an interrupted load leaves behind is mended by
 //! [`Table::verify_calls`].
 
-use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest};
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest, DeleteRequest, PutRequest, ReturnConsumedCapacity, WriteRequest};
 use domain::call::CallRecord;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -80,6 +82,18 @@ impl Table {
         Ok(output.unprocessed_items.unwrap_or_default().remove(&*self.name).unwrap_or_default())
     }
 
+    /// Writes at most [`BATCH`] new items, each for itself; answers in their order which of them. What is there already, or
+    /// cannot be written now, stays as it is. A batch of puts has no conditions, so these are statements.
+    pub(crate) async fn insert_batch(&self, items: Vec<Attributes>) -> Result<Vec<bool>, StoreError> {
+        let statements = items.into_iter().map(|item| insertion(&self.name, item)).collect::<Result<Vec<_>, _>>()?;
+        let _waiting = self.meter.send();
+        let request = self.client.batch_execute_statement().set_statements(Some(statements));
+        let sent = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let output = sent.map_err(|error| StoreError::from_sdk(&error))?;
+        self.meter.written(output.consumed_capacity());
+        Ok(output.responses().iter().map(|response| response.error().is_none()).collect())
+    }
+
     async fn write_batch(&self, mut left: Vec<WriteRequest>) -> Result<(), StoreError> {
         for tries in 1..=TRIES {
             left = self.try_write_batch(left).await?;
@@ -94,7 +108,17 @@ impl Table {
 
 /// The marker of a call that has gone on since it began.
 fn live(record: &CallRecord) -> LiveCall {
-    LiveCall { id: record.id, since: record.call().created_at }
+    LiveCall::loaded(record.id, record.call().created_at)
+}
+
+/// The statement that writes an item where there is none.
+/// Source: «PartiQL insert statements for DynamoDB» of the DynamoDB developer guide.
+fn insertion(table: &str, item: Attributes) -> Result<BatchStatementRequest, StoreError> {
+    // In one order, so that equal items make equal statements.
+    let (names, values): (Vec<String>, Vec<AttributeValue>) = item.into_iter().collect::<BTreeMap<_, _>>().into_iter().unzip();
+    let fields: Vec<String> = names.iter().map(|name| format!("'{name}': ?")).collect();
+    let statement = format!("INSERT INTO \"{table}\" VALUE {{{}}}", fields.join(", "));
+    built(BatchStatementRequest::builder().statement(statement).set_parameters(Some(values)).build())
 }
 
 /// An item to be put, as a part of a batch.

@@ -1,9 +1,9 @@
 //! Calls that go on: a marker each, from before their first event is written until they are counted.
 //!
 //! A marker is put before the call's record and removed after the call is counted, so a call is found in at least one
-//! of the two places at any moment. It carries no more than the id and since when it stands: what the call has come to
-//! stands in its record. Which tenants may have any is noted aside, so that whoever looks after calls that nobody ends
-//! need not ask all.
+//! of the two places at any moment. It carries no more than the id, since when it stands and when it was last put: what the
+//! call has come to stands in its record. Whoever puts it again leaves since when it stands (ADR 0033). Which tenants may
+//! have any is noted aside, so that whoever looks after calls that nobody ends need not ask all.
 
 use std::collections::HashSet;
 
@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access_patterns,
-    bulk::{BATCH, delete_request, put_request},
+    bulk::{BATCH, delete_request},
     error::StoreError,
-    item::{serde_item, whole},
+    expression::SetExpression,
+    item::{Item as _, KIND, VERSION, serde_item, whole},
     keys::{Keys, Tenant},
     table::{Consistency, Table},
 };
@@ -31,6 +32,30 @@ pub struct LiveCall {
     pub id: CallId,
     /// When its first event was taken in, which may be long after it began.
     pub since: Timestamp,
+    /// When an event put the marker last; `None` if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    marked_at: Option<Timestamp>,
+}
+
+const SINCE: &str = "since";
+const MARKED_AT: &str = "marked_at";
+
+impl LiveCall {
+    /// When the marker was put last, which is when an event of the call may be on its way into a record.
+    #[must_use]
+    pub fn last_marked(&self) -> Timestamp {
+        self.marked_at.unwrap_or(self.since)
+    }
+
+    /// A call that has gone on for a while.
+    pub(crate) const fn loaded(id: CallId, since: Timestamp) -> Self {
+        Self { id, since, marked_at: None }
+    }
+
+    /// A call whose first event is taken in now.
+    const fn begun(id: CallId, now: Timestamp) -> Self {
+        Self { id, since: now, marked_at: Some(now) }
+    }
 }
 
 serde_item!(LiveCall, "live", Tenant, |live, tenant| Keys::primary(access_patterns::live_call(tenant.org, tenant.mode, live.id)));
@@ -57,37 +82,49 @@ impl BusyTenant {
 serde_item!(BusyTenant, "busy", (), |busy, _none| Keys::primary(access_patterns::busy_tenant(busy.organization_id, busy.mode)));
 
 impl Table {
-    /// Notes that a call goes on. To be done before its event is written, and while its tenant is noted as busy.
+    /// Notes that a call goes on. To be done before its event is written, and while its tenant is noted as busy. Since when a
+    /// call goes on stays what its first marker said.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn mark_live(&self, tenant: Tenant, id: CallId, now: Timestamp) -> Result<(), StoreError> {
-        self.put(&LiveCall { id, since: now }, &tenant).await
+        let mut set = SetExpression::default();
+        set.set(KIND, AttributeValue::S(LiveCall::KIND.to_owned()));
+        set.set(VERSION, AttributeValue::N(LiveCall::VERSION.to_string()));
+        for (name, value) in LiveCall::begun(id, now).to_attributes()? {
+            if name == SINCE { set.set_once(&name, value) } else { set.set(&name, value) }
+        }
+        self.update(access_patterns::live_call(tenant.org, tenant.mode, id), &set, None).await.map(drop)
     }
 
     /// Notes of several calls that they go on, as [`Table::mark_live`] does of one, in one request for each 25. Answers each in
-    /// its place: what the table leaves undone is tried alone, so that a throttled tenant keeps no other's calls back.
+    /// its place: what is marked already, and what the table leaves undone, is done alone, so that a throttled tenant keeps no
+    /// other's calls back.
     ///
     /// # Errors
     /// [`StoreError`] for each that could not be written.
     pub async fn mark_all_live(&self, calls: &[(Tenant, CallId)], now: Timestamp) -> Vec<Result<(), StoreError>> {
-        let together = calls.len() > 1 && self.try_mark_all_live(calls, now).await.unwrap_or(false);
-        if together {
-            return calls.iter().map(|_| Ok(())).collect();
-        }
-        join_all(calls.iter().map(|(tenant, id)| self.mark_live(*tenant, *id, now))).await
+        let marked = if calls.len() > 1 { self.mark_new(calls, now).await } else { HashSet::new() };
+        let each = calls.iter().map(
+            async |&(tenant, id)| {
+                if marked.contains(&(tenant, id)) { Ok(()) } else { self.mark_live(tenant, id, now).await }
+            },
+        );
+        join_all(each).await
     }
 
-    /// Whether all of them were written.
-    async fn try_mark_all_live(&self, calls: &[(Tenant, CallId)], now: Timestamp) -> Result<bool, StoreError> {
-        let different: HashSet<&(Tenant, CallId)> = calls.iter().collect();
-        let markers = different.into_iter().map(|(tenant, id)| put_request(whole(&LiveCall { id: *id, since: now }, tenant)?));
-        for markers in markers.collect::<Result<Vec<_>, _>>()?.chunks(BATCH) {
-            if !self.try_write_batch(markers.to_vec()).await?.is_empty() {
-                return Ok(false);
-            }
+    /// Marks those that have no marker yet; answers which. What is wrong with others is found out by whoever marks them alone.
+    async fn mark_new(&self, calls: &[(Tenant, CallId)], now: Timestamp) -> HashSet<(Tenant, CallId)> {
+        let different: HashSet<(Tenant, CallId)> = calls.iter().copied().collect();
+        let mut marked = HashSet::with_capacity(different.len());
+        let different: Vec<(Tenant, CallId)> = different.into_iter().collect();
+        for some in different.chunks(BATCH) {
+            let markers: Result<Vec<_>, _> = some.iter().map(|(tenant, id)| whole(&LiveCall::begun(*id, now), tenant)).collect();
+            let Ok(markers) = markers else { continue };
+            let done = self.insert_batch(markers).await.unwrap_or_default();
+            marked.extend(some.iter().zip(done).filter_map(|(call, done)| done.then_some(*call)));
         }
-        Ok(true)
+        marked
     }
 
     /// Notes that a tenant may have calls that go on.
@@ -117,7 +154,7 @@ impl Table {
     /// [`StoreError`] if the table cannot be written.
     pub async fn note_quiet(&self, busy: &BusyTenant) -> Result<(), StoreError> {
         let key = access_patterns::busy_tenant(busy.organization_id, busy.mode);
-        self.delete_if(key, "noted_at", AttributeValue::S(busy.noted_at.to_string())).await
+        self.delete_if(key, "noted_at", Some(AttributeValue::S(busy.noted_at.to_string()))).await
     }
 
     /// The markers of a tenant, oldest call first. Eventually consistent.
@@ -134,7 +171,7 @@ impl Table {
     /// [`StoreError`] if the table cannot be written.
     pub async fn unmark_left_over(&self, tenant: Tenant, live: &LiveCall) -> Result<(), StoreError> {
         let key = access_patterns::live_call(tenant.org, tenant.mode, live.id);
-        self.delete_if(key, "since", AttributeValue::S(live.since.to_string())).await
+        self.delete_if(key, MARKED_AT, live.marked_at.map(|at| AttributeValue::S(at.to_string()))).await
     }
 
     /// Notes that a call does not go on any more. To be done after it was counted.

@@ -202,12 +202,20 @@ impl Table {
         Ok(())
     }
 
-    /// Removes an item if one of its attributes says this; what says something else stays.
-    pub(crate) async fn delete_if<I: Item>(&self, key: Get<I, Primary>, name: &str, says: AttributeValue) -> Result<(), StoreError> {
+    /// Removes an item if one of its attributes says this, or is missing (`None`); what says something else stays.
+    pub(crate) async fn delete_if<I: Item>(
+        &self,
+        key: Get<I, Primary>,
+        name: &str,
+        says: Option<AttributeValue>,
+    ) -> Result<(), StoreError> {
         let _waiting = self.meter.send();
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key_attributes(&key)));
-        let request = request.condition_expression("#name = :says").expression_attribute_names("#name", name);
-        let request = request.expression_attribute_values(":says", says).return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let request = match says {
+            Some(says) => request.condition_expression("#name = :says").expression_attribute_values(":says", says),
+            None => request.condition_expression("attribute_not_exists(#name)"),
+        };
+        let request = request.expression_attribute_names("#name", name).return_consumed_capacity(ReturnConsumedCapacity::Total);
         match when_free(DeleteItemError::is_transaction_conflict_exception, || request.clone().send()).await {
             Ok(output) => self.meter.written(output.consumed_capacity.as_slice()),
             Err(error) if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {

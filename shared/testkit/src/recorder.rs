@@ -11,10 +11,11 @@ use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
     error::BoxError,
     operation::{
-        batch_write_item::BatchWriteItemInput, delete_item::DeleteItemInput, get_item::GetItemInput, put_item::PutItemInput,
-        query::QueryInput, transact_write_items::TransactWriteItemsInput, update_item::UpdateItemInput,
+        batch_execute_statement::BatchExecuteStatementInput, batch_write_item::BatchWriteItemInput, delete_item::DeleteItemInput,
+        get_item::GetItemInput, put_item::PutItemInput, query::QueryInput, transact_write_items::TransactWriteItemsInput,
+        update_item::UpdateItemInput,
     },
-    types::{AttributeValue, TransactWriteItem, WriteRequest},
+    types::{AttributeValue, BatchStatementRequest, TransactWriteItem, WriteRequest},
 };
 use aws_sdk_kms::operation::{decrypt::DecryptInput, generate_data_key::GenerateDataKeyInput};
 use aws_sdk_sqs::operation::{send_message::SendMessageInput, send_message_batch::SendMessageBatchInput};
@@ -126,8 +127,19 @@ fn of_table(request: &Request<'_>) -> Option<Vec<Asked>> {
         };
         return Some(requests.map(key).collect());
     }
+    if let Some(batch) = input.downcast_ref::<BatchExecuteStatementInput>() {
+        return batch.statements().iter().map(of_statement).collect();
+    }
     let transaction = input.downcast_ref::<TransactWriteItemsInput>()?;
     Some(transaction.transact_items().iter().map(of_transaction).collect())
+}
+
+/// An insertion, which names its item's attributes in the order of its parameters; `None` for any other statement.
+fn of_statement(request: &BatchStatementRequest) -> Option<Asked> {
+    let (_, fields) = request.statement().strip_prefix("INSERT INTO ")?.split_once(" VALUE {")?;
+    let place = fields.split(", ").position(|field| field == "'pk': ?")?;
+    let partition = text(request.parameters().get(place));
+    Some(Asked { action: "dynamodb:PartiQLInsert", index: String::new(), partition })
 }
 
 fn of_transaction(item: &TransactWriteItem) -> Asked {
