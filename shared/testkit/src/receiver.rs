@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, extract::State, routing::post};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    routing::post,
+};
 use domain::Timestamp;
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
@@ -95,7 +100,7 @@ impl Refused {
 /// A receiver on a free loopback port; ends with the test.
 #[derive(Debug)]
 pub struct Receiver {
-    /// Where it listens.
+    /// Where it listens. Under it, `/410` and every other status answer as they say, whatever else was told.
     pub url: String,
     shared: Shared,
 }
@@ -112,7 +117,7 @@ impl Receiver {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let shared = Shared::default();
         shared.answers.lock().unwrap().extend(statuses.iter().rev().map(|status| StatusCode::from_u16(*status).unwrap()));
-        let app = Router::new().route("/hook", post(take)).with_state(shared.clone());
+        let app = Router::new().route("/hook", post(take)).route("/hook/{status}", post(take_and_say)).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, shared }
     }
@@ -201,4 +206,9 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     }
     let usual = || StatusCode::from_u16(shared.usual.load(Ordering::SeqCst)).unwrap_or(StatusCode::OK);
     (shared.answers.lock().unwrap().pop().unwrap_or_else(usual), headers, shared.body.lock().unwrap().clone())
+}
+
+async fn take_and_say(State(shared): State<Shared>, Path(status): Path<u16>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    shared.arrivals.lock().unwrap().push(Arrival { headers, body });
+    StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST)
 }

@@ -79,9 +79,10 @@ impl Bench {
         arrived
     }
 
-    async fn endpoint(&self) -> EndpointId {
+    /// Creates an endpoint that receives at this URL.
+    pub(super) async fn endpoint(&self, url: &str) -> EndpointId {
         let mut endpoint = fixture::endpoint();
-        endpoint.given_url = Some(self.url.clone());
+        endpoint.given_url = Some(url.to_owned());
         endpoint.secret = Some(self.secret(endpoint.id.as_uuid()).await);
         self.local.table.create_endpoint(self.tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
         endpoint.id
@@ -106,7 +107,7 @@ impl Bench {
 async fn webhook_delivery_that_is_killed_at_every_step_delivers_every_id_and_no_other() {
     let bench = Bench::start(301).await;
     bench.receiver.refuse_first_of_every(40);
-    let messages = bench.messages(bench.endpoint().await);
+    let messages = bench.messages(bench.endpoint(&bench.url).await);
     let mut dice = Dice::new(302);
     // A tenth of them comes twice.
     let twice: Vec<_> = messages.iter().filter(|_| dice.below(10) == 0).cloned().collect();

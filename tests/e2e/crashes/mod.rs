@@ -5,6 +5,7 @@
 
 mod deliveries;
 mod ingestion;
+mod late;
 mod outbox;
 mod reaper;
 mod worker;

@@ -27,6 +27,8 @@ pub(super) struct Worker {
     dice: Dice,
     /// How many of ten invocations are killed at a request, and how many by the clock.
     kills: (u64, u64),
+    /// About how many requests it makes for a message.
+    requests: u32,
     pub(super) deaths: Deaths,
 }
 
@@ -50,12 +52,17 @@ enum Life {
 impl Worker {
     /// A function that nobody kills.
     pub(super) fn new(function: Function, wire: Wire, seed: u64) -> Self {
-        Self { function, wire, dice: Dice::new(seed), kills: (0, 0), deaths: Deaths::default() }
+        Self { function, wire, dice: Dice::new(seed), kills: (0, 0), requests: 4, deaths: Deaths::default() }
     }
 
     /// Has so many of ten invocations killed at a request, and so many by the clock, if they live that long.
     pub(super) fn killed(self, at_requests: u64, by_the_clock: u64) -> Self {
         Self { kills: (at_requests, by_the_clock), ..self }
+    }
+
+    /// Says that it makes about so many requests for a message.
+    pub(super) fn asking(self, requests: u32) -> Self {
+        Self { requests, ..self }
     }
 
     /// Works until the queue is empty. A message that would be given up next time is not killed any more: that a queue
@@ -70,7 +77,7 @@ impl Worker {
                 sleep(Duration::from_millis(20)).await;
                 continue;
             };
-            let requests = 4 + 4 * u32::try_from(batch.len()).unwrap();
+            let requests = 4 + self.requests * u32::try_from(batch.len()).unwrap();
             let life = if batch.receives() < MAX_RECEIVES { self.life(requests) } else { Life::Whole };
             let outcome = self.invoke(batch.event(), life).await;
             source.settle(batch, &outcome).await;
