@@ -13,7 +13,12 @@ use domain::{
 };
 use runtime::{Clock, random};
 use store::{CountWork, EventWrite, RecordedEvent, Start, Tenant, access_patterns as patterns};
-use testkit::{Fixture, LocalTable, fixture, load::Plan};
+use testkit::{
+    Fixture, LocalTable,
+    faults::{Faults, Moment, Stop, Wire},
+    fixture,
+    load::Plan,
+};
 
 const DAY_MILLIS: i64 = 24 * 3_600_000;
 
@@ -193,4 +198,35 @@ async fn o5_the_organizations_that_do_not_keep_their_calls_for_ever() {
     found.sort();
     assert_eq!(found, [orgs[0], orgs[2]]);
     assert_eq!(local.table.retentions().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_cut_off_at_any_step_leaves_nothing_of_a_transcript() {
+    let limits = Limits { ringing_millis: 120_000, call_millis: 4 * 3_600_000 };
+    let steps = (1..).flat_map(|number| [Moment::Before, Moment::After].map(|moment| Stop { number, moment }));
+    for stop in steps {
+        let world = World::start().await;
+        world.keep(Some(30)).await;
+        world.ended(40, None, Some("word ".repeat(1_000))).await;
+        let parts = async || {
+            let items = world.local.dump().await;
+            items.iter().filter(|item| item["pk"].as_s().is_ok_and(|key| key.starts_with("TRANSCRIPTS#"))).count()
+        };
+        assert!(parts().await > 0);
+        let wire = Wire::new(1);
+        let table = world.local.over(&wire, Faults::default()).await;
+        let dies = CallReaper::new(table, fixture::nowhere(), Clock::Manual(Arc::clone(&world.clock)), limits);
+        wire.begin(Some(stop));
+        let died = tokio::select! {
+            done = dies.sweep() => { done.unwrap(); false }
+            _ = wire.stopped() => true,
+        };
+        world.reaper.sweep().await.unwrap();
+        assert_eq!((parts().await, world.total(None).await), (0, 0), "after {stop:?}");
+        world.is_exact().await;
+        if !died {
+            assert!(stop.number > 5, "a sweep has more steps than that");
+            return;
+        }
+    }
 }

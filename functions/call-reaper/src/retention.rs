@@ -74,7 +74,7 @@ impl CallReaper {
         // One after the other: calls of one time share their counters.
         for entry in entries {
             if entry.call.is_some() {
-                self.table.delete_call(tenant, entry.id, now).await?;
+                self.table.delete_old_call(tenant, entry.id, now).await?;
                 deleted += 1;
             }
             walk.after = Some(entry.id);

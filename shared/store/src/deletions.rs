@@ -66,6 +66,16 @@ impl Table {
         Err(StoreError::Unavailable("the call keeps being changed by others".to_owned()))
     }
 
+    /// Deletes a call that is not kept any longer, as [`Table::delete_call`] does. Its transcripts go before it too: nobody asks
+    /// a second time for what a crash left.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or written.
+    pub async fn delete_old_call(&self, tenant: Tenant, id: CallId, now: Timestamp) -> Result<DeletedCall, StoreError> {
+        self.remove_transcripts(tenant, id).await?;
+        self.delete_call(tenant, id, now).await
+    }
+
     /// Tries once.
     async fn bury(&self, tenant: Tenant, record: &CallRecord, now: Timestamp, spread: Spread) -> Result<Attempt, StoreError> {
         let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
