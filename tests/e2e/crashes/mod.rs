@@ -8,6 +8,7 @@ mod ingestion;
 mod late;
 mod outbox;
 mod reaper;
+mod sweep;
 mod worker;
 
 use std::time::Duration;
