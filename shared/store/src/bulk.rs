@@ -112,7 +112,7 @@ fn live(record: &CallRecord) -> LiveCall {
 }
 
 /// The statement that writes an item where there is none.
-/// Source: «PartiQL insert statements for DynamoDB» of the DynamoDB developer guide.
+/// Source: «`PartiQL` insert statements for DynamoDB» of the DynamoDB developer guide.
 fn insertion(table: &str, item: Attributes) -> Result<BatchStatementRequest, StoreError> {
     // In one order, so that equal items make equal statements.
     let (names, values): (Vec<String>, Vec<AttributeValue>) = item.into_iter().collect::<BTreeMap<_, _>>().into_iter().unzip();
