@@ -14,7 +14,7 @@ use domain::{
 use futures_util::{StreamExt as _, future::join_all, stream};
 use queue::{OutMessage, SendError, Sender, call_event::CallEventMessage};
 use runtime::{Clock, Recent, aws::Environment, env};
-use store::{BusyTenant, Consistency, LiveCall, Standing, StoreError, Table, Tenant};
+use store::{BusyTenant, Consistency, LiveCall, Standing, StoreError, Table, Tenant, Usage};
 
 /// How long a tenant stays noted after it was last busy, in milliseconds: longer than a process relies on having noted it.
 const QUIET_MILLIS: i64 = 1_800_000;
@@ -101,10 +101,16 @@ impl CallReaper {
     /// # Errors
     /// [`RunError`], the first one, after everything that could be done was done.
     pub async fn run(&self) -> Result<usize, RunError> {
-        let tenants = stream::iter(self.table.busy_tenants().await?);
-        let ended: Vec<Result<usize, RunError>> = tenants.map(|busy| self.tenant(busy)).buffer_unordered(CONCURRENT).collect().await;
-        tracing::info!(?ended, "reaped");
+        let (ended, Usage { read_units, write_units, .. }) = self.table.spent(self.reap()).await;
+        let ended = ended?;
+        tracing::info!(?ended, read_units, write_units, "reaped");
         ended.into_iter().sum()
+    }
+
+    /// What came of each tenant.
+    async fn reap(&self) -> Result<Vec<Result<usize, RunError>>, RunError> {
+        let tenants = stream::iter(self.table.busy_tenants().await?);
+        Ok(tenants.map(|busy| self.tenant(busy)).buffer_unordered(CONCURRENT).collect().await)
     }
 
     async fn tenant(&self, busy: BusyTenant) -> Result<usize, RunError> {

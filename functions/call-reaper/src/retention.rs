@@ -7,7 +7,7 @@
 
 use domain::{Mode, Timestamp};
 use futures_util::{StreamExt as _, stream};
-use store::{Retention, Swept, Tenant};
+use store::{Retention, Swept, Tenant, Usage};
 
 use crate::{CONCURRENT, CallReaper, RunError};
 
@@ -35,14 +35,20 @@ impl CallReaper {
     /// # Errors
     /// [`RunError`], as above.
     pub async fn sweep_some(&self, most: usize) -> Result<usize, RunError> {
-        let retentions = self.table.retentions().await?;
-        let both = retentions.iter().flat_map(|retention| Mode::ALL.map(|mode| (retention, mode)));
-        let swept = stream::iter(both).map(|(retention, mode)| self.sweep_one(retention, mode, most)).buffer_unordered(CONCURRENT);
-        let swept: Vec<Result<usize, RunError>> = swept.collect().await;
+        let (swept, Usage { read_units, write_units, .. }) = self.table.spent(self.sweep_each(most)).await;
+        let swept = swept?;
         if !swept.is_empty() {
-            tracing::info!(?swept, "swept");
+            tracing::info!(?swept, read_units, write_units, "swept");
         }
         swept.into_iter().sum()
+    }
+
+    /// What came of each organization's data sets.
+    async fn sweep_each(&self, most: usize) -> Result<Vec<Result<usize, RunError>>, RunError> {
+        let retentions = self.table.retentions().await?;
+        let both = retentions.iter().flat_map(|retention| Mode::ALL.map(|mode| (retention, mode)));
+        let swept = stream::iter(both).map(|(retention, mode)| self.sweep_one(retention, mode, most));
+        Ok(swept.buffer_unordered(CONCURRENT).collect().await)
     }
 
     /// Goes on with the walk through the list of one data set.
