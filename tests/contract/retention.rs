@@ -116,6 +116,26 @@ async fn what_is_older_goes_run_by_run_and_every_total_stays_exact() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_on_its_way_stops_at_the_call_at_which_retention_is_lifted() {
+    let world = World::start().await;
+    Plan::of_a_year(150, Day::of(world.now()), 7).load(&world.local.table, world.tenant, |_| {}).await.unwrap();
+    world.keep(Some(1)).await;
+    let lifted = async {
+        while world.total(None).await > 140 {
+            tokio::task::yield_now().await;
+        }
+        world.keep(None).await;
+        world.total(None).await
+    };
+    let (swept, left) = tokio::join!(world.reaper.sweep(), lifted);
+    let (swept, now_left) = (swept.unwrap() as u64, world.total(None).await);
+    assert!((10..100).contains(&swept), "{swept}: not one, and not a page");
+    assert!(now_left + 1 >= left && now_left == 150 - swept, "{left} were left then, {now_left} are now: one was on its way at most");
+    world.is_exact().await;
+    assert_eq!((world.reaper.sweep().await.unwrap(), world.total(None).await), (0, now_left));
+}
+
+#[tokio::test]
 async fn everything_of_a_call_goes_and_late_events_are_absorbed() {
     let world = World::start().await;
     world.keep(Some(7)).await;

@@ -59,7 +59,7 @@ impl CallReaper {
         let mut walk = goes_on.unwrap_or(Swept { begun_at: now, after: None });
         let (mut deleted, mut looked_at) = (0, 0);
         while looked_at < most {
-            let (some, last) = self.sweep_page(tenant, before, &mut walk, now).await?;
+            let (some, last) = self.sweep_page(retention, tenant, before, &mut walk, now).await?;
             deleted += some;
             looked_at += PAGE;
             if goes_on != Some(walk) {
@@ -73,13 +73,24 @@ impl CallReaper {
     }
 
     /// Deletes the calls of one page: how many, and whether it was the last one.
-    async fn sweep_page(&self, tenant: Tenant, before: Timestamp, walk: &mut Swept, now: Timestamp) -> Result<(usize, bool), RunError> {
+    async fn sweep_page(
+        &self,
+        retention: &Retention,
+        tenant: Tenant,
+        before: Timestamp,
+        walk: &mut Swept,
+        now: Timestamp,
+    ) -> Result<(usize, bool), RunError> {
         let entries = self.table.calls_before(tenant, before, walk.after, PAGE).await?;
         let is_last = entries.len() < PAGE;
         let mut deleted = 0;
         // One after the other: calls of one time share their counters.
         for entry in entries {
             if entry.call.is_some() {
+                // What is deleted does not come back, so each asks anew. The next run goes by what was decided instead.
+                if self.table.retention(tenant.org).await?.is_none_or(|current| current.updated_at != retention.updated_at) {
+                    return Ok((deleted, true));
+                }
                 self.table.delete_old_call(tenant, entry.id, now).await?;
                 deleted += 1;
             }
