@@ -22,7 +22,7 @@ struct Target {
     tests: &'static [&'static str],
 }
 
-const TARGETS: [Target; 2] = [
+const TARGETS: [Target; 3] = [
     Target {
         name: "rules",
         files: &[
@@ -63,6 +63,30 @@ const TARGETS: [Target; 2] = [
             "jwt_attacks::",
             "users::",
             "users_access::",
+        ],
+    },
+    // Whose data is meant where no gate says it, and what a client brings back of what it was given.
+    Target {
+        name: "whose",
+        files: &[
+            "functions/api-keys/src/read.rs",
+            "functions/carrier-callbacks/src/whose.rs",
+            "shared/api/src/cursor.rs",
+            "shared/api/src/idempotency.rs",
+        ],
+        packages: &["api", "tests"],
+        tests: &[
+            "api_keys::",
+            "carrier_calls::",
+            "carrier_door::",
+            "carrier_platform::",
+            "carrier_routes::",
+            "cursors::",
+            "idempotency::",
+            "isolation_matrix::",
+            "key_gate::",
+            "one_organization::",
+            "route_explain::",
         ],
     },
 ];
