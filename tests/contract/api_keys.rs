@@ -1,6 +1,12 @@
 //! API keys as a resource, on a real table: minted and shown once, listed, changed, revoked, a hundred and no more.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{Router, body::Body};
@@ -67,15 +73,29 @@ impl Bench {
         fixture::key(&self.local.table, Tenant { mode, ..self.fixture.tenant }, scopes.iter().copied().collect()).await
     }
 
-    /// A creation with an idempotency key.
-    async fn mint_once(&self, idempotency_key: &str, body: &Value) -> (http::HeaderMap, Value) {
+    /// A creation with an idempotency key: status, headers and body.
+    async fn try_to_mint_once(&self, idempotency_key: &str, body: &Value) -> (u16, http::HeaderMap, Value) {
         let request = Request::builder().method(Method::POST).uri(KEYS).header("x-api-key", self.fixture.key.reveal());
         let request = request.header("content-type", "application/json").header("idempotency-key", idempotency_key);
         let response = self.app.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
-        assert_eq!(response.status().as_u16(), 201);
-        let headers = response.headers().clone();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (headers, serde_json::from_slice(&bytes).unwrap())
+        (status, headers, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    async fn mint_once(&self, idempotency_key: &str, body: &Value) -> (http::HeaderMap, Value) {
+        let (status, headers, body) = self.try_to_mint_once(idempotency_key, body).await;
+        assert_eq!(status, 201, "{body}");
+        (headers, body)
+    }
+
+    /// Makes it as if the only try so far had died before its answer.
+    async fn forget_answer(&self) {
+        let request = self.local.dump().await.into_iter().find(|item| item["kind"].as_s().unwrap() == "request").unwrap();
+        let forget = self.local.client.update_item().table_name("trunkline");
+        let forget = forget.key("pk", request["pk"].clone()).key("sk", request["sk"].clone());
+        let forget = forget.update_expression("REMOVE answer SET lease_until = :none");
+        forget.expression_attribute_values(":none", AttributeValue::N("0".to_owned())).send().await.unwrap();
     }
 
     async fn count(&self) -> u32 {
@@ -362,12 +382,7 @@ async fn a_creation_is_replayed_without_the_key() {
 async fn a_try_after_a_crash_shows_a_key_that_works_in_place_of_the_one_that_nobody_saw() {
     let bench = Bench::start().await;
     let (_, first) = bench.mint_once("one", &reader()).await;
-    // As if the first try had died before its answer.
-    let request = bench.local.dump().await.into_iter().find(|item| item["kind"].as_s().unwrap() == "request").unwrap();
-    let forget = bench.local.client.update_item().table_name("trunkline").key("pk", request["pk"].clone()).key("sk", request["sk"].clone());
-    let forget = forget.update_expression("REMOVE answer SET lease_until = :none");
-    let none = aws_sdk_dynamodb::types::AttributeValue::N("0".to_owned());
-    forget.expression_attribute_values(":none", none).send().await.unwrap();
+    bench.forget_answer().await;
     let (headers, second) = bench.mint_once("one", &reader()).await;
     assert!(!headers.contains_key("idempotent-replayed"));
     assert_eq!(first["id"], second["id"]);
@@ -377,6 +392,21 @@ async fn a_try_after_a_crash_shows_a_key_that_works_in_place_of_the_one_that_nob
     let text = second["key"].as_str().unwrap();
     assert_eq!(bench.get(&path(&second)).await.expect(200)["hint"], text[text.len() - 4..]);
     assert_eq!(bench.count().await, 2, "one key, counted once");
+}
+
+#[tokio::test]
+async fn a_try_after_a_crash_does_not_show_a_key_that_was_changed_in_between() {
+    let now = Arc::new(AtomicI64::new(fixture::now().as_millis()));
+    let bench = Bench::at(Clock::Manual(Arc::clone(&now))).await;
+    let (_, first) = bench.mint_once("one", &reader()).await;
+    bench.forget_answer().await;
+    now.fetch_add(1_000, Ordering::SeqCst);
+    bench.patch(&first, json!({"scopes": ["calls:read", "calls:write"]})).await.expect(200);
+    let (status, _, again) = bench.try_to_mint_once("one", &reader()).await;
+    assert_eq!((status, again["code"].as_str()), (409, Some("CONFLICT")), "{again}");
+    let status = ask(&bench.app, first["key"].as_str().unwrap(), Method::GET, KEYS, None).await;
+    assert_eq!(status.code(), "INSUFFICIENT_SCOPE", "the key is what it was: nobody else has another one in its place");
+    assert_eq!(bench.get(&path(&first)).await.expect(200)["scopes"], json!(["calls:read", "calls:write"]));
 }
 
 #[tokio::test]

@@ -121,7 +121,10 @@ async fn a_revoked_key_is_refused_at_once_where_it_was_not_used_and_within_a_min
     assert_eq!(gated.told(&key).await, says(404, "NOT_FOUND"));
     assert_eq!(gated.bench.revoke(&minted).await, 204);
     let fresh = Gated::function(&gated.bench, &gated.now);
+    let usage = gated.bench.local.table.usage();
     assert_eq!(told(&fresh, &key).await, says(401, "KEY_REVOKED"), "a process that never saw it");
+    let read = gated.bench.local.table.usage() - usage;
+    assert_eq!((read.requests, read.read_units), (1, 1.0), "one read of the key as it is now, not as it was a moment ago");
     gated.pass(59_999);
     assert_eq!(gated.told(&key).await, says(404, "NOT_FOUND"), "a process that saw it believes what it read");
     gated.pass(1);

@@ -40,8 +40,7 @@ fn changed(key: &str, at: usize) -> String {
 #[tokio::test]
 async fn a_key_that_was_never_issued_costs_one_look_up_on_any_route_each_time_and_nothing_else() {
     let bench = EveryRoute::start().await;
-    // What is not there is looked for once more strongly, so that a key works from the moment it is shown (ADR 0022).
-    let one_look_up = Usage { requests: 2, round_trips: 2, read_units: 1.5, write_units: 0.0 };
+    let one_look_up = Usage { requests: 1, round_trips: 1, read_units: 1.0, write_units: 0.0 };
     for (method, path) in bench.routes() {
         let key = ApiKeyText::mint(Mode::Live, random::bytes());
         for _ in 0..2 {

@@ -62,11 +62,17 @@ pub(crate) async fn create_api_key(
 async fn mint(table: &Table, record: KeyRecord, text: &ApiKeyText) -> Result<KeyRecord, Problem> {
     match table.create_api_key(&record).await? {
         CreateApiKey::Done => Ok(record),
+        // Somebody gave it other scopes or places since: not what this caller asked for, and perhaps not its to have.
+        CreateApiKey::Exists(existing) if existing.key.updated_at != existing.key.created_at => Err(changed()),
         CreateApiKey::Exists(existing) if existing.key_hash == record.key_hash => Ok(record),
         CreateApiKey::Exists(existing) => {
             let reminted = table.remint_api_key(&existing, text).await?;
-            reminted.ok_or_else(|| Problem::new(Code::Conflict, "The key was changed or revoked before it was shown"))
+            reminted.ok_or_else(changed)
         }
         CreateApiKey::TooMany { most } => Err(Problem::too_many(Counted::Keys, most)),
     }
+}
+
+fn changed() -> Problem {
+    Problem::new(Code::Conflict, "The key was changed or revoked before it was shown")
 }

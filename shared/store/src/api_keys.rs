@@ -91,13 +91,12 @@ impl Table {
         }
     }
 
-    /// Looks a key up by its hash; `None` if none was issued with it. A new key is found at once; a change may be missed
-    /// in its first moment.
+    /// Looks a key up by its hash, as it is now; `None` if none was issued with it.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn api_key(&self, hash: KeyHash) -> Result<Option<ApiKey>, StoreError> {
-        self.get(access_patterns::api_key(hash), Consistency::EventualIfThere).await
+        self.get(access_patterns::api_key(hash), Consistency::Strong).await
     }
 
     /// One key of an organization, as it is now.
