@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use domain::{Country, E164, Mode, inventory::NumberType};
+use domain::{Country, E164, Mode, carrier::Carrier, inventory::NumberType};
 use store::{Bought, Consistency, Imported, Offer, StockStatus, Table, access_patterns as patterns};
 use testkit::{
     Fixture, LocalTable,
@@ -79,6 +79,38 @@ async fn importing_again_costs_a_look_and_changed_prices_count_unless_the_number
     assert_eq!(counts(&import(&live(table), &dearer).await), (29, 0, 1, 0));
     table.release_number(buyer, number.id, store::Release::Remove, fixture::now(), None).await.unwrap();
     assert_eq!(table.slot(Mode::Live, &slot.address()).await.unwrap(), Some(slot), "at the price that it was bought at");
+}
+
+#[tokio::test]
+async fn a_row_whose_credential_is_not_the_operators_is_named_with_its_line_and_the_others_are_imported() {
+    let local = LocalTable::start().await;
+    let (table, twilio) = (&local.table, fixture::credential(Carrier::Twilio, 1));
+    table.create_credential(trunkline::platform::tenant(Mode::Live), &twilio).await.unwrap();
+    let organization = Fixture::create(table, Mode::Live).await.tenant;
+    let foreign = fixture::credential(Carrier::Twilio, 2);
+    table.create_credential(organization, &foreign).await.unwrap();
+    let row = |n: u32, carrier: &str, credential: &str| format!("{},{carrier},{credential}\n", row(n).trim());
+    let (own, other) = (twilio.id.to_string(), foreign.id.to_string());
+    let rows = [
+        row(1, "twilio", &own),
+        row(2, "plivo", &own),
+        row(3, "", ""),
+        row(4, "twilio", &other),
+        row(5, "twilio", "none"),
+        row(6, "twilio", &other),
+        row(7, "twilio", &own),
+    ];
+    let file = format!("{},carrier,credential\n{}", HEADER.trim(), rows.concat());
+    let tally = live(table).run(file.as_bytes(), |_| {}).await.unwrap();
+    assert_eq!(counts(&tally), (3, 0, 0, 4));
+    let bad: Vec<String> = tally.bad.iter().map(ToString::to_string).collect();
+    assert_eq!(bad[0], format!("line 3: credential: the operator has no plivo credential {own} in live data"));
+    assert_eq!(bad[1], format!("line 5: credential: the operator has no twilio credential {other} in live data"));
+    assert!(bad[2].starts_with("line 6: credential: "), "{}", bad[2]);
+    assert!(bad[3].starts_with("line 7: "), "in the order of the file: {}", bad[3]);
+    let both = Import { modes: Mode::ALL.to_vec(), ..live(table) };
+    let tally = both.run(file.as_bytes(), |_| {}).await.unwrap();
+    assert_eq!(counts(&tally), (1, 1, 0, 6), "in test data the operator has none");
 }
 
 #[tokio::test]

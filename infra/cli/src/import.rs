@@ -76,34 +76,54 @@ impl Import {
         let missing: Vec<&str> = COLUMNS.into_iter().filter(|name| !headers.iter().any(|header| header == *name)).collect();
         ensure!(missing.is_empty(), "the file's first line lacks the columns {}", missing.join(", "));
         let mut rows = Rows { records: reader.records(), headers, seen: HashMap::new(), bytes: 0 };
-        let (mut tally, mut known) = (Tally::default(), Vec::new());
+        let (mut tally, mut known) = (Tally::default(), HashMap::new());
         loop {
             let some = rows.next_good(TOGETHER, self.from_line, &mut tally.bad)?;
             if some.is_empty() {
+                tally.bad.sort_by_key(|row| row.line);
                 return Ok(tally);
             }
-            self.know_trunks(&some, &mut known).await?;
+            let some = self.with_known_trunks(some, &mut known, &mut tally.bad).await?;
             self.offer(some, &mut tally).await?;
             progress(rows.bytes);
         }
     }
 
-    /// Makes sure that every credential that is named is the operator's and of its carrier: else a number would be sold that
-    /// never rings.
-    async fn know_trunks(&self, rows: &[(u64, Slot)], known: &mut Vec<Trunk>) -> anyhow::Result<()> {
-        for (line, trunk) in rows.iter().filter_map(|(line, slot)| Some((line, slot.trunk?))) {
-            if known.contains(&trunk) {
-                continue;
+    /// The rows whose credential is the operator's and of its carrier, and those that name none; the others are bad: a number
+    /// would be sold that never rings.
+    async fn with_known_trunks(
+        &self,
+        rows: Vec<(u64, Slot)>,
+        known: &mut HashMap<Trunk, Result<(), String>>,
+        bad: &mut Vec<BadRow>,
+    ) -> anyhow::Result<Vec<(u64, Slot)>> {
+        let mut good = Vec::with_capacity(rows.len());
+        for (line, slot) in rows {
+            let known = match slot.trunk {
+                None => Ok(()),
+                Some(trunk) => match known.get(&trunk) {
+                    Some(known) => known.clone(),
+                    None => known.entry(trunk).or_insert(self.knows(trunk).await?).clone(),
+                },
+            };
+            match known {
+                Ok(()) => good.push((line, slot)),
+                Err(reason) => bad.push(BadRow { line, reason }),
             }
-            for mode in &self.modes {
-                let key = access_patterns::credential(OrgId::PLATFORM, *mode, trunk.credential);
-                let credential = self.table.get(key, Consistency::Strong).await?;
-                let is_its = credential.is_some_and(|credential| credential.carrier == trunk.carrier);
-                ensure!(is_its, "line {line}: the operator has no {} credential {} in {mode} data", trunk.carrier, trunk.credential);
-            }
-            known.push(trunk);
         }
-        Ok(())
+        Ok(good)
+    }
+
+    /// Whether the operator has the credential in every data set, or what is wrong.
+    async fn knows(&self, Trunk { carrier, credential: id }: Trunk) -> anyhow::Result<Result<(), String>> {
+        for mode in &self.modes {
+            let credential =
+                patiently(|| self.table.get(access_patterns::credential(OrgId::PLATFORM, *mode, id), Consistency::Strong)).await?;
+            if credential.is_none_or(|credential| credential.carrier != carrier) {
+                return Ok(Err(format!("credential: the operator has no {carrier} credential {id} in {mode} data")));
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Offers some numbers, side by side.

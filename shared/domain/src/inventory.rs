@@ -100,7 +100,7 @@ pub struct SlotAddress {
 }
 
 /// The operator's account with a carrier by which a bought number's calls come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trunk {
     /// The carrier.
     pub carrier: Carrier,
