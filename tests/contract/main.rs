@@ -52,6 +52,7 @@ mod log_canaries;
 mod members;
 mod one_organization;
 mod operations;
+mod operators_acts;
 mod organizations;
 mod purchases;
 mod races;

@@ -65,7 +65,8 @@ impl<W: Write> Lines<'_, W> {
 }
 
 impl Export {
-    /// Writes everything; how many lines of each kind. `progress` is told of so many lines more.
+    /// Writes everything; how many lines of each kind. `progress` is told of so many lines more. If the table is that of an
+    /// act, its entry is there before anything is handed out.
     ///
     /// # Errors
     /// If there is no such organization, or table or output fail.
@@ -73,6 +74,7 @@ impl Export {
         let mut lines = Lines { out, counts: Counts::new(), progress };
         let organization = patiently(|| self.table.get(access_patterns::organization(self.org), Consistency::Strong)).await?;
         let organization = organization.with_context(|| format!("there is no organization {}", self.org))?;
+        patiently(|| self.table.note_act()).await?;
         let retention = patiently(|| self.table.retention(self.org)).await?.map(|retention| retention.days);
         let store::Organization { id, name, created_at, .. } = organization;
         lines.put("organization", None, &json!({"id": id, "name": name, "created_at": created_at, "call_retention_days": retention}))?;

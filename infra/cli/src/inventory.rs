@@ -6,11 +6,15 @@ use std::{fs::File, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use domain::Mode;
+use domain::{Mode, OrgId, audit::Action};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use store::Table;
-use trunkline::import::{Import, Tally};
+use trunkline::{
+    import::{Import, Tally},
+    patience::patiently,
+    platform,
+};
 
 /// How the command ends if some rows were bad and all others were imported.
 const SOME_BAD: u8 = 2;
@@ -54,6 +58,10 @@ async fn import(table: &Table, file: PathBuf, mode: Option<Mode>, from_line: u64
     let bar = ProgressBar::new(opened.metadata().map_or(0, |metadata| metadata.len()));
     bar.set_style(ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {eta} left")?);
     let modes = mode.map_or_else(|| Mode::ALL.to_vec(), |mode| vec![mode]);
+    for mode in &modes {
+        let acting = crate::audit::on(table, platform::tenant(*mode), Action::InventoryImported, OrgId::PLATFORM.as_uuid())?;
+        patiently(|| acting.note_act()).await?;
+    }
     let import = Import { table: table.clone(), modes, from_line };
     let tally = import.run(opened, |bytes| bar.set_position(bytes)).await?;
     bar.finish_and_clear();

@@ -105,7 +105,7 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
             };
             // An unknown key is told of by who revokes.
             let mode = table.key_record(org, id).await?.map_or(Mode::Live, |record| record.key.mode);
-            let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyRevoked, id.as_uuid());
+            let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyRevoked, id.as_uuid())?;
             let revoked = revoke(&table, org, id, Clock::System.now()).await?;
             crate::show(json, &[("id", id.to_string()), ("revoked_at", revoked.to_string())]);
         }
@@ -150,7 +150,7 @@ async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
         revoked_at: None,
     };
     let record = KeyRecord::new(key, &text);
-    let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyCreated, record.key.id.as_uuid());
+    let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyCreated, record.key.id.as_uuid())?;
     let created = table.create_api_key(&record).await?;
     if let CreateApiKey::TooMany { most } = created {
         anyhow::bail!("the organization has {most} keys that are not revoked, and no more may be");

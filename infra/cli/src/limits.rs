@@ -81,13 +81,13 @@ pub(crate) async fn run(table: &Table, limits: Limits) -> anyhow::Result<()> {
     for (counted, chosen) in limits.chosen() {
         let Some(chosen) = chosen else { continue };
         for mode in Mode::ALL.iter().copied().filter(|mode| counted != Counted::Keys || *mode == Mode::Live) {
-            acting(mode).set_most(Tenant { org, mode }, counted, chosen.own()).await?;
+            acting(mode)?.set_most(Tenant { org, mode }, counted, chosen.own()).await?;
         }
     }
     if limits.rate.is_some() || limits.caller_rate.is_some() {
         let seen = table.rate_bucket(Bucket::Organization(org)).await?;
         let rate = limits.rate.map_or(seen.rate, Choice::own);
-        acting(Mode::Live).set_rates(org, rate, limits.caller_rate.map_or(seen.caller_rate, Choice::own)).await?;
+        acting(Mode::Live)?.set_rates(org, rate, limits.caller_rate.map_or(seen.caller_rate, Choice::own)).await?;
     }
     show(table, org, limits.json).await
 }

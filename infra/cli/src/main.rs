@@ -15,6 +15,7 @@ mod organization;
 mod platform_credential;
 mod secrets;
 mod stats;
+mod trail;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,8 @@ enum Command {
     /// Sealed secrets.
     #[command(subcommand)]
     Vault(secrets::Command),
+    /// Audit trails: who did what.
+    Audit(trail::Arguments),
     /// Lists and statistics of calls.
     #[command(subcommand)]
     Stats(stats::Command),
@@ -83,6 +86,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Carrier(command) => carrier::run(&table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Config(command) => config::run(&table()?, aws_sdk_kms::Client::new(&config), command).await,
         Command::Vault(command) => secrets::run(table()?, aws_sdk_kms::Client::new(&config), command).await,
+        Command::Audit(arguments) => trail::run(&table()?, arguments).await.map(|()| ExitCode::SUCCESS),
         Command::Stats(command) => stats::run(&table()?, command).await,
         Command::Dlq(command) => dlq::run(aws_sdk_sqs::Client::new(&config), command).await,
     }
@@ -153,6 +157,8 @@ mod tests {
             "org retention --org ORG",
             "org retention --org ORG --days 30",
             "org retention --org ORG --days forever",
+            "audit --org ORG --mode test --limit 5 --json",
+            "audit",
             "key list --org ORG --include-revoked",
             "key revoke --org ORG --id ORG",
             "key revoke --organization ORG --hint 1aB2",

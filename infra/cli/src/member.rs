@@ -60,9 +60,8 @@ pub(crate) enum Command {
 pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Add { org, user, role, force, json } => {
-            let set =
-                acting(table, org, user, Action::MemberSet).set_member(org, user, role, Clock::System.now(), last_owner(force)).await?;
-            match set {
+            let table = acting(table, org, user, Action::MemberSet)?;
+            match table.set_member(org, user, role, Clock::System.now(), last_owner(force)).await? {
                 MemberSet::Done(member) => show(&member, json),
                 MemberSet::NoSuchOrganization => bail!("there is no organization {org}"),
                 MemberSet::TooMany => bail!("a user is a member of at most {MAX_ORGANIZATIONS} organizations"),
@@ -70,7 +69,7 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
             }
         }
         Command::Remove { org, user, force } => {
-            match acting(table, org, user, Action::MemberRemoved).remove_member(org, user, last_owner(force)).await? {
+            match acting(table, org, user, Action::MemberRemoved)?.remove_member(org, user, last_owner(force)).await? {
                 MemberRemoved::Done => {}
                 MemberRemoved::NotFound => bail!("{user} is no member of {org}"),
                 MemberRemoved::LastOwner => bail!("{user} is the last owner of {org}: name another one first, or use --force"),
@@ -82,7 +81,7 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
 }
 
 /// The table for what is done to one member.
-fn acting(table: &Table, org: OrgId, user: UserId, action: Action) -> Table {
+fn acting(table: &Table, org: OrgId, user: UserId, action: Action) -> anyhow::Result<Table> {
     crate::audit::on(table, Tenant { org, mode: Mode::Live }, action, user.as_uuid())
 }
 

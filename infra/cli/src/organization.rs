@@ -68,6 +68,15 @@ pub(crate) enum Days {
     Of(u32),
 }
 
+impl Days {
+    const fn number(self) -> Option<u32> {
+        match self {
+            Self::Forever => None,
+            Self::Of(days) => Some(days),
+        }
+    }
+}
+
 /// The most days.
 const MOST_DAYS: u32 = 3650;
 
@@ -107,7 +116,7 @@ async fn create(table: &Table, name: String, id: Option<OrgId>, json: bool) -> a
     }
     let id = id.unwrap_or_else(|| OrgId::new(now, random::bytes()));
     ensure!(id != OrgId::PLATFORM, "this id stands for the operator and is no organization's");
-    let table = crate::audit::on(table, Tenant { org: id, mode: Mode::Live }, Action::OrganizationCreated, id.as_uuid());
+    let table = crate::audit::on(table, Tenant { org: id, mode: Mode::Live }, Action::OrganizationCreated, id.as_uuid())?;
     let organization = table.create_organization(&Organization { id, name, created_at: now }).await?;
     crate::show(json, &[("id", organization.id.to_string()), ("name", organization.name)]);
     Ok(())
@@ -144,10 +153,9 @@ async fn index(table: &Table) -> anyhow::Result<()> {
 async fn retention(table: &Table, org: OrgId, days: Option<Days>) -> anyhow::Result<()> {
     must_exist(table, org).await?;
     let now: Timestamp = Clock::System.now();
-    match days {
-        Some(Days::Forever) => table.set_retention(org, None, now).await?,
-        Some(Days::Of(days)) => table.set_retention(org, Some(days), now).await?,
-        None => {}
+    if let Some(days) = days {
+        let table = crate::audit::on(table, Tenant { org, mode: Mode::Live }, Action::RetentionChanged, org.as_uuid())?;
+        table.set_retention(org, days.number(), now).await?;
     }
     let kept = table.retention(org).await?;
     println!("{}", kept.map_or_else(|| "forever".to_owned(), |retention| format!("{} days", retention.days)));

@@ -39,6 +39,14 @@ macro_rules! actions {
 actions! {
     /// An organization was created.
     OrganizationCreated = "organization.created",
+    /// For how long an organization keeps its calls was changed.
+    RetentionChanged = "organization.retention_changed",
+    /// Everything of an organization was handed out.
+    OrganizationExported = "organization.exported",
+    /// An organization was erased. Its own trail goes with it: the operator's tells.
+    OrganizationErased = "organization.erased",
+    /// Numbers were offered. The operator's trail tells.
+    InventoryImported = "inventory.imported",
     /// What an organization may do at most was changed.
     LimitsChanged = "organization.limits_changed",
     /// A user became a member or got another role.

@@ -62,6 +62,18 @@ impl Table {
         self.open_act().is_some()
     }
 
+    /// Writes the entry that is due by itself: for an act without an effect in the table, such as an export, and for one of so
+    /// many writes that none of them is the effect.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn note_act(&self) -> Result<(), StoreError> {
+        let Some(act) = self.open_act() else { return Ok(()) };
+        self.put(&act.entry, &act.tenant).await?;
+        self.act_is_written();
+        Ok(())
+    }
+
     /// The write of the entry that is due: one, or none.
     pub(crate) fn act_write(&self) -> Result<Option<TransactWriteItem>, StoreError> {
         let Some(act) = self.open_act() else { return Ok(None) };

@@ -9,12 +9,13 @@ use aws_sdk_dynamodb::{
         put_item::PutItemError,
         query::{QueryOutput, builders::QueryFluentBuilder},
     },
-    types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{AttributeValue, Delete, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
 use crate::{
     audit::Act,
     error::StoreError,
+    inventory::built,
     item::{Attributes, Item, read, whole},
     keys::{Get, Index, List, Primary, Secondary, Span},
     transaction::{Outcome, item_at, when_free},
@@ -188,6 +189,11 @@ impl Table {
 
     /// Removes an item, if it is there.
     pub(crate) async fn delete<I: Item>(&self, key: Get<I, Primary>) -> Result<(), StoreError> {
+        if self.has_act() {
+            let delete = Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&key))).build();
+            let delete = TransactWriteItem::builder().delete(built(delete)?).build();
+            return self.transact(vec![delete]).await.map(drop);
+        }
         let _waiting = self.meter.send();
         let request = self
             .client

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use domain::OrgId;
+use domain::{Mode, OrgId, audit::Action};
 use indicatif::{ProgressBar, ProgressStyle};
 use queue::{DeadLetters, WorkQueue, dead_letters::Pace};
 use runtime::Clock;
@@ -16,6 +16,7 @@ use store::{Consistency, Table, access_patterns};
 use trunkline::{
     dead_letters::{Choice, Treatment, treat},
     erase::{Erase, Report, SETTLE_MILLIS},
+    platform,
 };
 
 /// Who is to be erased, and how.
@@ -43,7 +44,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(table: &Table, config: &aws_config::SdkConfig, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { org, yes, dry_run, verify, stack, json } = arguments;
-    let erase = Erase { table: table.clone(), org, clock: Clock::System, settle_millis: SETTLE_MILLIS };
+    // The organization's own trail goes with it.
+    let acting = crate::audit::on(table, platform::tenant(Mode::Live), Action::OrganizationErased, org.as_uuid())?;
+    let erase = Erase { table: acting, org, clock: Clock::System, settle_millis: SETTLE_MILLIS };
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {human_pos} items  {msg}")?);
     if dry_run {
         let report = erase.count(&|items| bar.inc(items)).await?;

@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use domain::OrgId;
+use domain::{Mode, OrgId, audit::Action};
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::Clock;
-use store::Table;
+use store::{Table, Tenant};
 use trunkline::export::{Counts, Export};
 
 /// Whose data, and where they go.
@@ -27,7 +27,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(table: &Table, arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { org, out } = arguments;
-    let export = Export { table: table.clone(), org, now: Clock::System.now() };
+    let table = crate::audit::on(table, Tenant { org, mode: Mode::Live }, Action::OrganizationExported, org.as_uuid())?;
+    let export = Export { table, org, now: Clock::System.now() };
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {human_pos} lines")?);
     let mut progress = |lines| bar.inc(lines);
     let counts = if out == Path::new("-") {
