@@ -76,7 +76,7 @@ fn path(kind: &str, resource: &Value) -> String {
 }
 
 #[tokio::test]
-async fn l3_how_many_numbers_an_organization_holds() {
+async fn l2_how_many_numbers_an_organization_holds() {
     let world = World::start().await;
     let first = world.buy(0).await.expect(201);
     world.buy(1).await.expect(201);
@@ -90,7 +90,7 @@ async fn l3_how_many_numbers_an_organization_holds() {
 }
 
 #[tokio::test]
-async fn l4_how_many_endpoints_an_organization_has() {
+async fn l3_how_many_endpoints_an_organization_has() {
     let world = World::start().await;
     let first = world.endpoint().await.expect(201);
     world.endpoint().await.expect(201);

@@ -48,7 +48,7 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
             Function {
                 name: $name,
                 routes: $function::routes().declared().cloned().collect(),
-                app: $function::app($state.trusting(tokens::issuers())),
+                app: $function::app($state.under(tokens::issuers())),
             }
         }};
     }

@@ -68,7 +68,7 @@ impl Issued {
         let issuers = format!("{PUBLIC} ES256,RS256 jwks={}/keys; {} HS256", self.server.uri(), tokens::ISSUER);
         let (table, clock) = (self.local.table.clone(), Clock::Manual(Arc::clone(&self.now)));
         let state = calls::State::new(table, testkit::costs::vault(), fixture::nowhere(), clock);
-        calls::app(state.trusting(issuers.parse::<Issuers>().unwrap()))
+        calls::app(state.under(issuers.parse::<Issuers>().unwrap()))
     }
 
     pub(crate) fn time(&self) -> Timestamp {
@@ -308,7 +308,7 @@ async fn a_secret_that_is_replaced_counts_after_ten_minutes_and_one_that_was_mis
 
     let state =
         calls::State::new(issued.local.table.clone(), testkit::costs::vault(), fixture::nowhere(), Clock::Manual(Arc::clone(&issued.now)));
-    let app = calls::app(state.trusting("late HS256".parse::<Issuers>().unwrap()));
+    let app = calls::app(state.under("late HS256".parse::<Issuers>().unwrap()));
     let token = |issued: &Issued| Signer::hs256(other.as_bytes()).token(&tokens::claims("late", issued.user, issued.time()));
     assert_eq!(told(&app, bearer(&token(&issued))).await.status, 401);
     tokens::keep_secret(&issued.local.table, &testkit::costs::vault(), "late", other).await;

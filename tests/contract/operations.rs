@@ -88,7 +88,7 @@ fn requests_that_no_limit_counts_raise_an_alarm_whichever_function_lets_them_pas
         })
         .collect();
     let limiting =
-        resources("AWS::Serverless::Function").into_iter().filter(|(_, function)| source(&folder(function)).contains("Rules::from_env"));
+        resources("AWS::Serverless::Function").into_iter().filter(|(_, function)| source(&folder(function)).contains("Settings::from_env"));
     assert_eq!(watched, limiting.map(|(name, _)| name).collect());
     assert!(read("shared/api/src/rate.rs").contains("\"RateLimitNotEnforced\""));
 }

@@ -5,13 +5,13 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use api::{Rates, Rules};
+use api::{Rates, Settings};
 use axum::{Router, body::Body};
 use domain::{Mode, api_key::ApiKeyText, rate::Rate, scope::Scope};
 use futures_util::future::join_all;
 use http::{Method, Request};
 use runtime::Clock;
-use store::{Bucket, Table, TakenLot};
+use store::{RateBucket, RateOf, Shares, Table, TakenLot};
 use testkit::{
     Fixture, LocalTable,
     client::{Answer, ask},
@@ -23,44 +23,44 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 /// Its answer takes the gate, and nothing of the table.
-const PATH: &str = "/v1/phone-numbers/no-id";
+pub(crate) const PATH: &str = "/v1/phone-numbers/no-id";
 
-const USUAL: Rates = Rates { organization: Rate::DEFAULT, caller: None };
+pub(crate) const USUAL: Rates = Rates { organization: Rate::DEFAULT, caller: None };
 
 /// An organization and a clock of its own.
-struct World {
-    local: LocalTable,
-    fixture: Fixture,
+pub(crate) struct World {
+    pub(crate) local: LocalTable,
+    pub(crate) fixture: Fixture,
     millis: Arc<AtomicI64>,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let local = LocalTable::start().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
         Self { local, fixture, millis: Arc::new(AtomicI64::new(fixture::now().as_millis())) }
     }
 
-    fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         Clock::Manual(Arc::clone(&self.millis))
     }
 
-    fn pass(&self, millis: i64) {
+    pub(crate) fn pass(&self, millis: i64) {
         self.millis.fetch_add(millis, Ordering::SeqCst);
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.millis.load(Ordering::SeqCst)
     }
 
     /// A process of a function.
-    fn process(&self, rates: Rates) -> Router {
+    pub(crate) fn process(&self, rates: Rates) -> Router {
         self.process_over(self.local.table.clone(), rates)
     }
 
     fn process_over(&self, table: Table, rates: Rates) -> Router {
         let state = phone_numbers::State::new(table, testkit::costs::vault(), fixture::nowhere(), self.clock(), "sip.example.com");
-        phone_numbers::app(state.under(Rules { rates: Some(rates), ..Rules::default() }))
+        phone_numbers::app(state.under(Settings { rates: Some(rates), ..Settings::default() }))
     }
 
     async fn ask(&self, process: &Router) -> Answer {
@@ -90,44 +90,71 @@ fn is_passed(answer: &Answer) -> bool {
     }
 }
 
-fn header(answer: &Answer, name: &str) -> i64 {
+pub(crate) fn header(answer: &Answer, name: &str) -> i64 {
     answer.headers[name].to_str().unwrap().parse().unwrap()
 }
 
-fn rate(text: &str) -> Rate {
+pub(crate) fn rate(text: &str) -> Rate {
     text.parse().unwrap()
 }
 
 #[tokio::test]
-async fn l1_how_much_of_its_rate_an_organization_has_used_up() {
+async fn l1_how_much_of_their_rates_an_organization_and_its_callers_have_used_up() {
     let world = World::start().await;
-    let (table, now) = (&world.local.table, fixture::now());
-    let bucket = Bucket::Organization(world.fixture.tenant.org);
-    let full = table.rate_bucket(bucket).await.unwrap();
-    let TakenLot::Done(taken) = table.take_lot(bucket, &full, Rate::DEFAULT, now).await.unwrap() else { panic!("refused") };
+    let (table, now, org) = (&world.local.table, fixture::now(), world.fixture.tenant.org);
+    let full = table.rate_bucket(org.into()).await.unwrap();
+    let taken = taken(table.take_lot(org.into(), &full, Rate::DEFAULT, None, now).await.unwrap());
     assert_eq!(Rate::DEFAULT.held(taken.full_at, now.as_millis() * 1000), 90);
-    assert_eq!(table.rate_bucket(bucket).await.unwrap(), taken);
-    let stale = table.take_lot(bucket, &full, Rate::DEFAULT, now).await.unwrap();
+    assert_eq!(table.rate_bucket(org.into()).await.unwrap(), taken);
+    let stale = table.take_lot(org.into(), &full, Rate::DEFAULT, None, now).await.unwrap();
     assert_eq!(stale, TakenLot::Refused(taken), "what was seen of it is not so any more, and what is so is told");
-    let other = Bucket::Organization(Fixture::create(table, Mode::Live).await.tenant.org);
-    assert_eq!(table.rate_bucket(other).await.unwrap().full_at, 0);
+    let other = Fixture::create(table, Mode::Live).await.tenant.org;
+    assert_eq!(table.rate_bucket(other.into()).await.unwrap().full_at, 0);
+}
+
+/// A bucket of which the organization's part is known to be full at this instant.
+fn with(bucket: RateBucket, full_at: i64) -> RateBucket {
+    let mut bucket = bucket;
+    bucket.full_at = full_at;
+    bucket
+}
+
+/// The bucket after a lot that must have been there.
+fn taken(lot: TakenLot) -> RateBucket {
+    match lot {
+        TakenLot::Done(bucket) => bucket,
+        TakenLot::Refused(bucket) => panic!("refused: {bucket:?}"),
+    }
 }
 
 #[tokio::test]
-async fn l2_how_much_of_its_rate_one_caller_of_an_organization_has_used_up() {
+async fn one_write_takes_a_lot_from_the_organization_and_from_each_caller_what_it_asked() {
     let world = World::start().await;
-    let (table, now, org) = (&world.local.table, fixture::now(), world.fixture.tenant.org);
-    let (one, other) = (Bucket::Caller(org, Uuid::from_u128(1)), Bucket::Caller(org, Uuid::from_u128(2)));
-    let full = table.rate_bucket(one).await.unwrap();
-    let mut seen = full;
-    for held in (0..10).rev() {
-        let TakenLot::Done(taken) = table.take_lot(one, &seen, Rate::DEFAULT, now).await.unwrap() else { panic!("refused") };
-        assert_eq!(Rate::DEFAULT.held(taken.full_at, now.as_millis() * 1000), held * 10);
-        seen = taken;
-    }
-    assert_eq!(table.take_lot(one, &seen, Rate::DEFAULT, now).await.unwrap(), TakenLot::Refused(seen), "it is empty");
-    assert_eq!(table.rate_bucket(other).await.unwrap(), full);
-    assert_eq!(table.rate_bucket(Bucket::Organization(org)).await.unwrap(), full);
+    let (table, org, rate) = (&world.local.table, world.fixture.tenant.org, rate("10/20"));
+    let now = |seconds: i64| fixture::now().plus_millis(seconds * 1000);
+    let callers = [1, 2, 3].map(Uuid::from_u128);
+    let held = |bucket: &RateBucket, caller: usize| rate.held(bucket.full_at_of(callers[caller]), now(0).as_millis() * 1000);
+    let mut asked = [callers[0]; 10];
+    asked[..3].fill(callers[1]);
+    let (shares, usage) = (Some(Shares { rate, callers: &asked }), table.usage());
+    let first = taken(table.take_lot(org.into(), &RateBucket::default(), Rate::DEFAULT, shares, now(0)).await.unwrap());
+    assert_eq!((held(&first, 0), held(&first, 1), held(&first, 2)), (13, 17, 20));
+    let second = taken(table.take_lot(org.into(), &first, Rate::DEFAULT, shares, now(0)).await.unwrap());
+    assert_eq!((held(&second, 0), held(&second, 1), held(&second, 2)), (6, 14, 20));
+    let cost = table.usage() - usage;
+    assert_eq!((cost.requests, cost.write_units), (2, 2.0));
+    let unseen = with(RateBucket::default(), second.full_at);
+    let stale = table.take_lot(org.into(), &unseen, Rate::DEFAULT, shares, now(0)).await.unwrap();
+    assert_eq!(stale, TakenLot::Refused(second.clone()), "another process took of what this one saw full");
+    // Long after they were full they are forgotten, unless somebody took meanwhile.
+    let others = Some(Shares { rate, callers: &callers[2..] });
+    let third = taken(table.take_lot(org.into(), &second, Rate::DEFAULT, others, now(60)).await.unwrap());
+    assert_eq!((third.full_at_of(callers[0]), third.full_at_of(callers[1])), (0, 0));
+    assert!(third.full_at_of(callers[2]) > now(60).as_millis() * 1000);
+    let fourth = taken(table.take_lot(org.into(), &third, Rate::DEFAULT, shares, now(60)).await.unwrap());
+    let outdated = with(second, fourth.full_at);
+    let unknowing = table.take_lot(org.into(), &outdated, Rate::DEFAULT, others, now(60)).await.unwrap();
+    assert!(matches!(unknowing, TakenLot::Refused(_)), "{unknowing:?}: what came into a forgotten one's place is not lost");
 }
 
 #[tokio::test]
@@ -180,8 +207,7 @@ async fn every_answer_to_a_caller_tells_what_is_left_and_counts_once() {
     let once = process.clone().oneshot(request).await.unwrap();
     assert_eq!(once.headers()["x-ratelimit-remaining"], "98");
     let stranger = ask(&process, "kros_live_nonsense", Method::GET, PATH, None).await;
-    assert_eq!(stranger.status.as_u16(), 401);
-    assert!(!stranger.headers.contains_key("x-ratelimit-limit"), "nobody is counted who is nobody");
+    assert_eq!((stranger.status.as_u16(), header(&stranger, "x-ratelimit-remaining")), (401, 99), "who is nobody is counted apart");
 }
 
 /// The greatest number of requests, over all stretches of time, that passed beyond what the rate and the burst allow.
@@ -282,27 +308,77 @@ async fn a_key_may_be_given_less_than_its_organization_and_leaves_the_rest_to_ot
     let second = world.key().await;
     let first = world.ask(&process).await;
     assert_eq!(header(&first, "x-ratelimit-limit"), 20, "the limit that is nearer");
-    assert_eq!(world.passed(&process, 100).await, 29);
+    assert_eq!(world.passed(&process, 100).await, 19, "what passed in this process is known to it");
     let mut of_second = 0;
     for _ in 0..100 {
         of_second += usize::from(is_passed(&ask(&process, second.reveal(), Method::GET, PATH, None).await));
     }
-    assert_eq!(of_second, 30, "what the first was refused was not counted against the organization");
+    assert_eq!(of_second, 20, "what the first was refused was not counted against the organization");
+}
+
+#[tokio::test]
+async fn the_organizations_callers_share_its_writes_and_none_passes_its_own_rate_by_more_than_ten_for_each_process() {
+    let (own, seconds) = (rate("20/30"), 20_u32);
+    for (processes, per_second, callers, seed) in [(1_u32, 20, 1, 1_u64), (1, 100, 3, 2), (4, 100, 2, 3), (10, 200, 4, 4)] {
+        let world = World::start().await;
+        let rates = Rates { organization: rate("200/400"), caller: Some(own) };
+        let all: Vec<Router> = (0..processes).map(|_| world.process(rates)).collect();
+        let mut keys = Vec::new();
+        for _ in 0..callers {
+            keys.push(world.key().await);
+        }
+        for (process, key) in all.iter().flat_map(|process| keys.iter().map(move |key| (process, key))) {
+            assert!(is_passed(&ask(process, key.reveal(), Method::GET, PATH, None).await));
+        }
+        let (seen, mut dice, mut passed) = (world.local.table.usage(), testkit::load::Dice::new(seed), vec![Vec::new(); callers]);
+        for _ in 0..per_second * seconds {
+            let process = &all[usize::try_from(dice.below(u64::from(processes))).unwrap()];
+            let caller = usize::try_from(dice.below(callers as u64)).unwrap();
+            if is_passed(&ask(process, keys[caller].reveal(), Method::GET, PATH, None).await) {
+                passed[caller].push(world.now());
+            }
+            world.pass(i64::from(1000 / per_second));
+        }
+        let (cost, requests) = (world.local.table.usage() - seen, per_second * seconds + processes * u32::try_from(callers).unwrap());
+        assert!(cost.write_units <= f64::from(requests) / 10.0, "{processes} processes, {per_second} a second: {cost:?}");
+        assert!(cost.read_units <= f64::from(requests) / 20.0, "{processes} processes, {per_second} a second: {cost:?}");
+        for times in &passed {
+            let beyond = beyond(times, own);
+            assert!(beyond <= 10 * i64::from(processes), "{processes} processes let {beyond} pass beyond the rate");
+            let asked = per_second * seconds / u32::try_from(callers).unwrap();
+            let least = usize::try_from(asked.min(20 * seconds) * 8 / 10).unwrap();
+            assert!(times.len() >= least, "and what may pass does: {} of {least}", times.len());
+        }
+    }
 }
 
 #[tokio::test]
 async fn the_operator_gives_an_organization_another_rate_and_takes_it_back() {
     let world = World::start().await;
     let org = world.fixture.tenant.org;
-    world.local.table.set_rates(org, Some(rate("100/300")), None).await.unwrap();
+    world.local.table.set_rates(org, &[(RateOf::Organization, Some(rate("100/300")))]).await.unwrap();
     let process = world.process(USUAL);
     assert_eq!(world.passed(&process, 400).await, 310);
     let refused = world.ask(&process).await;
     assert_eq!(header(&refused, "x-ratelimit-limit"), 300, "known since the first lot");
-    world.local.table.set_rates(org, None, Some(rate("5/10"))).await.unwrap();
+    world.local.table.set_rates(org, &[(RateOf::Organization, None), (RateOf::Caller, Some(rate("5/10")))]).await.unwrap();
     world.pass(60_000);
-    assert_eq!(world.passed(&process, 10).await, 10);
-    assert_eq!(world.passed(&process, 100).await, 20, "its callers may do less than it, from the first lot on");
+    assert_eq!(world.passed(&process, 100).await, 10, "its callers may do less than it, from the first lot on");
+    assert_eq!(header(&world.ask(&process).await, "x-ratelimit-limit"), 10);
+}
+
+#[tokio::test]
+async fn what_the_operator_changes_of_one_rate_leaves_the_other_as_it_is() {
+    let world = World::start().await;
+    let (table, org) = (&world.local.table, world.fixture.tenant.org);
+    let told = |bucket: RateBucket| (bucket.rate, bucket.caller_rate);
+    let both = join_all([(RateOf::Organization, "100/300"), (RateOf::Caller, "5/10")].map(|(of, text)| async move {
+        table.set_rates(org, &[(of, Some(rate(text)))]).await.unwrap();
+    }));
+    both.await;
+    assert_eq!(told(table.rate_bucket(org.into()).await.unwrap()), (Some(rate("100/300")), Some(rate("5/10"))));
+    table.set_rates(org, &[(RateOf::Organization, None)]).await.unwrap();
+    assert_eq!(told(table.rate_bucket(org.into()).await.unwrap()), (None, Some(rate("5/10"))));
 }
 
 #[tokio::test]

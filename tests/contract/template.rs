@@ -270,8 +270,8 @@ fn every_setting_that_a_function_reads_is_set_and_the_reverse() {
         let source = std::fs::read_to_string(format!("{}/../functions/{folder}/src/lib.rs", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let mut read: BTreeSet<String> =
             source.split("env::").skip(1).filter_map(|rest| Some(rest.split_once("(\"")?.1.split_once('"')?.0.to_owned())).collect();
-        if source.contains("Rules::from_env") {
-            read.extend(["RATE_LIMIT", "CALLER_RATE_LIMIT", "AUDIT_DAYS"].map(str::to_owned));
+        if source.contains("Settings::from_env") {
+            read.extend(["RATE_LIMIT", "CALLER_RATE_LIMIT", "AUDIT_DAYS", "JWT_ISSUERS", "CORS_ORIGINS"].map(str::to_owned));
         }
         let mut set = variables(&function);
         set.extend(globals.iter().cloned());

@@ -49,9 +49,9 @@ impl Bench {
         let now = Arc::new(AtomicI64::new(fixture::now().as_millis()));
         let clock = || Clock::Manual(Arc::clone(&now));
         let table = || local.table.clone();
-        let keys = api_keys::app(api_keys::State::new(table(), vault.clone(), clock()).trusting(tokens::issuers()));
+        let keys = api_keys::app(api_keys::State::new(table(), vault.clone(), clock()).under(tokens::issuers()));
         let credentials = carrier_credentials::State::new(table(), vault, clock(), "https://api.example.com");
-        let credentials = carrier_credentials::app(credentials.trusting(tokens::issuers()));
+        let credentials = carrier_credentials::app(credentials.under(tokens::issuers()));
         let user = fixture::user();
         let (second, first) = (organization(&local, "Second").await, organization(&local, "First").await);
         let bench = Self { keys, credentials, local, user, first, second, now };

@@ -25,7 +25,7 @@ use http::Method;
 use queue::Sender;
 use runtime::{Clock, random};
 use serde_json::{Value, json};
-use store::{Bucket, LastOwner, MemberSet, RateBucket, Table, TakenLot, Tenant, access_patterns::PATTERNS};
+use store::{LastOwner, MemberSet, RateBucket, Table, TakenLot, Tenant, access_patterns::PATTERNS};
 use testkit::{
     Fixture, LocalTable, Mailbox, Receiver, call,
     costs::{batch, vault},
@@ -142,10 +142,8 @@ impl World {
         let live = Fixture::create(table, Mode::Live).await;
         let org = live.tenant.org;
         table.set_retention(org, Some(3_000), self.now()).await.unwrap();
-        for bucket in [Bucket::Organization(org), Bucket::Caller(org, random_user().as_uuid())] {
-            let taken = table.take_lot(bucket, &RateBucket::default(), Rate::DEFAULT, self.now()).await.unwrap();
-            assert!(matches!(taken, TakenLot::Done(_)), "{taken:?}");
-        }
+        let taken = table.take_lot(org.into(), &RateBucket::default(), Rate::DEFAULT, None, self.now()).await.unwrap();
+        assert!(matches!(taken, TakenLot::Done(_)), "{taken:?}");
         for role in [Role::Owner, Role::Member] {
             let user = random_user();
             let set = table.set_member(org, user, role, self.now(), LastOwner::Stays).await.unwrap();

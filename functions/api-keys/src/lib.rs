@@ -8,7 +8,7 @@ mod organizations;
 mod read;
 mod settings;
 
-use api::{Access, Cursors, Gate, Idempotency, Issuers, Routes, Rules};
+use api::{Access, Cursors, Gate, Idempotency, Routes, Settings};
 use axum::{Router, extract::FromRef};
 use domain::scope::Scope;
 use runtime::{Clock, aws::Environment, env};
@@ -33,17 +33,11 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, clock }
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -54,8 +48,7 @@ impl State {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
-        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, Clock::System).trusting(issuers).under(Rules::from_env()?))
+        Ok(Self::new(table, vault, Clock::System).under(Settings::from_env()?))
     }
 }
 

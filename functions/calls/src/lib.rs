@@ -6,7 +6,7 @@ mod filter;
 mod list;
 mod simulate;
 
-use api::{Gate, Idempotency, Issuers, Routes, Rules};
+use api::{Gate, Idempotency, Routes, Settings};
 use axum::{Router, extract::FromRef};
 use cursor::Cursors;
 use domain::scope::Scope;
@@ -34,17 +34,11 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), table, vault, cursors, call_events, clock }
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -56,8 +50,7 @@ impl State {
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let call_events = Sender::new(aws.sqs(), env::required("CALL_EVENTS_QUEUE_URL")?);
-        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, call_events, Clock::System).trusting(issuers).under(Rules::from_env()?))
+        Ok(Self::new(table, vault, call_events, Clock::System).under(Settings::from_env()?))
     }
 }
 

@@ -19,7 +19,7 @@ mod whose;
 
 use std::{sync::Arc, time::Duration};
 
-use api::{Access, Gate, Idempotency, Issuers, Routes, Rules};
+use api::{Access, Gate, Idempotency, Routes, Settings};
 use axum::{Router, extract::FromRef, routing::any};
 use domain::{carrier::Carrier, scope::Scope};
 use queue::Sender;
@@ -102,17 +102,11 @@ impl State {
         })
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings. Carriers are no callers: what they ask and tell is not counted.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules. Carriers are no callers: what they ask and tell is not counted.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -131,7 +125,7 @@ impl State {
             policy: Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default()),
             public_base_url: env::required("PUBLIC_BASE_URL")?,
         })?;
-        Ok(state.trusting(env::parsed("JWT_ISSUERS")?.unwrap_or_default()).under(Rules::from_env()?))
+        Ok(state.under(Settings::from_env()?))
     }
 
     /// The client that asks an endpoint while this carrier waits; `None` for the operator's own SIP edge.

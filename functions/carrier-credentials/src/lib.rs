@@ -7,7 +7,7 @@ mod list;
 
 use std::sync::Arc;
 
-use api::{Cursors, Gate, Idempotency, Issuers, Problem, Routes, Rules};
+use api::{Cursors, Gate, Idempotency, Problem, Routes, Settings};
 use axum::{Router, extract::FromRef};
 use domain::{
     CredentialId, Timestamp,
@@ -40,17 +40,11 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, clock, base_url }
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -61,8 +55,7 @@ impl State {
         let aws = Environment::read()?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
-        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?).trusting(issuers).under(Rules::from_env()?))
+        Ok(Self::new(table, vault, Clock::System, &env::required("PUBLIC_BASE_URL")?).under(Settings::from_env()?))
     }
 
     /// Seals the token of a credential.

@@ -8,7 +8,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes, Rules};
+use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News, Routes, Settings};
 use axum::{Router, extract::FromRef};
 use domain::{E164, endpoint::Endpoint, number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
@@ -41,17 +41,11 @@ impl State {
         Self { gate, cursors, lifecycle, table, vault, clock, guard: guard.into(), sip_domain: sip_domain.into() }
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -65,10 +59,7 @@ impl State {
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
-        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?)
-            .trusting(issuers)
-            .under(Rules::from_env()?))
+        Ok(Self::new(table, vault, events, Clock::System, policy, &env::required("SIP_DOMAIN")?).under(Settings::from_env()?))
     }
 
     /// Makes, of an endpoint as it will be, the event that tells of it; `attached` is the only number that rings it.

@@ -8,7 +8,7 @@ mod telephony;
 
 use std::sync::Arc;
 
-use api::{Caller, Cursors, Gate, Idempotency, Issuers, Lifecycle, News, Routes, Rules};
+use api::{Caller, Cursors, Gate, Idempotency, Lifecycle, News, Routes, Settings};
 use axum::{Router, extract::FromRef};
 use domain::{number::PhoneNumber, scope::Scope, wire};
 use queue::Sender;
@@ -37,17 +37,11 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, lifecycle, table, vault, clock, sip_domain: sip_domain.into() }
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -59,8 +53,7 @@ impl State {
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let events = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
-        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?).trusting(issuers).under(Rules::from_env()?))
+        Ok(Self::new(table, vault, events, Clock::System, &env::required("SIP_DOMAIN")?).under(Settings::from_env()?))
     }
 
     /// Makes, of a number as it will be, the event that tells of it.

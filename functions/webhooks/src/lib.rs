@@ -9,7 +9,7 @@ mod read;
 mod replay;
 mod secrets;
 
-use api::{Cursors, Gate, Idempotency, Issuers, Routes, Rules};
+use api::{Cursors, Gate, Idempotency, Routes, Settings};
 use axum::{Router, extract::FromRef};
 use domain::scope::Scope;
 use queue::Sender;
@@ -39,17 +39,11 @@ impl State {
         Self { gate: Gate::new(table.clone(), clock.clone()), cursors, table, vault, deliveries, clock, guard: guard.into() }
     }
 
-    /// The state as it believes the tokens that these issuers give to users.
+    /// The same under these settings.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers) -> Self {
-        let gate = self.gate.clone().trusting(issuers, &self.vault);
+    pub fn under(self, settings: impl Into<Settings>) -> Self {
+        let gate = self.gate.clone().under(settings, &self.vault);
         Self { gate, ..self }
-    }
-
-    /// The same under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        Self { gate: self.gate.under(rules), ..self }
     }
 
     /// Makes the state from the environment.
@@ -63,8 +57,7 @@ impl State {
         let deliveries = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let policy = Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default());
-        let issuers = env::parsed("JWT_ISSUERS")?.unwrap_or_default();
-        Ok(Self::new(table, vault, deliveries, Clock::System, policy).trusting(issuers).under(Rules::from_env()?))
+        Ok(Self::new(table, vault, deliveries, Clock::System, policy).under(Settings::from_env()?))
     }
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use domain::{Mode, OrgId, audit::Action, limits::Counted, rate::Rate};
-use store::{Bucket, Consistency, Table, Tenant, access_patterns};
+use store::{Consistency, RateOf, Table, Tenant, access_patterns};
 
 /// Something of the organization's own, or what is usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +84,10 @@ pub(crate) async fn run(table: &Table, limits: Limits) -> anyhow::Result<()> {
             acting(mode)?.set_most(Tenant { org, mode }, counted, chosen.own()).await?;
         }
     }
-    if limits.rate.is_some() || limits.caller_rate.is_some() {
-        let seen = table.rate_bucket(Bucket::Organization(org)).await?;
-        let rate = limits.rate.map_or(seen.rate, Choice::own);
-        acting(Mode::Live)?.set_rates(org, rate, limits.caller_rate.map_or(seen.caller_rate, Choice::own)).await?;
+    let rates = [(RateOf::Organization, limits.rate), (RateOf::Caller, limits.caller_rate)];
+    let rates: Vec<_> = rates.into_iter().filter_map(|(of, chosen)| Some((of, chosen?.own()))).collect();
+    if !rates.is_empty() {
+        acting(Mode::Live)?.set_rates(org, &rates).await?;
     }
     show(table, org, limits.json).await
 }
@@ -99,7 +99,7 @@ async fn show(table: &Table, org: OrgId, json: bool) -> anyhow::Result<()> {
     let endpoints = table.get(access_patterns::endpoint_count(org, mode), strong).await?.and_then(|count| count.most);
     let keys = table.get(access_patterns::key_count(org), strong).await?.and_then(|count| count.most);
     let webhooks = table.get(access_patterns::subscription_count(org, mode), strong).await?.and_then(|count| count.most);
-    let rates = table.get(access_patterns::rate_of_organization(org), strong).await?.unwrap_or_default();
+    let rates = table.get(access_patterns::rates(org), strong).await?.unwrap_or_default();
     let most = |most: Option<u32>, counted: Counted| most.map_or_else(|| counted.usual().to_string(), |most| most.to_string());
     let rate = |rate: Option<Rate>| rate.map_or_else(|| "default".to_owned(), |rate| rate.to_string());
     crate::show(

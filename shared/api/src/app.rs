@@ -5,19 +5,23 @@ use std::time::Instant;
 use axum::{
     Router,
     body::HttpBody as _,
-    extract::{DefaultBodyLimit, FromRef, MatchedPath, Request},
+    extract::{DefaultBodyLimit, FromRef, MatchedPath, Request, State},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use http::HeaderValue;
+use http::{
+    HeaderName, HeaderValue,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, VARY},
+};
 use store::Usage;
 use tracing::Instrument as _;
 
 use crate::{
     Gate, Idempotency, Routes,
+    auth::source,
     beside::Beside,
     problem::{Code, Problem},
-    rate::Told,
+    rate::{Stranger, Told},
     request_id::{self, RequestId},
     spent::{self, Spent},
     style::Style,
@@ -25,6 +29,9 @@ use crate::{
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What stays of an answer's headers when its problem is rendered.
+const KEPT: [HeaderName; 4] = [ALLOW, VARY, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS];
 
 /// Serves a function's routes under `/v1` and `/api/v1`, behind its gate, and gives unknown paths and wrong methods their
 /// answers. A function that writes keeps requests with an idempotency key.
@@ -37,15 +44,20 @@ where
 {
     let gate = Gate::from_ref(&state);
     let routes = routes.guarded(&gate, idempotency).with_state(state);
-    Router::new()
+    let served = Router::new()
         .nest("/v1", routes.clone())
         .nest("/api/v1", routes)
         .fallback(async || Problem::not_found("Route"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(limited))
-        .layer(middleware::from_fn_with_state(gate, spent::measure))
-        .layer(middleware::from_fn(frame))
+        .layer(middleware::from_fn_with_state(gate.clone(), counted));
+    // What a browser asks beforehand is no request of anybody's yet.
+    let served = match gate.origins() {
+        Some(origins) => served.layer(origins.layer()),
+        None => served,
+    };
+    served.layer(middleware::from_fn_with_state(gate, spent::measure)).layer(middleware::from_fn(frame))
 }
 
 /// Gives routes that stand outside of the API's prefixes what every request has: an id and a log line.
@@ -62,6 +74,17 @@ async fn limited(request: Request, next: Next) -> Response {
         return Problem::too_large().into_response();
     }
     next.run(request).await
+}
+
+/// Counts what was counted for no organization for where it came from: refusals before it is known who asks, and paths that
+/// are none. Afterwards, since only then it is known; an answer that is one too many is replaced. An outage stays one.
+async fn counted(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let (told, stranger) = (Told::of(request.extensions()), Stranger::at(source(request.extensions())));
+    let response = next.run(request).await;
+    match gate.count_stranger(stranger, &told) {
+        Err(problem) if !response.status().is_server_error() => problem.into_response(),
+        _ => response,
+    }
 }
 
 /// Runs one request: names it, logs it, renders its problem if it has one.
@@ -83,11 +106,10 @@ async fn frame(mut request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         let spent = response.extensions_mut().remove::<Spent>();
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            let allow = response.headers_mut().remove(http::header::ALLOW);
+            let mut before = std::mem::take(response.headers_mut());
             response = problem.render(&id, style);
-            if let Some(allow) = allow {
-                response.headers_mut().insert(http::header::ALLOW, allow);
-            }
+            let kept = KEPT.into_iter().filter_map(|name| Some((before.remove(&name)?, name)));
+            kept.for_each(|(value, name)| drop(response.headers_mut().insert(name, value)));
         }
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(request_id::HEADER, value);

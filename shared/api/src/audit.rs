@@ -45,7 +45,7 @@ where
         let birth = birth.unwrap_or_else(|| Birth { at: gate.now(), bytes: random::bytes() });
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).filter(|id| !id.is_empty());
         let id = AuditId::new(birth.at, birth.bytes);
-        Ok(Self { id, at: birth.at, ip: source(parts), request_id, kept_days: gate.audit_days(), changes: Vec::new() })
+        Ok(Self { id, at: birth.at, ip: source(&parts.extensions), request_id, kept_days: gate.audit_days(), changes: Vec::new() })
     }
 }
 

@@ -12,7 +12,7 @@ use domain::{
     member::{Member, Role},
     scope::{Scope, Scopes},
 };
-use http::request::Parts;
+use http::{Extensions, request::Parts};
 use lambda_http::request::RequestContext;
 use runtime::{Clock, Recent};
 use store::{Table, Tenant};
@@ -20,10 +20,11 @@ use vault::Vault;
 
 use crate::{
     beside::Beside,
-    jwt::{Issuers, Users},
+    cors::Origins,
+    jwt::Users,
     problem::{Code, Problem},
-    rate::Limiter,
-    rules::Rules,
+    rate::{Limiter, Stranger, Told},
+    settings::Settings,
     style::Style,
 };
 pub(crate) use chosen::ORGANIZATION;
@@ -54,6 +55,7 @@ pub struct Gate {
     memberships: Recent<UserId, Arc<[Member]>>,
     limiter: Option<Limiter>,
     audit_days: u32,
+    origins: Option<Origins>,
 }
 
 /// An authenticated principal and the tenant it acts for.
@@ -181,22 +183,23 @@ impl Gate {
             users: Users::default(),
             memberships: Recent::new(CACHE_ENTRIES, CACHE_MILLIS),
             limiter: None,
-            audit_days: Rules::default().audit_days,
+            audit_days: Settings::default().audit_days,
+            origins: None,
         }
     }
 
-    /// The gate as it believes the tokens of these issuers; `vault` opens the secret of one that signs with a secret.
+    /// The same gate, under these settings; `vault` opens the secret of an issuer that signs with a secret.
     #[must_use]
-    pub fn trusting(self, issuers: Issuers, vault: &Vault) -> Self {
+    pub fn under(self, settings: impl Into<Settings>, vault: &Vault) -> Self {
+        let Settings { issuers, rates, audit_days, origins } = settings.into();
         let users = Users::new(issuers, &self.table, vault, &self.clock);
-        Self { users, ..self }
+        let limiter = rates.map(|rates| Limiter::new(self.table.clone(), self.clock.clone(), rates));
+        Self { users, limiter, audit_days, origins, ..self }
     }
 
-    /// The same gate, under these rules.
-    #[must_use]
-    pub fn under(self, rules: Rules) -> Self {
-        let limiter = rules.rates.map(|rates| Limiter::new(self.table.clone(), self.clock.clone(), rates));
-        Self { limiter, audit_days: rules.audit_days, ..self }
+    /// The web pages that may read answers.
+    pub(crate) const fn origins(&self) -> Option<&Origins> {
+        self.origins.as_ref()
     }
 
     /// How long an entry of the audit trail is kept, in days.
@@ -232,10 +235,7 @@ impl Gate {
                 Caller::of_member(&self.chosen(user, named, parts).await?, mode)
             }
         };
-        // The operator's SIP edge asks once for each call of everybody: no customer's rate is its own.
-        if let Some(limiter) = self.limiter.as_ref().filter(|_| caller.tenant.org != OrgId::PLATFORM) {
-            limiter.pass(&caller, parts).await?;
-        }
+        self.count(caller.tenant.org, caller.principal, &parts.extensions).await?;
         let span = tracing::Span::current();
         span.record("organization_id", tracing::field::display(caller.tenant.org));
         span.record("mode", caller.tenant.mode.as_str());
@@ -248,13 +248,39 @@ impl Gate {
     /// As [`admit`](Self::admit), but a user may be a member of none, whatever is named.
     pub(crate) async fn identify(&self, parts: &Parts) -> Result<Identity, Problem> {
         match self.known(parts).await? {
-            Known::Key(key, _) => Ok(Identity::Organization(key.organization_id)),
+            Known::Key(key, _) => {
+                self.count(key.organization_id, Principal::Key(key.id), &parts.extensions).await?;
+                Ok(Identity::Organization(key.organization_id))
+            }
             Known::User(user) => {
                 chosen::organization(parts)?;
                 chosen::mode(&parts.headers)?;
+                self.count_stranger(Stranger::user(user), &Told::of(&parts.extensions))?;
                 Ok(Identity::User(user))
             }
         }
+    }
+
+    /// Counts a request for its organization.
+    ///
+    /// # Errors
+    /// `RATE_LIMIT_EXCEEDED` for one too many.
+    async fn count(&self, org: OrgId, principal: Principal, request: &Extensions) -> Result<(), Problem> {
+        match &self.limiter {
+            // The operator's SIP edge asks once for each call of everybody: no customer's rate is its own.
+            _ if org == OrgId::PLATFORM => Told::of(request).free(),
+            Some(limiter) => limiter.pass(org.into(), principal.as_uuid(), request).await?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Counts a request that is no organization's, unless it was counted for one.
+    ///
+    /// # Errors
+    /// `RATE_LIMIT_EXCEEDED` for one too many.
+    pub(crate) fn count_stranger(&self, stranger: Stranger, told: &Told) -> Result<(), Problem> {
+        self.limiter.as_ref().map_or(Ok(()), |limiter| limiter.pass_stranger(stranger, told))
     }
 
     /// Whose credential a request brings, if it is good and the organization that a key names is its own.
@@ -268,7 +294,7 @@ impl Gate {
                 return if same { Ok(Known::User(user)) } else { Err(credentials::different()) };
             }
         };
-        let key = self.key(&text, source(parts)).await?;
+        let key = self.key(&text, source(&parts.extensions)).await?;
         if chosen::organization(parts)?.is_some_and(|named| named != key.organization_id) {
             return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one that is named"));
         }
@@ -348,8 +374,8 @@ impl Gate {
 }
 
 /// The address that the request came from, as the gateway saw it. What a header says of it is the client's word.
-pub(crate) fn source(parts: &Parts) -> Option<IpAddr> {
-    match parts.extensions.get::<RequestContext>() {
+pub(crate) fn source(request: &Extensions) -> Option<IpAddr> {
+    match request.get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
         _ => None,
     }

@@ -32,7 +32,7 @@ use crate::{
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The content type of most answers: it is not kept.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

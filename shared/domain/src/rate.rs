@@ -69,7 +69,11 @@ impl Rate {
     /// How far ahead of now the bucket may be full for a lot to be in it, in microseconds, rounded down.
     #[must_use]
     pub fn reach(self) -> i64 {
-        let micros = u64::from(self.burst - LOT) * 1_000_000 / u64::from(self.per_second);
+        self.reach_of(LOT)
+    }
+
+    fn reach_of(self, requests: u32) -> i64 {
+        let micros = u64::from(self.burst - requests) * 1_000_000 / u64::from(self.per_second);
         i64::try_from(micros).unwrap_or(i64::MAX)
     }
 
@@ -77,6 +81,12 @@ impl Rate {
     #[must_use]
     pub fn lot_from(self, full_at: i64) -> i64 {
         full_at.saturating_sub(self.reach())
+    }
+
+    /// From when on one request can be made, if the bucket is full at `full_at`; microseconds since 1970.
+    #[must_use]
+    pub fn one_from(self, full_at: i64) -> i64 {
+        full_at.saturating_sub(self.reach_of(1))
     }
 
     /// How many requests the bucket holds at an instant, if it is full at `full_at`; both in microseconds since 1970.
@@ -150,6 +160,13 @@ mod tests {
             // Rounding may make a caller wait for one request's time more, and no longer.
             let held_by_then = rate.held(ahead, rate.lot_from(ahead).max(0));
             prop_assert!((LOT..=burst).contains(&held_by_then));
+        }
+
+        #[test]
+        fn one_request_can_be_made_exactly_while_the_bucket_holds_one(per_second in 1..2_000_u32, burst in LOT..5_000_u32, ahead in 0..200_000_000_i64) {
+            let rate = Rate::new(per_second, burst).unwrap();
+            prop_assert!(rate.one_from(ahead) > 0 || rate.held(ahead, 0) >= 1);
+            prop_assert!(rate.held(ahead, rate.one_from(ahead).max(0)) >= 1);
         }
     }
 }

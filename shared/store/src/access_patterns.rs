@@ -82,7 +82,6 @@ use domain::{
     subscription::Subscription,
     webhook::ReceiverId,
 };
-use uuid::Uuid;
 
 use crate::{
     EndpointCount, Erasure, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard, RateBucket, ReceiverHealth,
@@ -163,10 +162,9 @@ access_patterns! {
     "M3" "one member of an organization"                Get  member         -> Member        in Primary ["ORG#{org}" "MEMBER#{user}"] (org: OrgId, user: UserId);
     "M4" "the members of an organization"               List members        -> Member        in Primary ["ORG#{org}" "MEMBER#"] (org: OrgId);
     "M5" "how many owners an organization has"          Get  owner_count    -> OwnerCount    in Primary ["ORG#{org}" "COUNT#OWNER"] (org: OrgId);
-    "L1" "how much of its rate an organization has used up" Get rate_of_organization -> RateBucket in Primary ["ORG#{org}" "RATE"] (org: OrgId);
-    "L2" "how much of its rate one caller of an organization has used up" Get rate_of_caller -> RateBucket in Primary ["ORG#{org}" "RATE#{caller}"] (org: OrgId, caller: Uuid);
-    "L3" "how many numbers an organization holds"       Get  number_count   -> NumberCount   in Primary ["ORG#{org}#{mode}" "COUNT#NUMBER"] (org: OrgId, mode: Mode);
-    "L4" "how many endpoints an organization has"       Get  endpoint_count -> EndpointCount in Primary ["ORG#{org}#{mode}" "COUNT#ENDPOINT"] (org: OrgId, mode: Mode);
+    "L1" "how much of their rates an organization and its callers have used up" Get rates -> RateBucket in Primary ["ORG#{org}" "RATE"] (org: OrgId);
+    "L2" "how many numbers an organization holds"       Get  number_count   -> NumberCount   in Primary ["ORG#{org}#{mode}" "COUNT#NUMBER"] (org: OrgId, mode: Mode);
+    "L3" "how many endpoints an organization has"       Get  endpoint_count -> EndpointCount in Primary ["ORG#{org}#{mode}" "COUNT#ENDPOINT"] (org: OrgId, mode: Mode);
     "H1" "one entry of an audit trail"                  Get  audit_entry    -> AuditEntry    in Primary ["AUDIT#{org}#{mode}" "ENTRY#{entry}"] (org: OrgId, mode: Mode, entry: AuditId);
     "H2" "the audit trail of an organization, oldest first" List audit_trail -> AuditEntry   in Primary ["AUDIT#{org}#{mode}" "ENTRY#"] (org: OrgId, mode: Mode);
     "I1" "a number that can be bought"                  Get  slot           -> Slot          in Primary ["INVENTORY#{mode}#{country}#{kind}" "SLOT#{e164}"] (mode: Mode, country: Country, kind: NumberType, e164: &E164);

@@ -80,6 +80,11 @@ impl SetExpression {
         self.names.insert(placeholder.to_owned(), attribute.to_owned());
     }
 
+    /// Whether the update or its condition names an attribute.
+    pub(crate) fn names_attribute(&self, attribute: &str) -> bool {
+        self.names.values().any(|name| name == attribute)
+    }
+
     fn next_name(&mut self, attribute: &str) -> String {
         let placeholder = format!("#n{}", self.names.len());
         self.name(&placeholder, attribute);

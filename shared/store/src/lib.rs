@@ -86,7 +86,7 @@ pub use numbers::{Attach, Bought, Updated};
 pub use organizations::{Listed, Organization, Standing};
 pub use outbox::{OutboxEvent, OutboxShard, Tell, tell};
 pub use pace::{ReceiverPace, Turn};
-pub use rates::{Bucket, RateBucket, TakenLot};
+pub use rates::{Bucket, RateBucket, RateOf, Shares, TakenLot};
 pub use releases::Release;
 pub use resealing::{Resealing, SealedPage, TableKey};
 pub use retention::{Retention, Swept};

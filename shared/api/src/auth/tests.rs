@@ -12,7 +12,7 @@ fn the_address_is_the_gateways_word_and_never_a_headers() {
         let mut context = ApiGatewayV2httpRequestContext::default();
         context.http.source_ip = source_ip.map(str::to_owned);
         parts.extensions.insert(RequestContext::ApiGatewayV2(context));
-        parts
+        parts.extensions
     };
     assert_eq!(source(&parts(Some("198.51.100.1"))), Some("198.51.100.1".parse().unwrap()));
     for unknown in [None, Some(""), Some("203.0.113.7, 198.51.100.1")] {

@@ -16,10 +16,10 @@ impl Bench {
         self.fixture.key = fixture::key_as(&self.local.table, over).await;
         let expired = self.ask(&self.numbers, Method::GET, unknown, None, 401);
         self.fixture.key = own;
-        self.row("authentication, key not cached and refused", (1, 0.5, 0.0), expired).await;
+        self.row("authentication, key not cached and refused", (1, 1.0, 0.0), expired).await;
         // The use is noted once a minute, beside whatever the request itself waits for: here for nothing.
         let first = self.ask(&self.numbers, Method::GET, unknown, None, 404);
-        self.row("authentication, key not cached, its use noted", (2, 0.5, 1.0), first).await;
+        self.row("authentication, key not cached, its use noted", (2, 1.0, 1.0), first).await;
         let again = self.ask(&self.numbers, Method::GET, unknown, None, 404);
         self.row("authentication, key cached", (0, 0.0, 0.0), again).await;
         self.ask(&self.endpoints, Method::GET, "/v1/endpoints/not-an-id", None, 404).await;
@@ -34,7 +34,7 @@ impl Bench {
         let (user, other) =
             (fixture::member(&self.local.table, org, Role::Owner).await, fixture::member(&self.local.table, org, Role::Member).await);
         let state = api_keys::State::new(self.local.table.clone(), self.vault.clone(), runtime::Clock::System);
-        let app = api_keys::app(state.trusting(tokens::issuers()));
+        let app = api_keys::app(state.under(tokens::issuers()));
         let ask = |user, path: &str, headers: &[(&str, &str)], status: u16| {
             let request = Request::builder().uri(path).header("authorization", format!("Bearer {}", tokens::good(user)));
             let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
