@@ -163,8 +163,9 @@ impl Life {
 
     /// Calls of which nothing more is heard, and what a message leaves that fails.
     async fn unended(&self, processes: &Processes) {
-        let (_, events) = self.events("answered-call.json");
-        self.cloud.tell(&texts(&events[..2])).await;
+        // Two in one batch, whose markers are put together.
+        let (one, other) = (self.events("answered-call.json").1, self.events("answered-call.json").1);
+        self.cloud.tell(&texts(&[&one[..2], &other[..2]].concat())).await;
         self.cloud.work(processes).await;
         let (left_over, _) = self.events("answered-call.json");
         self.cloud.local.table.mark_live(self.live.tenant, left_over, self.cloud.now()).await.unwrap();
