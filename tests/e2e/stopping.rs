@@ -24,7 +24,7 @@ fn function(log: &std::path::Path) -> Function {
 #[tokio::test]
 async fn whatever_ends_a_function_its_log_is_whole() {
     for signal in [Signal::TERM, Signal::KILL] {
-        let log = std::env::temp_dir().join(format!("trunkline-{}-{}.log", std::process::id(), signal.as_raw()));
+        let log = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stopping-{}.log", signal.as_raw()));
         let mut function = function(&log);
         for _ in 0..3 {
             let outcome = function.invoke(json!({ "Records": [] }), pending()).await;
