@@ -71,7 +71,7 @@ pub struct StatusCallback {
     /// The carrier's id of the call that the API knows: that of the caller's leg, also where another leg is told of.
     pub carrier_call_id: String,
     /// The event's id: the same for every repetition of the callback, and for every callback that tells the same
-    /// progress of the call.
+    /// progress of the same leg.
     pub event_id: EventId,
     /// What happened.
     pub kind: EventKind,

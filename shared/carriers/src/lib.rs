@@ -48,6 +48,17 @@ pub fn verify(carrier: Carrier, request: &Request<'_>, tokens: &[SecretString]) 
     }
 }
 
+/// The nonces that a request offers, of which nothing is known: a signature stands for each that [`verify`] returns, and for
+/// no other. None for Twilio.
+#[must_use]
+pub fn nonces(carrier: Carrier, request: &Request<'_>) -> Vec<String> {
+    match carrier {
+        Carrier::Twilio => Vec::new(),
+        Carrier::Plivo => plivo::nonces(request),
+        Carrier::Vobiz => vobiz::nonces(request),
+    }
+}
+
 /// Reads a carrier's question where a call shall go.
 ///
 /// # Errors

@@ -74,6 +74,10 @@ pub(crate) fn verify(request: &Request<'_>, tokens: &[SecretString]) -> Result<V
     if fits { Ok(Verified { nonces: vec![nonce.to_owned()] }) } else { Err(Refused) }
 }
 
+pub(crate) fn nonces(request: &Request<'_>) -> Vec<String> {
+    nonce(request.header(NONCE)).map(str::to_owned).into_iter().collect()
+}
+
 /// What may have been signed, nonce apart: the URL with its query sorted, then the form's sorted names and values.
 ///
 /// Of a query beyond ASCII there are two readings: as UTF-8, and byte by byte as Plivo's library for Python has it.
@@ -129,11 +133,12 @@ fn told(carrier: Carrier, parameters: &Parameters) -> Option<Told> {
         return ended_dial(carrier, parameters, word);
     }
     match (parameters.get("DialAction").or_else(|| parameters.get("DialBLegStatus")), parameters.get("Event")) {
-        (Some("answer" | "connected"), _) | (None, Some("StartApp")) => Some(Told::progress(EventKind::Answered)),
+        (Some("answer" | "connected"), _) => Some(Told::progress(Some(Leg::Dialled.name()), EventKind::Answered)),
+        (None, Some("StartApp")) => Some(Told::progress(None, EventKind::Answered)),
         (Some("hangup"), _) => Some(hung_up(parameters, Leg::Dialled)),
         (Some("digits"), _) => None,
         (Some(word), _) => Told::unknown(carrier, word, Leg::Dialled.name(), None),
-        (None, Some("Ring")) => Some(Told::progress(EventKind::Ringing)),
+        (None, Some("Ring")) => Some(Told::progress(None, EventKind::Ringing)),
         (None, _) => call_status(carrier, parameters),
     }
 }
@@ -143,9 +148,9 @@ fn call_status(carrier: Carrier, parameters: &Parameters) -> Option<Told> {
     let leg = Leg::Callers;
     let word = parameters.get("CallStatus").or_else(|| parameters.get("Event"))?;
     let told = match named(STATUSES, word) {
-        Some(Meaning::Initiated) => Told::progress(EventKind::Initiated),
-        Some(Meaning::Ringing) => Told::progress(EventKind::Ringing),
-        Some(Meaning::Answered) => Told::progress(EventKind::Answered),
+        Some(Meaning::Initiated) => Told::progress(None, EventKind::Initiated),
+        Some(Meaning::Ringing) => Told::progress(None, EventKind::Ringing),
+        Some(Meaning::Answered) => Told::progress(None, EventKind::Answered),
         Some(Meaning::Completed) => hung_up(parameters, leg),
         Some(Meaning::Ended(end)) => Told::ended(leg.name(), end),
         Some(Meaning::Failed) => Told::ended(leg.name(), failure(parameters, leg)),

@@ -26,9 +26,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// The call came this far. However often and in whichever way that is told, it is one event.
-    pub(crate) fn progress(kind: EventKind) -> Self {
-        let identity = vec![kind.as_str().to_owned()];
+    /// A leg of the call came this far; `None` for the caller's leg, whose progress the question where the call goes may
+    /// tell too. However often and in whichever words a leg tells it, it is one event. Each leg has its own: their times
+    /// differ, and of two events under one id the one that is heard first would decide.
+    pub(crate) fn progress(leg: Option<&str>, kind: EventKind) -> Self {
+        let identity = leg.into_iter().chain([kind.as_str()]).map(str::to_owned).collect();
         Self { kind, facts: Facts::default(), identity }
     }
 

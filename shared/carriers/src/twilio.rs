@@ -151,10 +151,11 @@ fn progress(parameters: &Parameters) -> Option<Told> {
     let Some((_, meaning)) = STATUSES.iter().find(|(known, _)| *known == word) else {
         return Told::unknown(CARRIER, word, leg, parameters.get("SequenceNumber"));
     };
+    let other_leg = parameters.get("ParentCallSid").map(|_| leg);
     let told = match meaning {
-        Meaning::Initiated => Told::progress(EventKind::Initiated),
-        Meaning::Ringing => Told::progress(EventKind::Ringing),
-        Meaning::Answered if dialled.is_none() => Told::progress(EventKind::Answered),
+        Meaning::Initiated => Told::progress(other_leg, EventKind::Initiated),
+        Meaning::Ringing => Told::progress(other_leg, EventKind::Ringing),
+        Meaning::Answered if dialled.is_none() => Told::progress(other_leg, EventKind::Answered),
         // Of a leg that has ended it says that there was a conversation.
         Meaning::Answered | Meaning::Completed => completed(parameters, leg),
         Meaning::Ended(end) => Told::ended(leg, *end),
@@ -229,7 +230,8 @@ fn dial_verb(dial: &Dial<'_>) -> Element {
 }
 
 fn noun(dial: &Dial<'_>) -> Element {
-    let events = dial.status_url.map(|_| "initiated ringing answered completed");
+    // That the call was initiated is known from the question.
+    let events = dial.status_url.map(|_| "ringing answered completed");
     match &dial.target {
         DialTarget::Number(number) => {
             let noun = Element::new("Number").with("statusCallback", dial.status_url).with("statusCallbackEvent", events);

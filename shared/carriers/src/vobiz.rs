@@ -19,6 +19,13 @@ const SCHEMES: [(&str, &str, &str, &str); 2] = [
     ("x-vobiz-signature-v2", "x-vobiz-signature-ma-v2", "x-vobiz-signature-v2-nonce", ""),
 ];
 
+pub(crate) fn nonces(request: &Request<'_>) -> Vec<String> {
+    let mut nonces: Vec<String> =
+        SCHEMES.iter().filter_map(|(_, _, name, _)| nonce(request.header(name)).ok()).map(str::to_owned).collect();
+    nonces.dedup();
+    nonces
+}
+
 /// One scheme is enough. The nonces of both are returned if both fit: a request that was seen with two must not come
 /// again with one of them.
 pub(crate) fn verify(request: &Request<'_>, tokens: &[SecretString]) -> Result<Verified, Refused> {

@@ -146,7 +146,7 @@ def twilio_xml(answer):
         action=told["action_url"], answer_on_bridge=True, caller_id=told["caller_id"], timeout=told["timeout_seconds"],
         record=recording and "record-from-answer-dual", recording_status_callback=recording,
     )
-    events = told["status_url"] and "initiated ringing answered completed"
+    events = told["status_url"] and "ringing answered completed"
     common = {"status_callback": told["status_url"], "status_callback_event": events}
     if "number" in told:
         dial.append(Number(told["number"], **common))

@@ -215,7 +215,14 @@ fn an_action_of_twilio_does_not_come_after_the_end_that_follows_it() {
 fn what_is_told_again_is_the_same_event_and_anything_else_another() {
     let id = |carrier, body: &str| told(carrier, body).event_id;
     assert_eq!(id(Twilio, "CallStatus=in-progress&SequenceNumber=2"), id(Twilio, "CallStatus=answered&SequenceNumber=3"));
-    assert_eq!(id(Plivo, "CallStatus=in-progress"), id(Plivo, "DialAction=answer"));
+    assert_eq!(id(Plivo, "CallStatus=in-progress"), id(Plivo, "Event=StartApp"));
+    assert_eq!(id(Plivo, "DialAction=answer"), id(Plivo, "DialBLegStatus=connected"));
+    assert_ne!(id(Plivo, "CallStatus=in-progress"), id(Plivo, "DialAction=answer"), "each leg has its own");
+    for progress in ["initiated", "ringing", "in-progress"] {
+        let dialled = format!("CallSid=CA2&ParentCallSid={SID}&CallStatus={progress}");
+        let dialled = Sent::post("/status", dialled).status(Twilio).unwrap().unwrap();
+        assert_ne!(dialled.event_id, id(Twilio, &format!("CallStatus={progress}")), "each leg has its own");
+    }
     assert_eq!(id(Vobiz, "CallStatus=busy&Duration=0"), id(Vobiz, "Duration=0&CallStatus=busy"));
     let bodies = [
         "CallStatus=ringing",

@@ -4,6 +4,7 @@
 mod answers;
 mod callbacks;
 mod hostile;
+mod orders;
 mod signatures;
 
 use domain::carrier::Carrier;

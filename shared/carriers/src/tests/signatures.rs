@@ -96,8 +96,19 @@ fn both_nonces_of_vobiz_are_told() {
     let same = v2.clone().with("x-vobiz-signature-v3", VOBIZ_V3).with("x-vobiz-signature-v3-nonce", NONCE);
     assert_eq!(same.verify(Vobiz, &[VOBIZ_TOKEN]), nonces(&[NONCE]));
     // base64(HMAC-SHA256("vobiz-test-token", "https://tel.example.test/carriers/vobiz/voice.7"))
+    assert_eq!(crate::nonces(Vobiz, &same.request()), [NONCE], "offered are the same");
     let both = v2.with("x-vobiz-signature-v3", "jiKMJnIqnulL5oLKyABseutI+qBOOKWWVByfld8LTVc=").with("x-vobiz-signature-v3-nonce", "7");
     assert_eq!(both.verify(Vobiz, &[VOBIZ_TOKEN]), nonces(&["7", NONCE]));
+    assert_eq!(crate::nonces(Vobiz, &both.request()), ["7", NONCE]);
+}
+
+#[test]
+fn a_request_offers_its_nonces_whoever_signed_it() {
+    let forged = plivo(Sent::post("/carriers/plivo/voice", PLIVO_BODY), "d3Jvbmc=");
+    assert_eq!(crate::nonces(Plivo, &forged.request()), [NONCE]);
+    assert!(crate::nonces(Vobiz, &forged.request()).is_empty() && crate::nonces(Twilio, &forged.request()).is_empty());
+    let unfit = forged.with("x-plivo-signature-v3-nonce", "1.2");
+    assert!(crate::nonces(Plivo, &unfit.request()).is_empty(), "a nonce that would be refused is none");
 }
 
 #[rstest]
