@@ -8,5 +8,6 @@ pub mod import;
 pub mod keys;
 pub mod patience;
 pub mod platform;
+pub mod pointing;
 pub mod rewrap;
 pub mod summary;

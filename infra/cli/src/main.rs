@@ -165,6 +165,9 @@ mod tests {
             "key create --organization ORG --mode live --name Demo --json",
             "key create --org ORG --mode test --name x --scope calls:read --expires-at 2027-01-01T00:00:00Z --allowed-ip 203.0.113.0/24",
             "inventory import numbers.csv --mode live --from-line 7",
+            "carrier verify --credential ORG --mode live --key-id k",
+            "carrier verify --credential ORG --organization ORG --mode test --key-id k --api-url http://127.0.0.1:9",
+            "carrier point --credential ORG --mode live --key-id k --number +14155550100 --voice-url https://x.example --yes",
             "inventory list --country NG --type mobile --status owned --mode test --json",
         ] {
             let parsed = parsed(&good.replace("ORG", org));
@@ -179,6 +182,9 @@ mod tests {
             "key revoke --org ORG --id ORG --hint 1aB2",
             "key list --org acme",
             "inventory list --status sold",
+            "carrier verify --credential x --mode live --key-id k",
+            "carrier verify --credential ORG --mode live",
+            "carrier point --credential ORG --mode live --key-id k --number 0800 --voice-url https://x.example",
             "inventory list --country XX",
         ] {
             assert!(parsed(&bad.replace("ORG", org)).is_err(), "{bad}");
