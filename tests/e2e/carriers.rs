@@ -63,10 +63,32 @@ async fn post(account: &Account, url: &str, form: &[(&str, &str)]) -> (u16, Stri
     (status, response.text().await.unwrap())
 }
 
+/// The orders in which callbacks come, by the places of those that tell of the call as it went.
+fn backwards(count: usize) -> Vec<usize> {
+    (0..count).rev().collect()
+}
+
+/// The XML's action is asked for before the end of the leg is told that it dialled: the third from the end.
+fn the_action_before_the_legs_end(count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.swap(count - 3, count - 2);
+    order
+}
+
+/// A second call to the number, which the called side is too busy for.
+async fn busy(account: &Account, id: &str, to: &str) {
+    let question = account.question(id, to);
+    assert_eq!(post(account, &account.voice, &question).await.0, 200);
+    let told = question.iter().filter(|(name, _)| !matches!(*name, "CallStatus" | "Event")).copied();
+    let ended: Vec<_> = told.chain([("CallStatus", "busy"), ("HangupCauseName", "Busy Line")]).collect();
+    assert_eq!(post(account, &account.status, &ended).await.0, 200);
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_call_comes_from_its_carrier_and_goes_out_as_webhooks(
     #[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+    #[values(backwards, the_action_before_the_legs_end)] order: fn(usize) -> Vec<usize>,
 ) {
     let world = World::new().await;
     let account = account(&world, carrier).await;
@@ -83,20 +105,25 @@ async fn a_call_comes_from_its_carrier_and_goes_out_as_webhooks(
     assert!(status == 200 && xml.contains(">sip:agent-7@sip.vogent.ai</") && xml.contains(&account.status), "{status} {xml}");
     let token = account.status.split('/').rev().nth(1).unwrap();
     assert_eq!(explained["xml"].as_str().unwrap().replace("{token}", token), xml, "what was explained is what was sent");
-    for callback in account.answered(&id, &to).into_iter().rev() {
-        assert_eq!(post(&account, &account.status, &callback).await.0, 200, "{callback:?}");
+    let callbacks = account.answered(&id, &to);
+    for at in order(callbacks.len()) {
+        assert_eq!(post(&account, &account.status, &callbacks[at]).await.0, 200, "{:?}", callbacks[at]);
     }
 
     let call = wait::until("the call", LIMIT, || async {
-        Some(world.client.get(&format!("/v1/calls/{id}")).await.body).filter(|call| call["status"] == "completed")
+        Some(world.client.get(&format!("/v1/calls/{id}")).await.body).filter(|call| call["duration"] == 30)
     })
     .await;
-    assert_eq!((&call["duration"], &call["carrier_call_id"], &call["endpoint_id"]), (&json!(30), &json!(id), &agent["id"]));
-    let stats = wait::until("the statistics", LIMIT, || async {
-        Some(world.client.get("/v1/calls/stats").await.body).filter(|stats| stats["by_status"]["completed"] == 1)
-    })
-    .await;
-    assert_eq!((&stats["total"], &stats["total_duration"]), (&json!(1), &json!(30)));
+    assert_eq!((&call["status"], &call["carrier_call_id"], &call["endpoint_id"]), (&json!("completed"), &json!(id), &agent["id"]));
+    let stats = async |ended: &'static str| {
+        wait::until("the statistics", LIMIT, || async {
+            Some(world.client.get("/v1/calls/stats").await.body)
+                .filter(|stats| stats["by_status"][ended] == 1 && stats["total_duration"] == 30)
+        })
+        .await
+    };
+    let durations = |stats: &Value| ["total", "total_duration", "average_duration", "answer_rate"].map(|name| stats[name].clone());
+    assert_eq!(durations(&stats("completed").await), [json!(1), json!(30), json!(30.0), json!(1.0)]);
     let names = || receiver.arrivals().iter().map(|arrival| arrival.json()["event"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
     let wanted = ["call.initiated", "call.answered", "call.completed"];
     wait::until("the webhooks", LIMIT, || async { wanted.iter().all(|name| names().contains(*name)).then_some(()) }).await;
@@ -104,6 +131,12 @@ async fn a_call_comes_from_its_carrier_and_goes_out_as_webhooks(
         arrival.verify(hook["secret"].as_str().unwrap(), fixture::now()).unwrap();
         assert_eq!(arrival.json()["data"]["call_id"], call["id"]);
     }
+    // One of two calls is answered, and only that one has a duration.
+    busy(&account, &crate::carriers::call(carrier), &to).await;
+    let stats = stats("busy").await;
+    assert_eq!(durations(&stats), [json!(2), json!(30), json!(30.0), json!(0.5)]);
+    let by_status = &stats["by_status"];
+    assert_eq!((&by_status["completed"], &by_status["failed"], &by_status["no_answer"]), (&json!(1), &json!(0), &json!(0)));
 }
 
 #[rstest]
