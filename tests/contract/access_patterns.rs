@@ -78,6 +78,16 @@ async fn n3_who_owns_an_e164_number() {
     let claim = local.table.claim(Mode::Live, &fixture::slot(1).e164, Consistency::Strong).await.unwrap().unwrap();
     assert_eq!((claim.organization_id, claim.number_id), (mine.tenant.org, number));
     assert_eq!(local.table.claim(Mode::Test, &fixture::slot(1).e164, Consistency::Strong).await.unwrap(), None);
+    // What it rings is noted beside it, for this owner and for no later one.
+    let rings = [EndpointId::new(fixture::now(), random::bytes())];
+    assert_eq!(claim.rings, []);
+    local.table.note_rings(Mode::Live, &claim, &rings).await.unwrap();
+    let earlier = domain::number::Claim { number_id: domain::NumberId::new(fixture::now(), random::bytes()), ..claim };
+    local.table.note_rings(Mode::Live, &earlier, &[]).await.unwrap();
+    local.table.note_rings(Mode::Test, &earlier, &[]).await.unwrap();
+    let noted = local.table.claim(Mode::Live, &fixture::slot(1).e164, Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!((noted.number_id, &noted.rings[..]), (number, &rings[..]));
+    assert_eq!(local.table.claim(Mode::Test, &fixture::slot(1).e164, Consistency::Strong).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! The access patterns of lists, counters, live calls and transcripts, one test each.
 
 use domain::{
-    CallId, Day, Mode, Timestamp,
+    CallId, CredentialId, Day, Mode, OrgId, Timestamp,
     call::{CallAlias, CallEvent, CallRecord, EventKind, Facts, Parties},
+    callback::CallMark,
 };
 use runtime::random;
 use store::{
@@ -127,6 +128,22 @@ async fn c9_where_the_name_leads_that_a_source_gave_a_call() {
     }
     led.dedup();
     assert_eq!(led.len(), 3);
+}
+
+#[tokio::test]
+async fn c10_whose_a_call_is_that_came_by_a_credential_of_the_operators() {
+    let (local, mine, other) = start().await;
+    let holder = Tenant { org: OrgId::PLATFORM, mode: mine.mode };
+    let [credential, another] = [(); 2].map(|()| CredentialId::new(begin(), random::bytes()));
+    let (call, unheard) = (CallMark::of("CA#1"), CallMark::of("CA#2"));
+    for org in [mine.org, other.org] {
+        local.table.note_carried(holder, credential, &call, org, begin()).await.unwrap();
+    }
+    let dump = format!("{:?}", local.dump().await.iter().filter(|item| item["kind"].as_s().unwrap() == "carried_call").collect::<Vec<_>>());
+    assert!(!dump.contains(&mine.org.to_string()) && !dump.contains("CA#1"), "who has the table does not know whose it is: {dump}");
+    let carried = async |credential, call| local.table.carried(holder, credential, call).await.unwrap();
+    assert_eq!(carried(credential, &call).await, Some(mine.org), "who was noted first stays");
+    assert_eq!((carried(another, &call).await, carried(credential, &unheard).await), (None, None));
 }
 
 #[tokio::test]

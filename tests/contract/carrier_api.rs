@@ -21,10 +21,10 @@ use testkit::fixture;
 use tokio::net::TcpListener;
 use trunkline::carrier_api::{Account, CarrierApi, Target};
 
-const NUMBER: &str = "+14155550123";
-const TOKEN: &str = "canary-token";
+pub(crate) const NUMBER: &str = "+14155550123";
+pub(crate) const TOKEN: &str = "canary-token";
 
-fn account(carrier: Carrier) -> &'static str {
+pub(crate) fn account(carrier: Carrier) -> &'static str {
     match carrier {
         Carrier::Twilio => "AC0123456789abcdef0123456789ab1234",
         Carrier::Plivo => "MA0123456789ABCDEFGH",
@@ -34,13 +34,13 @@ fn account(carrier: Carrier) -> &'static str {
 
 /// What a carrier keeps: its one number's settings, and applications by their ids.
 #[derive(Debug, Default)]
-struct Kept {
+pub(crate) struct Kept {
     number: BTreeMap<String, String>,
     applications: BTreeMap<String, Value>,
-    writes: usize,
+    pub(crate) writes: usize,
 }
 
-type Shared = Arc<Mutex<Kept>>;
+pub(crate) type Shared = Arc<Mutex<Kept>>;
 
 fn knows(headers: &HeaderMap, carrier: Carrier) -> Result<(), StatusCode> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
@@ -158,7 +158,7 @@ fn vobiz() -> Router<Shared> {
 }
 
 /// A carrier's API on a port of its own, and what it keeps.
-async fn start(carrier: Carrier) -> (String, Shared) {
+pub(crate) async fn start(carrier: Carrier) -> (String, Shared) {
     let kept = Shared::default();
     let router = match carrier {
         Carrier::Twilio => twilio(),

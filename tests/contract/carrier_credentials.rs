@@ -198,6 +198,7 @@ async fn a_new_token_is_for_the_same_account_and_the_one_before_is_kept_for_a_da
         (json!({"credentials": {"auth_token": "t"}}), "credentials: must have exactly account_sid"),
         (json!({"credentials": {"account_sid": SID, "auth_token": "t", "more": 1}}), "credentials: must have exactly account_sid"),
         (json!({"label": ""}), "label: must have 1 to 100 characters"),
+        (json!({"signing_key": "k".repeat(129)}), "signing_key: must have 1 to 128 printable ASCII characters"),
         (json!({"lable": "x"}), "credentials: is required"),
     ];
     for (body, told) in refused {
@@ -224,7 +225,7 @@ async fn a_change_that_is_tried_twice_does_not_lose_the_token_before() {
         request: request.to_owned(),
     };
     for _ in 0..2 {
-        let change = store::CredentialChange { label: None, renewal: Some(renewal("request-1")) };
+        let change = store::CredentialChange { renewal: Some(renewal("request-1")), ..Default::default() };
         let changed = table.change_credential(tenant, before.id, &change, fixture::now()).await.unwrap();
         let store::ChangedCredential::Done(now) = changed else { panic!("{changed:?}") };
         assert_eq!(now.previous_token, Some(before.token.clone()));

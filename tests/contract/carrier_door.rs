@@ -119,6 +119,30 @@ async fn the_token_before_verifies_for_a_day_beside_the_new_one(
 }
 
 #[tokio::test]
+async fn a_key_with_which_twilio_signs_in_the_tokens_place_verifies_beside_it() {
+    let (world, account, to) = line(Carrier::Twilio).await;
+    let path = format!("/v1/telephony/providers/{}", account.id);
+    let form = account.question(account.call(), &to);
+    let by_key = Account { token: "canary-signing-key".to_owned(), ..account.clone() };
+    let headers = by_key.signed_sha256(&account.voice, &form);
+    let asks = async || world.knock(Method::POST, &account.voice, headers.clone(), &encoded(&form)).await.status;
+    assert_eq!(asks().await, 403, "nobody knows the key yet");
+    let told = world.api(Method::PATCH, &path, Some(json!({"signing_key": "canary-signing-key"}))).await.expect(200);
+    assert!(!told.to_string().contains("canary"), "{told}");
+    assert_eq!(asks().await, 200);
+    assert_eq!(world.send(&account, &account.voice, &form).await.status, 200, "the token verifies too");
+    assert!(!world.local.dump().await.iter().any(|item| format!("{item:?}").contains("canary-signing-key")), "it is sealed");
+    world.api(Method::PATCH, &path, Some(json!({"signing_key": null}))).await.expect(200);
+    assert_eq!(asks().await, 403);
+
+    let faulty = world.api(Method::PATCH, &path, Some(json!({"signing_key": ""}))).await;
+    assert!(faulty.status.as_u16() == 400 && faulty.text.contains("signing_key"), "{}", faulty.text);
+    let plivo = world.account(Carrier::Plivo).await;
+    let refused = world.api(Method::PATCH, &format!("/v1/telephony/providers/{}", plivo.id), Some(json!({"signing_key": "k"}))).await;
+    assert!(refused.status.as_u16() == 400 && refused.text.contains("signing_key"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn rotated_addresses_end_at_once() {
     let (world, account, to) = line(Carrier::Twilio).await;
     let form = account.question(account.call(), &to);
@@ -155,6 +179,25 @@ async fn a_nonce_with_the_same_body_has_one_effect_and_with_another_none(#[case]
     assert_eq!(world.local.dump().await.len(), before, "nothing was written");
 }
 
+#[rstest]
+#[case(Carrier::Plivo)]
+#[case(Carrier::Vobiz)]
+#[tokio::test]
+async fn a_callbacks_nonce_is_used_up_too(#[case] carrier: Carrier) {
+    let (world, account, to) = line(carrier).await;
+    let end = account.answered(account.call(), &to).pop().unwrap();
+    let headers = account.signed(&account.status, &end, "12345678901234567890");
+    for _ in 0..2 {
+        assert_eq!(world.knock(Method::POST, &account.status, headers.clone(), &encoded(&end)).await.status, 200);
+    }
+    world.handle(|count| (0..count).collect()).await;
+    assert_eq!(world.call().await["events"].as_array().unwrap().len(), 1, "told twice, it is one event");
+    let other = account.answered("22222222-2222-4333-8444-555555555555", &to).pop().unwrap();
+    let seen = if carrier == Carrier::Vobiz { headers } else { account.signed(&account.status, &other, "12345678901234567890") };
+    assert_eq!(world.knock(Method::POST, &account.status, seen, &encoded(&other)).await, forbidden());
+    assert_eq!((world.counted(), world.sent.len()), (vec!["NonceReplays".to_owned()], 0));
+}
+
 #[tokio::test]
 async fn vobiz_nonces_of_both_schemes_are_used_up() {
     let (world, account, to) = line(Carrier::Vobiz).await;
@@ -176,12 +219,18 @@ async fn the_answer_takes_three_round_trips(#[values(Carrier::Twilio, Carrier::P
     let before = world.local.table.usage();
     assert!(world.send(&account, &account.voice, &form).await.text.contains("<Dial"));
     let cost = world.local.table.usage() - before;
-    // The queue is told beside the third of them.
+    // The third is the queue's, and this first call has the number's endpoint noted beside it.
     assert_eq!(cost.round_trips, 3, "{cost:?}");
-    let nonces = if carrier == Carrier::Twilio { 0.0 } else { 1.0 };
-    assert_eq!((cost.read_units, cost.write_units), (4.0, nonces), "{cost:?}");
+    // A nonce, or the call's name, which is no UUID; and the note.
+    assert_eq!((cost.read_units, cost.write_units), (4.0, 2.0), "{cost:?}");
     assert_eq!(world.sent.len(), 1);
 
+    let before = world.local.table.usage();
+    assert!(world.send(&account, &account.voice, &form).await.text.contains("<Dial"));
+    let cost = world.local.table.usage() - before;
+    assert_eq!((cost.round_trips, cost.read_units, cost.write_units), (2, 4.0, 1.0), "{cost:?}");
+
+    let nonces = if carrier == Carrier::Twilio { 0.0 } else { 1.0 };
     let before = world.local.table.usage();
     let mut status = form.clone();
     status.retain(|(name, _)| *name != "Event");

@@ -21,7 +21,7 @@ use trunkline::platform::{self, NewCredential};
 use crate::carrier_world::{World, agent};
 
 /// The operator's account with a carrier, and a number that came by it to the organization of a world.
-async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
+pub(crate) async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
     let world = World::start().await;
     let account = operators(&world, carrier).await;
     let trunk = Some(Trunk { carrier, credential: account.id.parse().unwrap() });
@@ -33,7 +33,7 @@ async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
     (world, account, number)
 }
 
-async fn operators(world: &World, carrier: Carrier) -> Account {
+pub(crate) async fn operators(world: &World, carrier: Carrier) -> Account {
     let token = "canary-operators";
     let new =
         NewCredential { mode: Mode::Live, carrier, label: "Ours".to_owned(), account: account_id(carrier).to_owned(), token: token.into() };
@@ -85,6 +85,35 @@ async fn the_numbers_own_address_for_callbacks_finds_its_organization_by_the_num
     let nobodys: Vec<_> = callback.iter().map(|(name, value)| (*name, if *name == "To" { "+12025550199" } else { value })).collect();
     assert_eq!(world.send(&account, &account.status, &nobodys).await.status, 200);
     assert!(world.sent.is_empty(), "of nobody's call nothing is told");
+}
+
+/// The number is given back while the call goes on, and somebody else buys it at once: what the carrier tells at the number's
+/// own address, which names no organization, is still of the call of who held it.
+#[rstest]
+#[tokio::test]
+async fn what_is_told_after_a_number_changed_hands_goes_to_whose_call_it_was(
+    #[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+) {
+    let (world, account, number) = bought(carrier).await;
+    let to = number.e164.as_str();
+    assert!(world.send(&account, &account.voice, &account.question(account.call(), to)).await.text.contains("<Dial"));
+    let table = &world.local.table;
+    table.release_number(world.fixture.tenant, number.id, Release::Remove, fixture::now(), None).await.unwrap().unwrap();
+    let (buyer, slot) = (testkit::Fixture::create(table, Mode::Live).await, number.slot());
+    let (theirs, claim) = fixture::purchase(buyer.tenant, &slot, None);
+    assert_eq!(table.buy_number(buyer.tenant, &slot, &theirs, &claim, None).await.unwrap(), store::Bought::Done);
+
+    let end = account.answered(account.call(), to).pop().unwrap();
+    assert_eq!(world.send(&account, &account.status, &end).await.status, 200);
+    let other = "22222222-2222-4333-8444-555555555555";
+    assert_eq!(world.send(&account, &account.status, &account.answered(other, to).pop().unwrap()).await.status, 200);
+    let told: Vec<Value> = world.sent.take_all().iter().map(|(body, _)| serde_json::from_str(body).unwrap()).collect();
+    let of = |call: &str| -> Vec<&Value> {
+        let its = told.iter().filter(|event| event["data"]["carrier_call_id"] == call);
+        its.map(|event| &event["organization_id"]).collect()
+    };
+    assert_eq!(of(account.call()), [&json!(world.fixture.tenant.org); 2]);
+    assert_eq!(of(other), [&json!(buyer.tenant.org)], "a call that nobody asked about is of who holds the number");
 }
 
 #[tokio::test]

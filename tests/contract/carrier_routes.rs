@@ -234,6 +234,21 @@ async fn a_webhook_endpoint_may_refuse(#[case] answer: &str, #[case] status: u16
     );
 }
 
+/// On the operator's account that would be paid by the operator, whatever it costs.
+#[rstest]
+#[tokio::test]
+async fn a_webhook_endpoint_has_no_number_dialled_by_a_number_that_may_place_no_calls(
+    #[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+) {
+    let receiver = Receiver::start().await;
+    receiver.say(r#"{"action": "dial", "number": "+12025550170"}"#);
+    let (case, ..) = Case::asking(carrier, &receiver.url).await;
+    case.change(NumberChange { allow_outbound: Some(false), ..Default::default() }).await;
+    case.is_refused(REJECTED, "outbound_not_allowed").await;
+    receiver.say(r#"{"action": "dial", "sip_uri": "sip:desk@pbx.example.com"}"#);
+    assert!(case.call().await.text.contains("<Dial"), "a SIP address is called all the same");
+}
+
 #[tokio::test]
 async fn a_webhook_endpoint_that_does_not_answer_is_busy() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

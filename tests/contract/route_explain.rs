@@ -1,14 +1,17 @@
 //! What is explained is what happens: ten thousand configurations, drawn at random, asked both ways through the whole
 //! function.
 
+use std::sync::atomic::Ordering;
+
 use domain::{
-    EndpointId, Mode, NumberId, Timestamp,
+    E164, EndpointId, Mode, NumberId,
     carrier::Carrier,
     credential::CarrierCredential,
     endpoint::{Endpoint, EndpointStatus, Provider},
+    inventory::{Slot, Trunk},
     limits::Counted,
-    number::{NumberStatus, PhoneNumber},
-    secret::SecretKind,
+    number::{Claim, NumberStatus, PhoneNumber},
+    secret::{Sealed, SecretKind},
 };
 use http::Method;
 use proptest::{
@@ -19,25 +22,39 @@ use proptest::{
 use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use testkit::{carrier::Account, client::ask, fixture};
+use store::{Consistency, Tenant};
+use testkit::{Receiver, carrier::Account, client::ask, fixture};
 use webhooks::SigningSecret;
 
-use crate::carrier_world::{World, agent};
+use crate::{
+    carrier_platform::operators,
+    carrier_world::{World, agent},
+};
 
 /// Ten thousand in eight tests, which run side by side.
 const CONFIGURATIONS: usize = 1_250;
 
-/// How a number is configured, and who rings it.
+/// The accounts of a world: the organization's own, then the operator's. A number may hang on none of them: one that was bought and of
+/// whose carrier nothing is known.
+const OWN: usize = 3;
+const ACCOUNTS: usize = 5;
+
+/// How a number is configured, who rings it, and when.
 #[derive(Debug, Clone)]
 struct Drawn {
-    carrier: usize,
+    asks: usize,
     registered: bool,
     others: bool,
     hangs_on: usize,
     status: NumberStatus,
     allow_inbound: bool,
+    allow_outbound: bool,
     attached: Option<usize>,
     pinned: Option<usize>,
+    /// Whether what it rings was noted wrong.
+    misnoted: bool,
+    /// Seconds from now; the number is there since now.
+    at: Option<i64>,
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
@@ -49,25 +66,58 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         1 => Just(NumberStatus::Suspended)
     ];
     let endpoint = || prop::option::weighted(0.7, 0..ENDPOINTS);
-    ((0_usize..3, mostly(), prop::bool::weighted(0.1), mostly(), 0_usize..3), (status, mostly(), endpoint(), endpoint())).prop_map(
-        |((carrier, registered, others, own, other), (status, allow_inbound, attached, pinned))| Drawn {
-            carrier,
+    let at = prop::option::weighted(0.3, prop_oneof![1 => -7_200..-61_i64, 1 => -59..0_i64, 4 => 0..86_400_i64]);
+    let who = (0_usize..=ACCOUNTS, mostly(), prop::bool::weighted(0.1), mostly(), 0_usize..ACCOUNTS);
+    (who, (status, mostly(), any::<bool>(), endpoint(), endpoint(), prop::bool::weighted(0.3), at)).prop_map(
+        |((hangs_on, registered, others, own, other), (status, allow_inbound, allow_outbound, attached, pinned, misnoted, at))| Drawn {
+            asks: if own && hangs_on < ACCOUNTS { hangs_on } else { other },
             registered,
             others,
-            hangs_on: if own { carrier } else { other },
+            hangs_on,
             status,
             allow_inbound,
+            allow_outbound,
             attached,
             pinned,
+            misnoted,
+            at,
         },
     )
 }
 
 /// How many endpoints there are to ring; the last one was deleted.
-const ENDPOINTS: usize = 12;
+const ENDPOINTS: usize = 16;
+
+/// What webhook endpoints answer, and what comes of it: what is dialled by a number that may place calls and by one that may not, or
+/// the reason why nothing is.
+const ANSWERS: [(&str, [&str; 2]); 4] = [
+    ("{}", ["endpoint_passed"; 2]),
+    (r#"{"action": "reject", "reason": "closed"}"#, ["endpoint_rejected"; 2]),
+    (r#"{"action": "dial", "sip_uri": "sip:bot@example.com"}"#, [">sip:bot@example.com</"; 2]),
+    (r#"{"action": "dial", "number": "+12025550170"}"#, [">+12025550170</", "outbound_not_allowed"]),
+];
+
+/// Webhook endpoints that answer so.
+async fn answering(world: &World) -> Vec<(EndpointId, Receiver)> {
+    let mut answering = Vec::new();
+    for (says, _) in ANSWERS {
+        let receiver = Receiver::start().await;
+        receiver.say(says);
+        let hook = Endpoint { given_url: Some(receiver.url.clone()), ..fixture::endpoint() };
+        let secret = sealed(world, &hook).await;
+        answering.push((world.endpoint(Endpoint { secret, ..hook }).await, receiver));
+    }
+    answering
+}
+
+/// A signing secret for an endpoint.
+async fn sealed(world: &World, endpoint: &Endpoint) -> Option<Sealed> {
+    let place = world.fixture.tenant.place(SecretKind::WebhookSecret, endpoint.id.as_uuid());
+    Some(world.vault.seal(&place, SigningSecret::generate(&[7; 32]).reveal(), fixture::now()).await.unwrap())
+}
 
 /// Endpoints of every provider, some of them switched off.
-async fn endpoints(world: &World) -> Vec<EndpointId> {
+async fn endpoints(world: &World, answering: &[(EndpointId, Receiver)]) -> Vec<EndpointId> {
     let config = |value: Value| serde_json::from_value(value).unwrap();
     let of = |provider, settings: Value| Endpoint { provider, provider_config: config(settings), ..agent() };
     let custom = Endpoint {
@@ -78,8 +128,7 @@ async fn endpoints(world: &World) -> Vec<EndpointId> {
     let password = world.vault.seal(&place, &SecretString::from(PASSWORD), fixture::now()).await.unwrap();
     // Nothing listens there, so that it is silent; what is explained is what follows from that.
     let silent = Endpoint { given_url: Some("http://127.0.0.1:9/hook".to_owned()), ..fixture::endpoint() };
-    let place = world.fixture.tenant.place(SecretKind::WebhookSecret, silent.id.as_uuid());
-    let secret = world.vault.seal(&place, SigningSecret::generate(&[7; 32]).reveal(), fixture::now()).await.unwrap();
+    let secret = sealed(world, &silent).await;
     let off = |endpoint: Endpoint, status| Endpoint { status, ..endpoint };
     let made = vec![
         of(Provider::Vapi, json!({"assistant_id": "a1"})),
@@ -92,12 +141,13 @@ async fn endpoints(world: &World) -> Vec<EndpointId> {
         off(of(Provider::Retell, json!({"agent_id": "a2"})), EndpointStatus::Inactive),
         off(of(Provider::Vogent, json!({"vogent_agent_id": "a4"})), EndpointStatus::Error),
         of(Provider::Vogent, json!({})),
-        Endpoint { secret: Some(secret), ..silent },
+        Endpoint { secret, ..silent },
     ];
     let mut ids = Vec::new();
     for endpoint in made {
         ids.push(world.endpoint(endpoint).await);
     }
+    ids.extend(answering.iter().map(|(id, _)| *id));
     ids.push(agent().id);
     assert_eq!(ids.len(), ENDPOINTS);
     ids
@@ -105,38 +155,106 @@ async fn endpoints(world: &World) -> Vec<EndpointId> {
 
 const PASSWORD: &str = "canary-sip-password";
 
-fn number(drawn: &Drawn, n: u32, accounts: &[Account], endpoints: &[EndpointId], now: Timestamp) -> PhoneNumber {
-    let account = &accounts[drawn.hangs_on];
-    let credential = CarrierCredential { id: account.id.parse().unwrap(), ..fixture::credential(account.carrier, 0) };
-    PhoneNumber {
-        id: NumberId::new(now, {
-            let mut bytes = [0; 10];
-            bytes[..4].copy_from_slice(&n.to_be_bytes());
-            bytes
-        }),
+/// Stores a number as it was drawn, and tells its E.164.
+async fn number(world: &World, tenant: Tenant, drawn: &Drawn, n: u32, accounts: &[Account], endpoints: &[EndpointId]) -> E164 {
+    let account = accounts.get(drawn.hangs_on);
+    let mut bytes = [0; 10];
+    bytes[..4].copy_from_slice(&n.to_be_bytes());
+    let configured = |number: PhoneNumber| PhoneNumber {
+        id: NumberId::new(fixture::now(), bytes),
         status: drawn.status,
         allow_inbound: drawn.allow_inbound,
+        allow_outbound: drawn.allow_outbound,
         endpoint_id: drawn.attached.map(|at| endpoints[at]),
         agent_id: drawn.pinned.map(|at| endpoints[at].to_string()),
-        ..fixture::carrier_number(&credential, n)
+        ..number
+    };
+    if let Some(account) = account.filter(|_| drawn.hangs_on < OWN) {
+        let credential = CarrierCredential { id: account.id.parse().unwrap(), ..fixture::credential(account.carrier, 0) };
+        let number = configured(fixture::carrier_number(&credential, n));
+        if drawn.registered {
+            assert_eq!(world.local.table.register_number(tenant, &number, None).await.unwrap(), store::Registered::Done);
+        }
+        return number.e164;
     }
+    let trunk = account.map(|account| Trunk { carrier: account.carrier, credential: account.id.parse().unwrap() });
+    let slot = Slot { trunk, ..fixture::slot(5_000_000 + n) };
+    world.local.table.import_slot(Mode::Live, &slot).await.unwrap();
+    if drawn.registered {
+        // By its agent's id: a purchase refuses to attach an endpoint that was deleted.
+        let agent_id = drawn.attached.or(drawn.pinned).map(|at| endpoints[at].to_string());
+        let number = PhoneNumber { endpoint_id: None, agent_id, ..configured(fixture::purchase(tenant, &slot, None).0) };
+        let claim = Claim::of(tenant.org, &number);
+        assert_eq!(world.local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap(), store::Bought::Done);
+    }
+    slot.e164
 }
 
 /// What must be sent, made of what is explained: the true token and the true password in their places.
-fn expected(told: &Value, account: &Account) -> Option<String> {
-    let xml = told["xml"].as_str()?;
+fn expected(told: &Value, account: &Account) -> String {
     let token = account.status.split('/').nth(5).unwrap();
-    Some(xml.replace("{token}", token).replace("********", PASSWORD))
+    told["xml"].as_str().unwrap().replace("{token}", token).replace("********", PASSWORD)
+}
+
+/// What a call came to: the XML, and the reason that was told to the queue if it was not connected.
+struct Came {
+    xml: String,
+    reason: Option<String>,
+}
+
+/// Compares what was explained with what a call came to, and names its end.
+fn compare(drawn: &Drawn, told: &Value, account: &Account, answering: &[(EndpointId, Receiver)], came: &Came) -> String {
+    let rejected = |reason: Option<&str>| {
+        assert_eq!(came.reason.as_deref(), reason, "{drawn:?} {told:#}");
+        assert!(came.xml.contains(r#"reason="rejected""#), "{drawn:?} {}", came.xml);
+        reason.unwrap_or("unknown_number").to_owned()
+    };
+    if told["phone_number_id"].is_null() {
+        assert_eq!((&told["reason"], &told["xml"]), (&json!("unknown_number"), &Value::Null), "{drawn:?}");
+        return rejected(None);
+    }
+    if told["steps"][0]["passed"] == false {
+        return rejected(Some("unknown_number"));
+    }
+    if drawn.asks != drawn.hangs_on {
+        // What is explained is a call by the number's own carrier.
+        assert_eq!((&told["steps"][1]["rule"], &told["steps"][1]["passed"]), (&json!("carrier_is_the_numbers"), &json!(true)));
+        return rejected(Some("other_carrier"));
+    }
+    let says = answering.iter().position(|(id, _)| told["endpoint_id"] == json!(id)).filter(|_| told["action"] == "ask");
+    let Some(says) = says else {
+        assert_eq!(came.xml, expected(told, account), "{drawn:?} {told:#}");
+        let explained = if told["action"] == "ask" { Some("endpoint_silent") } else { told["reason"].as_str() };
+        assert_eq!(came.reason.as_deref(), explained, "{drawn:?} {told:#}");
+        return told["reason"].as_str().or(explained).unwrap_or("dial").to_owned();
+    };
+    let comes = ANSWERS[says].1[usize::from(!drawn.allow_outbound)];
+    match &came.reason {
+        Some(reason) => assert_eq!(reason, comes, "{drawn:?} {told:#}"),
+        None => assert!(came.xml.contains("<Dial") && came.xml.contains(comes), "{drawn:?} {}", came.xml),
+    }
+    if comes == "endpoint_passed" {
+        assert_eq!(came.xml, expected(told, account), "what is explained is what follows if it says nothing");
+    }
+    comes.to_owned()
 }
 
 #[rstest]
 #[tokio::test]
 async fn what_is_explained_is_what_happens_in_random_configurations(#[values(1, 2, 3, 4, 5, 6, 7, 8)] _eighth: u8) {
     let world = World::start().await;
-    let endpoints = endpoints(&world).await;
-    let accounts = [world.account(Carrier::Twilio).await, world.account(Carrier::Plivo).await, world.account(Carrier::Vobiz).await];
+    let answering = answering(&world).await;
+    let endpoints = endpoints(&world, &answering).await;
+    let mut accounts = Vec::new();
+    for carrier in Carrier::ALL {
+        accounts.push(world.account(carrier).await);
+    }
+    for carrier in [Carrier::Plivo, Carrier::Twilio] {
+        accounts.push(operators(&world, carrier).await);
+    }
+    assert_eq!(accounts.len(), ACCOUNTS);
     let other = testkit::Fixture::create(&world.local.table, Mode::Live).await;
-    for account in &accounts {
+    for account in &accounts[..OWN] {
         let theirs = CarrierCredential { id: account.id.parse().unwrap(), ..fixture::credential(account.carrier, 0) };
         world.local.table.create_credential(other.tenant, &theirs).await.unwrap();
     }
@@ -145,46 +263,44 @@ async fn what_is_explained_is_what_happens_in_random_configurations(#[values(1, 
     }
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
+    let now = fixture::now();
     for n in 0..CONFIGURATIONS as u32 {
-        let drawn = drawn().new_tree(&mut runner).unwrap().current();
-        let number = number(&drawn, n, &accounts, &endpoints, fixture::now());
-        if drawn.registered {
-            let tenant = if drawn.others { other.tenant } else { world.fixture.tenant };
-            let registered = world.local.table.register_number(tenant, &number, None).await.unwrap();
-            assert_eq!(registered, store::Registered::Done);
+        let mut drawn = drawn().new_tree(&mut runner).unwrap().current();
+        if drawn.others {
+            // By the operator's account it would ring at the other organization, which somebody else may have explained.
+            drawn.asks %= OWN;
         }
-        let body = json!({"to": number.e164, "from": "+14155550100"});
+        let tenant = if drawn.others { other.tenant } else { world.fixture.tenant };
+        let to = number(&world, tenant, &drawn, n, &accounts, &endpoints).await;
+        if drawn.misnoted
+            && let Some(claim) = world.local.table.claim(Mode::Live, &to, Consistency::Strong).await.unwrap()
+        {
+            world.local.table.note_rings(Mode::Live, &claim, &endpoints[..1]).await.unwrap();
+        }
+        let at = drawn.at.map(|seconds| now.plus_millis(seconds * 1_000));
+        let body = json!({"to": to, "from": "+14155550100", "at": at});
         let told = ask(&world.door, world.fixture.key.reveal(), Method::POST, "/v1/route/explain", Some(&body)).await.expect(200);
-        let (asking, hangs_on) = (&accounts[drawn.carrier], &accounts[drawn.hangs_on]);
-        // A carrier that the number does not hang on is explained by nobody: the number's own is asked.
-        let account = if told["xml"].is_null() { asking } else { hangs_on };
+        let account = &accounts[drawn.asks];
         let call = format!("CA{n:032x}");
-        let said = world.send(account, &account.voice, &account.question(&call, number.e164.as_str())).await;
-        match expected(&told, account) {
-            Some(xml) => assert_eq!(said.text, xml, "{drawn:?} {told:#}"),
-            None => {
-                assert_eq!((&told["reason"], &told["provider"]), (&json!("unknown_number"), &Value::Null), "{drawn:?}");
-                assert!(said.text.contains(r#"reason="rejected""#), "{drawn:?} {}", said.text);
-            }
-        }
-        let reason = reason_told(&world);
-        let explained =
-            if told["action"] == "ask" { Some("endpoint_silent") } else { told["reason"].as_str().filter(|_| !told["xml"].is_null()) };
-        assert_eq!(reason.as_deref(), explained, "{drawn:?} {told:#}");
-        *ends.entry(told["reason"].as_str().or(told["action"].as_str()).unwrap().to_owned()).or_default() += 1;
+        world.clock.store(at.unwrap_or(now).as_millis(), Ordering::SeqCst);
+        let said = world.send(account, &account.voice, &account.question(&call, to.as_str())).await;
+        let came = Came { xml: said.text, reason: reason_told(&world) };
+        world.clock.store(now.as_millis(), Ordering::SeqCst);
+        *ends.entry(compare(&drawn, &told, account, &answering, &came)).or_default() += 1;
     }
     // Nothing of note was left out by chance.
-    for end in [
-        "dial",
-        "ask",
+    let refused = [
         "unknown_number",
+        "other_carrier",
         "number_inactive",
         "inbound_not_allowed",
         "no_endpoint",
         "endpoint_gone",
         "endpoint_inactive",
         "no_address",
-    ] {
+        "endpoint_silent",
+    ];
+    for end in refused.into_iter().chain(["dial"]).chain(ANSWERS.into_iter().flat_map(|(_, comes)| comes)) {
         assert!(ends.contains_key(end), "{end}: {ends:?}");
     }
 }

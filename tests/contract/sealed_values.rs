@@ -161,6 +161,7 @@ async fn with_every_secret() -> Bench {
         let renewed = json!({"credentials": {"account_sid": SID, "auth_token": token}});
         assert_eq!(bench.patch(&format!("{PROVIDERS}/{credential}"), renewed).await.status, 200);
     }
+    assert_eq!(bench.patch(&format!("{PROVIDERS}/{credential}"), json!({"signing_key": "key"})).await.status, 200);
     let (table, vault) = (bench.local.table.clone(), lax_vault(kms::OLD_KEY));
     let webhooks = webhooks_api::app(webhooks_api::State::new(table, vault, fixture::nowhere(), Clock::System, fixture::public_names()));
     for _ in 0..2 {

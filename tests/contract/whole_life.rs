@@ -235,7 +235,7 @@ impl Life {
     async fn carriers(&self) {
         let (cloud, key) = (&self.cloud, self.key());
         let (one, other) = (cloud.processes(), cloud.processes());
-        let account = self.plivo(&one).await;
+        let account = self.account(&one, Carrier::Plivo).await;
         let sip = json!({"name": "P", "type": "custom_sip", "url": "sip:desk@pbx.example.com",
             "provider_config": {"username": "u", "password": "canary-password"}});
         let hook = json!({"name": "H", "type": "webhook", "url": self.receiver.url});
@@ -252,6 +252,12 @@ impl Life {
             }
             self.explained(&one, &other, &to).await;
         }
+        // Its calls have names that are no UUIDs.
+        let (twilio, to) = (self.account(&one, Carrier::Twilio).await, "+2348057000009");
+        let number = json!({"e164": to, "provider": "twilio", "credentials_id": twilio.id});
+        one.done(key, Method::POST, "/v1/telephony/numbers", &number).await;
+        let xml = other.knock(&twilio, &twilio.voice, &twilio.question(twilio.call(), to), "").await;
+        assert!(xml.contains("busy"), "{xml}");
         cloud.work(&one).await;
     }
 
@@ -267,9 +273,9 @@ impl Life {
         }
     }
 
-    async fn plivo(&self, processes: &Processes) -> Account {
-        let (carrier, token) = (Carrier::Plivo, "canary-carrier-token".to_owned());
-        let credentials = json!({"auth_id": account_id(carrier), "auth_token": token});
+    async fn account(&self, processes: &Processes, carrier: Carrier) -> Account {
+        let token = "canary-carrier-token".to_owned();
+        let credentials = json!({carrier.account_key().as_str(): account_id(carrier), "auth_token": token});
         let body = json!({"provider": carrier, "label": "Main", "credentials": credentials});
         let created = processes.done(self.key(), Method::POST, "/v1/telephony/providers", &body).await;
         let text = |name: &str| created[name].as_str().unwrap().to_owned();

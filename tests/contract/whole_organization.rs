@@ -261,8 +261,9 @@ pub(crate) fn difference(one: &BTreeSet<(String, String)>, other: &BTreeSet<(Str
 
 /// The access patterns of which no item lies in the table, and which are no exception.
 pub(crate) fn unfilled(keys: &BTreeSet<(String, String)>) -> Vec<&'static str> {
-    // Marks of what is being deleted or erased, and the note of a walk over the table by another command.
-    const EXCEPTIONS: [&str; 3] = ["N4", "O3", "V1"];
+    // Marks of what is being deleted or erased, the note of a walk over the table by another command, and what lies with the operator and
+    // names nobody.
+    const EXCEPTIONS: [&str; 4] = ["N4", "O3", "V1", "C10"];
     let fits = |template: &str, text: &str| {
         let (parts, words) = (template.split('#'), text.split('#'));
         parts.clone().count() == words.clone().count() && parts.zip(words).all(|(part, word)| part.starts_with('{') || part == word)

@@ -29,6 +29,8 @@ pub(crate) struct Question<'a> {
     pub(crate) carrier: Option<Carrier>,
     /// What the call is called.
     pub(crate) name: &'a CallName,
+    /// The id under which it is stored, if that was decided already.
+    pub(crate) id: Option<CallId>,
     /// What is known of it.
     pub(crate) initiated: &'a CallEvent,
     /// The number that was dialled.
@@ -47,7 +49,12 @@ impl State {
     async fn asked(&self, question: &Question<'_>) -> Result<Answer, Reason> {
         let url = WebhookUrl::parse(&question.endpoint.url(None), self.policy).map_err(|_| Reason::NoAddress)?;
         let (at, tenant) = (question.initiated.timestamp, question.tenant);
-        let stored = async { self.stored_id(tenant, question.name, at).await.map_err(unavailable) };
+        let stored = async {
+            match question.id.or_else(|| question.name.shown_as(at)) {
+                Some(id) => Ok(id),
+                None => self.stored_id(tenant, question.name, at).await.map_err(unavailable),
+            }
+        };
         let (id, (current, previous)) = tokio::try_join!(stored, self.signing(question))?;
         let call = question.call(id);
         let event_id = event_id(tenant.org, tenant.mode, call.id, INCOMING);

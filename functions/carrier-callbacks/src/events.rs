@@ -31,6 +31,15 @@ impl CallName {
             Err(_) => text.parse().ok().map(Self::Id),
         }
     }
+
+    /// An id under which a call can be shown that nobody has decided on: where the name is a UUID, clients see that, wherever
+    /// the call is stored. `None` if clients see the id that is decided for the name.
+    pub(crate) fn shown_as(&self, at: Timestamp) -> Option<CallId> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Alias(alias) => alias.public_id().map(|_| alias.stored_id(at)),
+        }
+    }
 }
 
 impl State {
@@ -53,7 +62,7 @@ impl State {
     pub(crate) async fn stored_id(&self, tenant: Tenant, call: &CallName, at: Timestamp) -> Result<CallId, StoreError> {
         match call {
             CallName::Id(id) => Ok(*id),
-            CallName::Alias(alias) => self.table.name_call(tenant, alias, at).await,
+            CallName::Alias(alias) => self.table.name_new_call(tenant, alias, at).await,
         }
     }
 }

@@ -66,8 +66,8 @@ impl crate::State {
         };
         let Some(endpoint) = found.chosen() else { return Ok(Reason::EndpointGone.into()) };
         let initiated = initiated(query, number)?;
-        let question = Question { tenant, carrier: None, name, initiated: &initiated, number, endpoint };
-        Ok(match self.ask(&question).await {
+        let question = Question { tenant, carrier: None, name, id: None, initiated: &initiated, number, endpoint };
+        Ok(match self.ask(&question).await.of_call_to(number) {
             Answer::Sip(uri) => Outcome::Sip(SipTarget::named(listener.endpoint, &uri), None),
             Answer::Number(number) => Outcome::Number(number),
             Answer::Refuse(refusal) => Outcome::Refused(refusal),

@@ -7,25 +7,27 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
 use carriers::{Answer, StatusCallback, Unreadable};
-use domain::{E164, call::Direction, number::Claim};
+use domain::{E164, call::Direction, callback::CallMark};
 use http::StatusCode;
-use store::Tenant;
+use store::{StoreError, Tenant};
 use tokio::time::timeout;
 
 use crate::{
     State,
-    admit::Visitor,
     door::{Knock, Shut, forbidden, xml},
     events::CallName,
     whose,
 };
+
+/// What a callback tells, if it can be read.
+type Told = Result<Option<StatusCallback>, Unreadable>;
 
 /// How long it may take. No carrier waits for less.
 const LIMIT: Duration = Duration::from_millis(2_700);
 
 /// `…/status`.
 pub(crate) async fn take(state: &State, knock: &Knock) -> Response {
-    let cause = match timeout(LIMIT, taken(state, knock)).await {
+    let cause = match timeout(LIMIT, Box::pin(taken(state, knock))).await {
         Ok(Ok(response)) => return response,
         Ok(Err(Shut::Forbidden)) => return forbidden(),
         Ok(Err(Shut::Outage(cause))) => cause,
@@ -37,27 +39,21 @@ pub(crate) async fn take(state: &State, knock: &Knock) -> Response {
 
 async fn taken(state: &State, knock: &Knock) -> Result<Response, Shut> {
     let callback = carriers::status(knock.carrier, &knock.request());
-    // Only the operator's credential does not tell whose call it is, and then the number does, if the URL does not.
-    let asked = if whose::is_platform(knock.holder()) && knock.named().is_none() { own_number(&callback) } else { None };
-    let claim = async { Ok(state.claim(knock.token.mode, asked.as_ref()).await?) };
-    let (credential, claim) = tokio::try_join!(state.credential(knock), claim)?;
-    let visitor = state.verified(knock, credential).await?;
-    queued(state, knock, &visitor, callback, claim.as_ref()).await
+    let (credential, tenant) = tokio::join!(state.credential(knock), tenant(state, knock, &callback));
+    let credential = credential?;
+    let verified = state.verified(knock, &credential).await?;
+    state.admitted(knock, &credential, Some(verified)).await?;
+    queued(state, knock, callback, tenant?).await
 }
 
-/// What came to the address for questions, though it is none: some carriers have one address for everything.
-pub(crate) async fn told(state: &State, knock: &Knock, visitor: &Visitor, claim: Option<&Claim>) -> Result<Response, Shut> {
-    queued(state, knock, visitor, carriers::status(knock.carrier, &knock.request()), claim).await
+/// What came to the address for questions, though it is none: some carriers have one address for everything. It was let in.
+pub(crate) async fn told(state: &State, knock: &Knock) -> Result<Response, Shut> {
+    let callback = carriers::status(knock.carrier, &knock.request());
+    let tenant = tenant(state, knock, &callback).await?;
+    queued(state, knock, callback, tenant).await
 }
 
-async fn queued(
-    state: &State,
-    knock: &Knock,
-    visitor: &Visitor,
-    callback: Result<Option<StatusCallback>, Unreadable>,
-    claim: Option<&Claim>,
-) -> Result<Response, Shut> {
-    state.fresh(knock, visitor).await?;
+async fn queued(state: &State, knock: &Knock, callback: Told, tenant: Option<Tenant>) -> Result<Response, Shut> {
     let thanks = Ok(xml(carriers::answer(knock.carrier, &Answer::HangUp)));
     let callback = match callback {
         Ok(Some(callback)) => callback,
@@ -68,7 +64,7 @@ async fn queued(
             return thanks;
         }
     };
-    let (Some(tenant), Some(call)) = (tenant(knock, claim), CallName::read(&callback.carrier_call_id)) else {
+    let (Some(tenant), Some(call)) = (tenant, CallName::read(&callback.carrier_call_id)) else {
         tracing::warn!(carrier = %knock.carrier, "a callback tells of nobody's call");
         return thanks;
     };
@@ -76,15 +72,27 @@ async fn queued(
     if state.tell(tenant, &call, &[event]).await { thanks } else { Err(Shut::Outage("the queue".to_owned())) }
 }
 
-/// Whose call it is: the credential's, or for one of the operator's that of the organization in the URL or of the number.
-fn tenant(knock: &Knock, claim: Option<&Claim>) -> Option<Tenant> {
+/// Whose call it is: the credential's. For one of the operator's: that of the organization in the URL; else whose it was when
+/// the carrier asked where it goes, whoever holds the number now; else, of a call that was not asked about, who holds it.
+async fn tenant(state: &State, knock: &Knock, callback: &Told) -> Result<Option<Tenant>, StoreError> {
     let holder = knock.holder();
-    if whose::is_platform(holder) { knock.named().or_else(|| whose::held(holder, claim).map(|(tenant, _)| tenant)) } else { Some(holder) }
+    if !whose::is_platform(holder) {
+        return Ok(Some(holder));
+    }
+    if let Some(named) = knock.named() {
+        return Ok(Some(named));
+    }
+    let Ok(Some(callback)) = callback else { return Ok(None) };
+    let (call, number) = (CallMark::of(&callback.carrier_call_id), own_number(callback));
+    let carried = state.table.carried(holder, knock.token.credential, &call);
+    let (carried, claim) = tokio::try_join!(carried, state.claim(holder.mode, number.as_ref()))?;
+    let now_held = || whose::held(holder, claim.as_ref()).map(|(tenant, _)| tenant);
+    Ok(carried.map(|org| whose::carried(holder, org)).or_else(now_held))
 }
 
 /// The number through which a call came or was placed.
-fn own_number(callback: &Result<Option<StatusCallback>, Unreadable>) -> Option<E164> {
-    let parties = &callback.as_ref().ok()?.as_ref()?.parties;
+fn own_number(callback: &StatusCallback) -> Option<E164> {
+    let parties = &callback.parties;
     let number = if parties.direction == Some(Direction::Outbound) { &parties.from_number } else { &parties.to_number };
     number.as_ref()?.parse().ok()
 }

@@ -20,6 +20,21 @@ pub(crate) fn held(asker: Tenant, claim: Option<&Claim>) -> Option<(Tenant, Numb
     Some((Tenant { org: claim.organization_id, ..asker }, claim.number_id))
 }
 
+/// Whose a call is that a carrier asks about, and the claim of its number: who holds that. If it cannot be found out who does
+/// (`is_lost`), a call that came by an organization's own credential is still that organization's.
+pub(crate) fn asked(holder: Tenant, claim: Option<Claim>, is_lost: bool) -> Option<(Tenant, Option<Claim>)> {
+    if is_lost {
+        return (!is_platform(holder)).then_some((holder, None));
+    }
+    let (tenant, _) = held(holder, claim.as_ref())?;
+    Some((tenant, claim))
+}
+
+/// Whose call it was when the operator's carrier asked about it.
+pub(crate) const fn carried(holder: Tenant, org: OrgId) -> Tenant {
+    Tenant { org, mode: holder.mode }
+}
+
 /// Whose call a URL names that stood in an answer's XML: only one to the operator's credential has to.
 pub(crate) fn named(holder: Tenant, organization: &str) -> Option<Tenant> {
     organization.parse().ok().map(|org| Tenant { org, ..holder })

@@ -5,18 +5,19 @@ use axum::{Extension, Json, extract::State};
 use domain::{
     CredentialId, Invalid,
     audit::Action,
-    carrier::{AccountKey, Credentials},
+    carrier::{AccountKey, Credentials, read_signing_key},
     credential::{CarrierCredential, OVERLAP_MILLIS},
     idempotency::Birth,
     wire,
 };
 use http::StatusCode;
+use secrecy::SecretString;
 use store::{ChangedCredential, CredentialChange, DeletedCredential, Tenant, TokenRenewal};
 
 use crate::create::{label, note};
 
-/// `PATCH /telephony/providers/{id}`: a new token for the same account, a new label, or both. The token before keeps
-/// verifying callbacks for 24 hours.
+/// `PATCH /telephony/providers/{id}`: a new token for the same account, a new label, the key with which Twilio signs in the token's
+/// place (null takes it away), or several of them. The token before keeps verifying callbacks for 24 hours.
 pub(crate) async fn update_provider(
     State(state): State<crate::State>,
     caller: Caller,
@@ -26,32 +27,50 @@ pub(crate) async fn update_provider(
     JsonBody(mut fields): JsonBody,
 ) -> Result<Json<wire::CarrierCredential>, Problem> {
     let id = crate::parse(&id)?;
-    let audit = audit.naming(fields.present(&["label", "credentials"]));
-    let (label, credentials) = read(&mut fields)?;
+    let audit = audit.naming(fields.present(&["label", "credentials", "signing_key"]));
+    let Wanted { label, credentials, signing_key } = Wanted::read(&mut fields)?;
     let key = credentials.as_ref().map(|credentials| credentials.key);
     let renewal = match credentials {
         Some(credentials) => Some(renewal(&state, caller.tenant, id, credentials, &birth).await?),
         None => None,
     };
-    let change = CredentialChange { label, renewal };
+    let signing_key = match signing_key {
+        Some(Some(key)) => Some(Some(state.seal(caller.tenant, id, &key, state.clock.now()).await?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let change = CredentialChange { label, renewal, signing_key };
     let table = audit.on(&state.table, &caller, Action::CredentialUpdated, id.as_uuid());
     match table.change_credential(caller.tenant, id, &change, state.clock.now()).await? {
         ChangedCredential::Done(credential) => Ok(Json((*credential).into())),
         ChangedCredential::NotFound => Err(crate::not_found()),
         ChangedCredential::OtherAccount(credential) => Err(other_account(key, &credential)),
+        ChangedCredential::NoSigningKey => Err(Problem::invalid(vec![Invalid::new("signing_key", "is Twilio's alone")])),
     }
 }
 
-/// What a changer sends: at least one of the two.
-fn read(fields: &mut Fields) -> Result<(Option<String>, Option<Credentials>), Problem> {
-    if !fields.has("label") && !fields.has("credentials") {
-        fields.missing("credentials");
+/// What a changer sends: at least one of these.
+struct Wanted {
+    label: Option<String>,
+    credentials: Option<Credentials>,
+    signing_key: Option<Option<SecretString>>,
+}
+
+impl Wanted {
+    fn read(fields: &mut Fields) -> Result<Self, Problem> {
+        if !fields.has("label") && !fields.has("credentials") && fields.lacks("signing_key") {
+            fields.missing("credentials");
+        }
+        let label = label(fields);
+        let given = fields.object("credentials");
+        let credentials = given.and_then(|given| Credentials::read_renewed(given).map_err(|faults| note(fields, faults)).ok());
+        let signing_key = fields.text_or_null("signing_key").map(|text| {
+            let key = text.map(read_signing_key).transpose();
+            key.map_err(|fault| note(fields, vec![fault])).unwrap_or_default()
+        });
+        fields.finish()?;
+        Ok(Self { label, credentials, signing_key })
     }
-    let label = label(fields);
-    let given = fields.object("credentials");
-    let credentials = given.and_then(|given| Credentials::read_renewed(given).map_err(|faults| note(fields, faults)).ok());
-    fields.finish()?;
-    Ok((label, credentials))
 }
 
 async fn renewal(

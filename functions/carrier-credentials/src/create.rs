@@ -87,6 +87,7 @@ impl Order {
             previous_until: None,
             older_token: None,
             older_until: None,
+            signing_key: None,
             rotated_by: None,
             callback: token.hash(),
             numbers_count: 0,

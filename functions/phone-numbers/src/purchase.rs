@@ -160,13 +160,7 @@ impl Prices {
 async fn claim(state: &crate::State, tenant: Tenant, number: &PhoneNumber, now: Timestamp) -> Result<Claim, Problem> {
     let password = URL_SAFE_NO_PAD.encode(random::bytes::<24>()).into();
     let sealed = state.vault.seal(&tenant.place(SecretKind::SipPassword, number.id.as_uuid()), &password, now).await?;
-    Ok(Claim {
-        e164: number.e164.clone(),
-        organization_id: tenant.org,
-        number_id: number.id,
-        sip_username: Some(number.e164.to_string()),
-        sip_password: Some(sealed),
-    })
+    Ok(Claim { sip_username: Some(number.e164.to_string()), sip_password: Some(sealed), ..Claim::of(tenant.org, number) })
 }
 
 fn already_owned() -> Problem {

@@ -60,6 +60,7 @@ pub async fn add(
         previous_until: None,
         older_token: None,
         older_until: None,
+        signing_key: None,
         rotated_by: None,
         callback: callback.hash(),
         numbers_count: 0,

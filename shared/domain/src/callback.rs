@@ -99,6 +99,41 @@ impl fmt::Display for NonceMark {
     }
 }
 
+/// How long it is known whose a call is that came by a credential of the operator's: three days, in seconds. What a
+/// carrier tells of a call comes within minutes of its end.
+pub const CARRIED_KEPT_SECONDS: i64 = 3 * 24 * 3600;
+
+/// A carrier's id of a call as it is kept beside others: its SHA-256. Who has the mark does not have the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallMark {
+    name: String,
+    mask: u128,
+}
+
+impl CallMark {
+    /// The mark of a call.
+    #[must_use]
+    pub fn of(carrier_call_id: &str) -> Self {
+        let id = carrier_call_id.as_bytes();
+        let mask = digest::digest(&digest::SHA256, &[b"mask", id].concat());
+        let mask = mask.as_ref().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+        Self { name: marked(&[id]), mask }
+    }
+
+    /// An id that only who knows the carrier's id of the call can read, and such an id read again: the same twice gives what it was.
+    #[must_use]
+    pub fn masked(&self, id: Uuid) -> Uuid {
+        Uuid::from_u128(id.as_u128() ^ self.mask)
+    }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for CallMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
 /// A whole callback, by which its repetition is told from another one under the same nonce.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -192,6 +227,15 @@ mod tests {
             prop_assert_eq!(text.len(), 66);
             prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')));
             prop_assert_eq!(text.parse::<CallbackToken>(), Ok(token));
+        }
+
+        #[test]
+        fn a_masked_id_is_read_with_the_calls_id_alone(id: u128, call in "[!-~]{1,40}", other in "[!-~]{1,40}") {
+            prop_assume!(call != other);
+            let (id, mark) = (Uuid::from_u128(id), CallMark::of(&call));
+            prop_assert_eq!(mark.masked(mark.masked(id)), id);
+            prop_assert_ne!(CallMark::of(&other).masked(mark.masked(id)), id);
+            prop_assert!(!mark.to_string().contains(&mark.masked(Uuid::nil()).simple().to_string()), "the mark does not tell the mask");
         }
 
         #[test]

@@ -16,6 +16,9 @@ const TOKEN: &str = "auth_token";
 /// The longest token, in characters.
 const MAX_TOKEN_CHARS: usize = 128;
 
+/// What is told of a token that has not its shape.
+const TOKEN_SHAPE: &str = "must have 1 to 128 printable ASCII characters";
+
 /// A carrier whose numbers an organization can bring along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -175,6 +178,14 @@ impl Credentials {
     }
 }
 
+/// Reads a key with which Twilio signs in the token's place, where an account was given one for its webhooks.
+///
+/// # Errors
+/// The fault, named `signing_key`.
+pub fn read_signing_key(text: String) -> Result<SecretString, Invalid> {
+    if is_token(&text) { Ok(text.into()) } else { Err(Invalid::new("signing_key", TOKEN_SHAPE)) }
+}
+
 /// What is wrong with credentials, before the carrier is looked at.
 enum Faults {
     /// A key is missing, or there is one too many.
@@ -209,7 +220,7 @@ fn account_fault(carrier: Carrier) -> Invalid {
 }
 
 fn token_fault() -> Invalid {
-    Invalid::new(format!("credentials.{TOKEN}"), format!("must have 1 to {MAX_TOKEN_CHARS} printable ASCII characters"))
+    Invalid::new(format!("credentials.{TOKEN}"), TOKEN_SHAPE)
 }
 
 #[cfg(test)]
@@ -226,6 +237,15 @@ mod tests {
     fn object(value: Value) -> Map<String, Value> {
         let Value::Object(object) = value else { panic!("{value}") };
         object
+    }
+
+    #[test]
+    fn a_signing_key_has_a_tokens_shape() {
+        assert_eq!(read_signing_key("k".repeat(MAX_TOKEN_CHARS)).unwrap().expose_secret().len(), MAX_TOKEN_CHARS);
+        for wrong in [String::new(), "k".repeat(MAX_TOKEN_CHARS + 1), "a\nb".to_owned(), "ä".to_owned()] {
+            assert_eq!(read_signing_key(wrong).unwrap_err().to_string(), format!("signing_key: {TOKEN_SHAPE}"));
+        }
+        assert!(TOKEN_SHAPE.contains(&MAX_TOKEN_CHARS.to_string()));
     }
 
     fn faults(read: Result<Credentials, Vec<Invalid>>) -> Vec<String> {

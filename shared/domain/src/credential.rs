@@ -38,6 +38,9 @@ pub struct CarrierCredential {
     /// Until when that one keeps verifying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older_until: Option<Timestamp>,
+    /// The sealed key with which Twilio signs in the token's place, if the account was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<Sealed>,
     /// The request that changed the token last: the same request again changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated_by: Option<String>,
@@ -63,6 +66,11 @@ impl CarrierCredential {
         format!("{begin}…{end}")
     }
 
+    /// All by which its carrier may sign now: the token, the ones before while they keep verifying, a signing key.
+    pub fn signers(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
+        std::iter::once(&self.token).chain(self.previous_tokens(now)).chain(&self.signing_key)
+    }
+
     /// The tokens before the last two changes, while they keep verifying, the newer first.
     pub fn previous_tokens(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
         let kept = [(&self.previous_token, self.previous_until), (&self.older_token, self.older_until)];
@@ -86,6 +94,7 @@ mod tests {
             previous_until: Some(now.plus_millis(OVERLAP_MILLIS)),
             older_token: Some(Sealed::from_encoded("older".to_owned())),
             older_until: Some(now.plus_millis(OVERLAP_MILLIS / 2)),
+            signing_key: None,
             rotated_by: None,
             callback: String::new(),
             numbers_count: 0,

@@ -205,6 +205,13 @@ impl PhoneNumber {
         self.agent_id.as_deref()?.parse().ok()
     }
 
+    /// The endpoints that it names, at most two, the one that goes before first.
+    #[must_use]
+    pub fn named_endpoints(&self) -> Vec<EndpointId> {
+        let (attached, pinned) = crate::route::named(self);
+        attached.into_iter().chain(pinned).collect()
+    }
+
     /// The number that a purchase makes of an inventory slot.
     #[must_use]
     pub fn purchased(id: NumberId, slot: &Slot, settings: PurchaseSettings, now: Timestamp) -> Self {
@@ -284,6 +291,25 @@ pub struct Claim {
     /// The sealed SIP password; there exactly when the user name is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_password: Option<Sealed>,
+    /// The endpoints that the number named when that was noted last, so that whoever routes a call can read them beside
+    /// the number. What the number itself names decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rings: Vec<EndpointId>,
+}
+
+impl Claim {
+    /// The claim of a number for its owner, without SIP credentials.
+    #[must_use]
+    pub fn of(organization_id: OrgId, number: &PhoneNumber) -> Self {
+        Self {
+            e164: number.e164.clone(),
+            organization_id,
+            number_id: number.id,
+            sip_username: None,
+            sip_password: None,
+            rings: number.named_endpoints(),
+        }
+    }
 }
 
 /// The settings of a number that a PATCH changes; `None` leaves one as it is.

@@ -71,7 +71,7 @@ use domain::{
     api_key::{ApiKey, KeyHash, KeyRecord},
     audit::AuditEntry,
     call::{CallAlias, CallRecord},
-    callback::NonceMark,
+    callback::{CallMark, NonceMark},
     credential::CarrierCredential,
     delivery::{Delivery, DeliveryState},
     endpoint::Endpoint,
@@ -86,6 +86,7 @@ use domain::{
 use crate::{
     EndpointCount, Erasure, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard, RateBucket, ReceiverHealth,
     ReceiverPace, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    carried::CarriedCall,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},
     due::{DueAttempt, DueShard},
@@ -186,6 +187,7 @@ access_patterns! {
     "C7" "whether an organization may have calls that go on" Get busy_tenant -> BusyTenant   in Primary ["BUSY" "TENANT#{org}#{mode}"] (org: OrgId, mode: Mode);
     "C8" "the organizations that may have calls that go on" List busy_tenants -> BusyTenant  in Primary ["BUSY" "TENANT#"] ();
     "C9" "where the name leads that a source gave a call" Get named_call    -> NamedCall     in Primary ["NAMES#{org}#{mode}#{bucket}" "NAME#{alias}"] (org: OrgId, mode: Mode, alias: &CallAlias) bucket of alias;
+    "C10" "whose a call is that came by a credential of the operator's" Get carried_call -> CarriedCall in Primary ["NAMES#{org}#{mode}#{bucket}" "CARRIED#{credential}#{call}"] (org: OrgId, mode: Mode, credential: CredentialId, call: &CallMark) bucket of call;
     "T1" "one part of a call's transcript"              Get  transcript_part -> TranscriptPart in Primary ["TRANSCRIPTS#{org}#{mode}#{bucket}" "PART#{call}#{part}"] (org: OrgId, mode: Mode, call: CallId, part: PartName) bucket of call;
     "T2" "the parts of a call's transcripts"            List transcript_parts -> TranscriptPart in Primary ["TRANSCRIPTS#{org}#{mode}#{bucket}" "PART#{call}#"] (org: OrgId, mode: Mode, call: CallId) bucket of call;
     "A1" "how calls of a year ended, by month"          Get  year_counts    -> CountRow      in Primary ["YEARS#{org}#{mode}#{bucket}" "{dimension}#YEAR#{year}#{part}#{spread}"] (org: OrgId, mode: Mode, dimension: Dimension, year: Year, part: Part, spread: Spread) bucket of dimension;

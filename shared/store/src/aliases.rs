@@ -65,9 +65,17 @@ impl Table {
     /// [`StoreError`] if the table cannot be read or written.
     pub async fn name_call(&self, tenant: Tenant, alias: &CallAlias, at: Timestamp) -> Result<CallId, StoreError> {
         let key = access_patterns::named_call(tenant.org, tenant.mode, alias);
-        if let Some(named) = self.get(key, Consistency::Eventual).await? {
-            return Ok(named.id);
+        match self.get(key, Consistency::Eventual).await? {
+            Some(named) => Ok(named.id),
+            None => self.name_new_call(tenant, alias, at).await,
         }
+    }
+
+    /// The same in one round trip, for a call of which nothing was heard yet, as a rule.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be written.
+    pub async fn name_new_call(&self, tenant: Tenant, alias: &CallAlias, at: Timestamp) -> Result<CallId, StoreError> {
         let named = NamedCall { alias: alias.clone(), id: alias.stored_id(at) };
         Ok(match self.create(&named, &tenant).await? {
             Created::New => named.id,

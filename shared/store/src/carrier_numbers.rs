@@ -80,8 +80,7 @@ impl Table {
         let (Some(credential), Some(carrier)) = (number.credentials_id, number.carrier) else {
             return Err(StoreError::Refused("a number of an own carrier needs a credential".to_owned()));
         };
-        let claim =
-            Claim { e164: number.e164.clone(), organization_id: tenant.org, number_id: number.id, sip_username: None, sip_password: None };
+        let claim = Claim::of(tenant.org, number);
         let mut writes = vec![
             TransactWriteItem::builder().put(self.put_new(whole(&claim, &tenant.mode)?)?).build(),
             TransactWriteItem::builder().put(self.put_new(whole(number, &tenant)?)?).build(),

@@ -44,6 +44,8 @@ pub struct CredentialChange {
     pub label: Option<String>,
     /// A new token for the same account.
     pub renewal: Option<TokenRenewal>,
+    /// The key with which the carrier signs in the token's place; `Some(None)` takes it away.
+    pub signing_key: Option<Option<Sealed>>,
 }
 
 /// A new token, and the account that it must be for.
@@ -70,6 +72,8 @@ pub enum ChangedCredential {
     NotFound,
     /// It is for another account: this credential.
     OtherAccount(Box<CarrierCredential>),
+    /// Its carrier signs by the token alone.
+    NoSigningKey,
 }
 
 /// What became of a deletion.
@@ -124,16 +128,23 @@ impl Table {
             if let Some(label) = &change.label {
                 set.set("label", AttributeValue::S(label.clone()));
             }
-            let condition = match &change.renewal {
+            let mut condition = match &change.renewal {
                 Some(renewal) => renew(&mut set, renewal, live, now),
                 None => "attribute_exists(pk)".to_owned(),
             };
+            if let Some(key) = &change.signing_key {
+                sign_by(&mut set, key.as_ref());
+                condition += " AND carrier = :twilio";
+            }
             let key = access_patterns::credential(tenant.org, tenant.mode, id);
             let existing = match self.update(key, &set, Some(&condition)).await? {
                 Changed::Done(credential) => return Ok(ChangedCredential::Done(Box::new(credential))),
                 Changed::Refused(None) => return Ok(ChangedCredential::NotFound),
                 Changed::Refused(Some(existing)) => existing,
             };
+            if change.signing_key.is_some() && existing.carrier != Carrier::Twilio {
+                return Ok(ChangedCredential::NoSigningKey);
+            }
             let Some(renewal) = &change.renewal else { break };
             if existing.rotated_by.as_ref() == Some(&renewal.request) {
                 return Ok(ChangedCredential::Done(Box::new(existing)));
@@ -178,6 +189,15 @@ impl Table {
             Deleted::Used => DeletedCredential::InUse,
         })
     }
+}
+
+/// What a signing key sets. The condition beside it asks for Twilio.
+fn sign_by(set: &mut SetExpression, key: Option<&Sealed>) {
+    match key {
+        Some(key) => set.set("signing_key", AttributeValue::S(key.encoded().to_owned())),
+        None => set.remove("signing_key"),
+    }
+    set.value(":twilio", AttributeValue::S(Carrier::Twilio.as_str().to_owned()));
 }
 
 /// What a new token sets; the answer is the condition under which it may. `live` tells until when the token before the one

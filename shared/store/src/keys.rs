@@ -10,7 +10,7 @@ use domain::{
     AuditId, CallId, Country, CredentialId, Day, DeliveryId, E164, EndpointId, KeyId, Mode, NumberId, OrgId, OutboxId, SubscriptionId,
     Timestamp, UserId,
     api_key::KeyHash,
-    callback::NonceMark,
+    callback::{CallMark, NonceMark},
     idempotency::RequestKey,
     inventory::NumberType,
     secret::{SecretKind, SecretPlace},
@@ -63,6 +63,12 @@ segments!(
 );
 
 impl Segment for &NonceMark {
+    fn segment(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Segment for &CallMark {
     fn segment(&self) -> String {
         self.to_string()
     }

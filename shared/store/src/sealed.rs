@@ -63,6 +63,7 @@ pub const SEALED_ATTRIBUTES: &[SealedAttribute] = &[
     lies(CarrierCredential::KIND, "token", SecretKind::CarrierToken, Owner::Key),
     lies(CarrierCredential::KIND, "previous_token", SecretKind::CarrierToken, Owner::Key),
     lies(CarrierCredential::KIND, "older_token", SecretKind::CarrierToken, Owner::Key),
+    lies(CarrierCredential::KIND, "signing_key", SecretKind::CarrierToken, Owner::Key),
     lies(SecretSetting::KIND, "secret", SecretKind::Configuration, Owner::Setting),
 ];
 

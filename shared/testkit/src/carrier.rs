@@ -69,6 +69,20 @@ impl Account {
         headers
     }
 
+    /// The headers of a form that Twilio posts where the account has a key for its webhooks.
+    #[must_use]
+    pub fn signed_sha256(&self, url: &str, form: &[(&str, &str)]) -> HeaderMap {
+        let mut sorted = form.to_vec();
+        sorted.sort_unstable();
+        let joined: String = sorted.iter().flat_map(|(name, value)| [*name, *value]).collect();
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        headers.insert("x-twilio-webhooks-signature-settings", "key=webhooks_1,algorithm=HMAC_SHA256".parse().unwrap());
+        let signature = signed_with(hmac::HMAC_SHA256, &self.token, &format!("{url}{joined}"));
+        headers.insert("x-twilio-signature", signature.parse().unwrap());
+        headers
+    }
+
     /// The headers of Vobiz' other scheme.
     #[must_use]
     pub fn signed_v2(&self, url: &str, nonce: &str) -> HeaderMap {

@@ -132,8 +132,7 @@ pub fn slot(n: u32) -> Slot {
 pub fn purchase(tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) -> (PhoneNumber, Claim) {
     let settings = PurchaseSettings { endpoint_id, allow_inbound: true, allow_outbound: false };
     let number = PhoneNumber::purchased(NumberId::new(now(), random::bytes()), slot, settings, now());
-    let claim =
-        Claim { e164: slot.e164.clone(), organization_id: tenant.org, number_id: number.id, sip_username: None, sip_password: None };
+    let claim = Claim::of(tenant.org, &number);
     (number, claim)
 }
 
@@ -151,6 +150,7 @@ pub fn credential(carrier: Carrier, n: u32) -> CarrierCredential {
         previous_until: None,
         older_token: None,
         older_until: None,
+        signing_key: None,
         rotated_by: None,
         callback: "0".repeat(64),
         numbers_count: 0,

@@ -24,6 +24,7 @@ pub mod receiver;
 pub mod recorder;
 pub mod stack;
 pub mod tokens;
+pub mod trips;
 pub mod wait;
 
 pub use client::Client;
@@ -33,3 +34,4 @@ pub use mailbox::Mailbox;
 pub use receiver::Receiver;
 pub use recorder::Recorder;
 pub use stack::Stack;
+pub use trips::Trips;

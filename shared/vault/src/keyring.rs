@@ -82,6 +82,12 @@ impl Keyring {
         }
     }
 
+    /// Whether the key that a sealed secret of this kind names is at hand.
+    pub(crate) fn has(&self, kind: SecretKind, wrapped: &WrappedKey, now: Timestamp) -> bool {
+        let keys = lock(&self.opening);
+        keys.get(&(kind, wrapped.clone())).is_some_and(|key| is_fresh(key.since, now) && key.cell.initialized())
+    }
+
     /// Counts one use of the kind's key, or starts a new one where the old is used up.
     fn sealing_cell(&self, kind: SecretKind, now: Timestamp) -> Cell {
         let mut keys = lock(&self.sealing);

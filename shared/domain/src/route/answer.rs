@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Reason, Refusal, Treatment};
-use crate::{E164, endpoint::SipUri};
+use crate::{E164, endpoint::SipUri, number::PhoneNumber};
 
 /// The most characters that are kept of the reason with which an endpoint rejects a call.
 const MAX_NOTE_CHARS: usize = 200;
@@ -45,6 +45,18 @@ impl Answer {
                 Some("reject") => reject(&answer),
                 _ => Err(InvalidAnswer),
             },
+        }
+    }
+}
+
+impl Answer {
+    /// What becomes of it for a call to this number. Another number is dialled on the account of whoever pays for this one's
+    /// calls, so only a number that may place calls (`allow_outbound`) is put through to another.
+    #[must_use]
+    pub fn of_call_to(self, number: &PhoneNumber) -> Self {
+        match self {
+            Self::Number(_) if !number.allow_outbound => Self::Refuse(Reason::OutboundNotAllowed.into()),
+            answer => answer,
         }
     }
 }

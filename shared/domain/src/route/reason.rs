@@ -89,6 +89,8 @@ names! {
         EndpointUnclear = "endpoint_unclear",
         /// The webhook endpoint rejected the call.
         EndpointRejected = "endpoint_rejected",
+        /// The webhook endpoint named another number to dial, and the number that was called may place no calls.
+        OutboundNotAllowed = "outbound_not_allowed",
         /// The table or the encryption could not be reached in time.
         Unavailable = "unavailable",
     }
@@ -127,7 +129,9 @@ impl Reason {
     #[must_use]
     pub const fn treatment(self) -> Treatment {
         match self {
-            Self::UnknownNumber | Self::OtherCarrier | Self::InboundNotAllowed | Self::EndpointRejected => Treatment::Reject,
+            Self::UnknownNumber | Self::OtherCarrier | Self::InboundNotAllowed | Self::EndpointRejected | Self::OutboundNotAllowed => {
+                Treatment::Reject
+            }
             Self::NumberInactive
             | Self::NoEndpoint
             | Self::EndpointGone

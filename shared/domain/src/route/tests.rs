@@ -113,6 +113,17 @@ fn what_a_number_is_attached_to_goes_before_its_agent() {
 }
 
 #[test]
+fn only_a_number_that_may_place_calls_is_put_through_to_another_number() {
+    let (may, may_not) = (number(), PhoneNumber { allow_outbound: false, ..number() });
+    let (other, sip) = (Answer::Number("+12025550170".parse().unwrap()), Answer::Sip("sip:a@b.example".parse().unwrap()));
+    assert_eq!(other.clone().of_call_to(&may), other);
+    assert_eq!(other.of_call_to(&may_not), Answer::Refuse(Reason::OutboundNotAllowed.into()));
+    assert_eq!(sip.clone().of_call_to(&may_not), sip, "a SIP address is nobody's account");
+    let refused = Answer::Refuse(Reason::EndpointPassed.into());
+    assert_eq!(refused.clone().of_call_to(&may_not), refused);
+}
+
+#[test]
 fn the_reason_of_a_refusal_stands_in_the_calls_metadata() {
     let told = Refusal { note: Some("closed".to_owned()), ..Reason::EndpointRejected.into() }.facts();
     assert_eq!(told.metadata, json!({"route_reason": "endpoint_rejected", "route_note": "closed"}).as_object().cloned());

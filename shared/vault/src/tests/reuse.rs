@@ -50,6 +50,19 @@ async fn many_tasks_at_once_ask_kms_once() {
 }
 
 #[tokio::test]
+async fn it_is_known_without_asking_whether_a_secret_opens_without_asking() {
+    let (sealed, _, _) = sealed_elsewhere("a").await;
+    let unwraps = unwraps_anything();
+    let vault = vault(&[&unwraps]);
+    let at_once = |kind, now| vault.opens_at_once(kind, &sealed, at(now));
+    assert!(!at_once(place().kind, 0) && unwraps.num_calls() == 0);
+    vault.open(&place(), &sealed, at(0)).await.unwrap();
+    assert!(at_once(place().kind, 3_599_999) && !at_once(place().kind, 3_600_000), "for an hour");
+    assert!(!at_once(SecretKind::SipPassword, 0), "another kind has another key");
+    assert!(vault.opens_at_once(place().kind, &Sealed::from_encoded("none".to_owned()), at(0)), "it fails at once");
+}
+
+#[tokio::test]
 async fn a_data_key_seals_for_an_hour_and_opens_for_an_hour() {
     let (makes, unwraps) = (makes_keys(), unwraps_anything());
     let vault = vault(&[&makes, &unwraps]);

@@ -1,0 +1,107 @@
+//! What becomes of a carrier's question when one of the reads or writes that it needs fails: a busy line in any case, and the
+//! reason is kept wherever it is certain that the carrier asked and whose call it is.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
+    error::BoxError,
+    operation::{get_item::GetItemInput, update_item::UpdateItemInput},
+    types::AttributeValue,
+};
+use domain::carrier::Carrier;
+use http::Method;
+use rstest::rstest;
+use serde_json::Value;
+use store::Table;
+use testkit::{
+    carrier::{Account, encoded},
+    local_table,
+};
+
+use crate::{
+    carrier_platform::bought,
+    carrier_world::{World, door, knock},
+};
+
+/// Fails what is asked of partitions and items whose keys begin like this.
+#[derive(Debug, Clone, Copy)]
+struct Fails(&'static str, &'static str);
+
+impl Intercept for Fails {
+    fn name(&self) -> &'static str {
+        "Fails"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let get = context.input().downcast_ref::<GetItemInput>().and_then(GetItemInput::key);
+        let key = get.or_else(|| context.input().downcast_ref::<UpdateItemInput>().and_then(UpdateItemInput::key));
+        let begins = |name: &str, text: &str| {
+            key.and_then(|key| key.get(name)).and_then(|value| AttributeValue::as_s(value).ok()).is_some_and(|key| key.starts_with(text))
+        };
+        if begins("pk", self.0) && begins("sk", self.1) { Err("the table is away".into()) } else { Ok(()) }
+    }
+}
+
+/// What is told to the queue of a call: `call.initiated` and the reason why it was not connected.
+async fn told_without(world: &World, account: &Account, to: &str, fails: Fails) -> Vec<String> {
+    let config = world.local.client.config().to_builder().interceptor(fails).build();
+    let table = Table::new(aws_sdk_dynamodb::Client::from_conf(config), local_table::NAME);
+    let door = door(table, &world.vault, world.sent.sender(), &world.clock, &Arc::default());
+    let form = account.question(account.call(), to);
+    let said = knock(&door, Method::POST, &account.voice, account.signed(&account.voice, &form, "1"), &encoded(&form)).await;
+    assert_eq!((said.status, said.content_type.as_str()), (200, "application/xml; charset=utf-8"));
+    assert!(said.text.contains(r#"reason="busy""#), "{}", said.text);
+    let event = |body: &str| {
+        let event: Value = serde_json::from_str(body).unwrap();
+        event["data"]["metadata"]["route_reason"].as_str().or(event["type"].as_str()).unwrap().to_owned()
+    };
+    world.sent.take_all().iter().map(|(body, _)| event(body)).collect()
+}
+
+const KEPT: &[&str] = &["call.initiated", "unavailable"];
+
+#[rstest]
+#[case::credential(Fails("ORG#", "CREDENTIAL#"), &[])]
+#[case::claim(Fails("E164#", "CLAIM"), KEPT)]
+#[case::number(Fails("ORG#", "NUMBER#"), KEPT)]
+#[case::endpoint(Fails("ORG#", "ENDPOINT#"), KEPT)]
+// Nobody knows whether it was asked before, by somebody else.
+#[case::nonce(Fails("NONCES#", ""), &[])]
+#[tokio::test]
+async fn the_reason_is_kept_wherever_the_carrier_is_known(#[case] fails: Fails, #[case] kept: &[&str]) {
+    let world = World::start().await;
+    let account = world.account(Carrier::Plivo).await;
+    let agent = world.agent().await;
+    let (_, to) = world.number(&account, 1, Some(agent)).await;
+    assert_eq!(told_without(&world, &account, &to, fails).await, kept);
+}
+
+#[tokio::test]
+async fn the_record_of_a_call_whose_way_is_not_found_has_the_reason() {
+    let world = World::start().await;
+    let account = world.account(Carrier::Twilio).await;
+    let agent = world.agent().await;
+    let (number, to) = world.number(&account, 1, Some(agent)).await;
+    let config = world.local.client.config().to_builder().interceptor(Fails("E164#", "CLAIM")).build();
+    let away = Table::new(aws_sdk_dynamodb::Client::from_conf(config), local_table::NAME);
+    let door = door(away, &world.vault, world.sent.sender(), &world.clock, &Arc::default());
+    let form = account.question(account.call(), &to);
+    knock(&door, Method::POST, &account.voice, account.signed(&account.voice, &form, ""), &encoded(&form)).await;
+    world.handle(|count| (0..count).rev().collect()).await;
+    let call = world.call().await;
+    assert_eq!((&call["status"], &call["metadata"]["route_reason"]), (&"busy".into(), &"unavailable".into()));
+    assert_eq!(call["phone_number_id"], number.to_string());
+}
+
+#[tokio::test]
+async fn of_a_call_to_one_of_the_operators_numbers_nobody_knows_whose_it_is() {
+    let (world, account, number) = bought(Carrier::Plivo).await;
+    let to = number.e164.as_str();
+    assert!(told_without(&world, &account, to, Fails("E164#", "CLAIM")).await.is_empty());
+}
