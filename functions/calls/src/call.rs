@@ -9,15 +9,7 @@ use domain::{
     wire,
 };
 use http::StatusCode;
-use serde::Serialize;
 use store::DeletedCall;
-
-/// The events of a call.
-#[derive(Debug, Serialize)]
-pub(crate) struct EventList {
-    data: Vec<wire::TimelineEvent>,
-    total: usize,
-}
 
 /// `GET /calls/{id}`: the call with its events and transcript.
 pub(crate) async fn get_call(
@@ -34,10 +26,10 @@ pub(crate) async fn list_call_events(
     State(state): State<crate::State>,
     caller: Caller,
     PathId(id): PathId,
-) -> Result<Json<EventList>, Problem> {
+) -> Result<Json<wire::CallEventList>, Problem> {
     let record = find(&state, &caller, &id).await?;
     let data = wire::TimelineEvent::all(&record);
-    Ok(Json(EventList { total: data.len(), data }))
+    Ok(Json(wire::CallEventList { total: data.len(), data }))
 }
 
 /// `DELETE /calls/{id}`: the record and its events go, and lists and statistics follow; not while the call goes on.

@@ -7,7 +7,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use domain::{Day, stats::Breakdown, wire};
-use serde::Serialize;
 use store::{CallPage, Start};
 
 use crate::{
@@ -16,17 +15,6 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: u64 = 20;
-
-/// A page of calls.
-#[derive(Debug, Serialize)]
-pub(crate) struct CallList {
-    data: Vec<wire::Call>,
-    total: u64,
-    page: u64,
-    limit: usize,
-    total_pages: u64,
-    next_cursor: Option<String>,
-}
 
 /// `GET /calls`: a page of the list; with `action`, statistics or trends.
 pub(crate) async fn list_calls(State(state): State<crate::State>, caller: Caller, mut query: Query) -> Result<Response, Problem> {
@@ -51,7 +39,7 @@ pub(crate) async fn get_trends(State(state): State<crate::State>, caller: Caller
     trends(&state, &caller, query).await
 }
 
-async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result<Json<CallList>, Problem> {
+async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result<Json<wire::CallList>, Problem> {
     let Asked { filter, .. } = Asked::read(&mut query);
     let page = Page::read(&mut query, DEFAULT_LIMIT);
     query.finish()?;
@@ -69,10 +57,10 @@ async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result
     Ok(Json(answer(found, caller, page.limit, number, next_cursor)))
 }
 
-fn answer(found: CallPage, caller: &Caller, limit: usize, page: u64, next_cursor: Option<String>) -> CallList {
+fn answer(found: CallPage, caller: &Caller, limit: usize, page: u64, next_cursor: Option<String>) -> wire::CallList {
     let CallPage { calls, total, .. } = found;
     let data = calls.into_iter().map(|call| wire::Call::of(call, caller.tenant.org).listed()).collect();
-    CallList { data, total, page, limit, total_pages: total.div_ceil(limit as u64), next_cursor }
+    wire::CallList { data, total, page, limit, total_pages: total.div_ceil(limit as u64), next_cursor }
 }
 
 async fn stats(state: &crate::State, caller: &Caller, mut query: Query) -> Result<Json<wire::CallStats>, Problem> {

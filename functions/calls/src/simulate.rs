@@ -6,33 +6,14 @@
 use api::{Born, Caller, Code, Fields, JsonBody, Problem};
 use axum::{Json, extract::State};
 use domain::{
-    CallId, E164, Invalid, Mode, Timestamp,
-    call::{CallStatus, Direction, EventId, EventKind},
+    E164, Invalid, Mode,
+    call::Direction,
     simulation::{Play, Script, Sending, Simulation},
+    wire,
 };
 use http::StatusCode;
 use queue::{CallEventMessage, OutMessage};
-use serde::Serialize;
 use store::{Consistency, Tenant};
-
-/// The answer: which call to look for, and how it will end.
-#[derive(Debug, Serialize)]
-pub(crate) struct SimulatedCall {
-    call_id: CallId,
-    id: CallId,
-    script: &'static str,
-    status: CallStatus,
-    events: Vec<SentEvent>,
-}
-
-/// An event as it was sent.
-#[derive(Debug, Serialize)]
-struct SentEvent {
-    id: EventId,
-    #[serde(rename = "type")]
-    kind: EventKind,
-    timestamp: Timestamp,
-}
 
 /// `POST /test/calls`: plays a call by a script, in test data alone.
 pub(crate) async fn simulate_call(
@@ -40,7 +21,7 @@ pub(crate) async fn simulate_call(
     caller: Caller,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
-) -> Result<(StatusCode, Json<SimulatedCall>), Problem> {
+) -> Result<(StatusCode, Json<wire::SimulatedCall>), Problem> {
     if caller.tenant.mode != Mode::Test {
         return Err(Problem::new(Code::Forbidden, "Calls are simulated in test data alone: use a key of test mode"));
     }
@@ -103,11 +84,11 @@ fn messages(tenant: Tenant, simulation: &Simulation) -> Result<Vec<OutMessage>, 
     simulation.sendings.iter().map(message).collect()
 }
 
-fn answer(script: Script, simulation: Simulation) -> SimulatedCall {
+fn answer(script: Script, simulation: Simulation) -> wire::SimulatedCall {
     let (call_id, status) = (simulation.call_id, simulation.status());
-    let sent = |Sending { event, .. }| SentEvent { id: event.id, kind: event.kind, timestamp: event.timestamp };
+    let sent = |Sending { event, .. }| wire::SimulatedEvent { id: event.id, kind: event.kind, timestamp: event.timestamp };
     let events = simulation.sendings.into_iter().map(sent).collect();
-    SimulatedCall { call_id, id: call_id, script: script.as_str(), status, events }
+    wire::SimulatedCall { call_id, id: call_id, script: script.as_str(), status, events }
 }
 
 #[cfg(test)]

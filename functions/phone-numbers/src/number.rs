@@ -3,7 +3,7 @@
 use api::{Audit, Caller, Code, JsonBody, PathId, Problem, Query};
 use axum::{Json, extract::State};
 use domain::{
-    E164, NumberId,
+    NumberId,
     audit::Action,
     number::{NumberChange, NumberStatus, PhoneNumber},
     scope::Scope,
@@ -11,7 +11,6 @@ use domain::{
     webhook::LifecycleEvent,
     wire,
 };
-use serde::Serialize;
 use store::{Consistency, Release, Updated, tell};
 
 const SIP_TRANSPORT: &str = "tls";
@@ -66,15 +65,6 @@ pub(crate) async fn update_number(
     }
 }
 
-/// The answer to a number that was given back.
-#[derive(Debug, Serialize)]
-pub(crate) struct Released {
-    success: bool,
-    id: NumberId,
-    e164: E164,
-    status: NumberStatus,
-}
-
 /// `DELETE /phone-numbers/{id}`: gives the number back; with `action=release` its record is kept for audit.
 pub(crate) async fn release_number(
     State(state): State<crate::State>,
@@ -82,7 +72,7 @@ pub(crate) async fn release_number(
     audit: Audit,
     PathId(id): PathId,
     mut query: Query,
-) -> Result<Json<Released>, Problem> {
+) -> Result<Json<wire::ReleasedNumber>, Problem> {
     let release = match query.text("action") {
         None => Release::Remove,
         Some("release") => Release::Keep,
@@ -100,7 +90,7 @@ pub(crate) async fn release_number(
     let released = table.release_number(caller.tenant, id, release, state.clock.now(), tell(telling.as_ref())).await?;
     let number = released.ok_or_else(not_found)?;
     state.lifecycle.hand_on(news).await;
-    Ok(Json(Released { success: true, id: number.id, e164: number.e164, status: number.status }))
+    Ok(Json(wire::ReleasedNumber { success: true, id: number.id, e164: number.e164, status: number.status }))
 }
 
 async fn endpoint(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::EndpointSummary>, Problem> {

@@ -12,7 +12,6 @@ use domain::{
 };
 use http::StatusCode;
 use queue::DeliveryMessage;
-use serde::Serialize;
 use serde_json::json;
 use store::{Consistency, CreateSubscription};
 use webhooks::guard::Guard;
@@ -76,22 +75,13 @@ pub(crate) async fn settings(fields: &mut Fields, guard: &Guard) -> Subscription
     SubscriptionChange { url, events, active: fields.boolean("active") }
 }
 
-/// The answer to a test: which delivery to look for.
-#[derive(Debug, Serialize)]
-pub(crate) struct TestSent {
-    success: bool,
-    event_id: String,
-    event: &'static str,
-    webhook_id: String,
-}
-
 /// `POST /webhooks/{id}/test`: sends a `webhook.test` event to this subscription, whatever events it takes.
 pub(crate) async fn test_webhook(
     State(state): State<crate::State>,
     caller: Caller,
     Born(birth): Born,
     PathId(id): PathId,
-) -> Result<(StatusCode, Json<TestSent>), Problem> {
+) -> Result<(StatusCode, Json<wire::WebhookTest>), Problem> {
     let found = state.table.subscription(caller.tenant, read::parse(&id)?, Consistency::Strong).await?;
     let subscription = found.ok_or_else(read::not_found)?;
     if !subscription.active {
@@ -113,5 +103,5 @@ pub(crate) async fn test_webhook(
     };
     state.deliveries.send_all(&[message.out().map_err(Problem::internal)?]).await.map_err(Problem::queue_unavailable)?;
     let webhook_id = format!("{}{delivery}", domain::DeliveryId::PREFIX);
-    Ok((StatusCode::ACCEPTED, Json(TestSent { success: true, event_id, event: TEST_EVENT, webhook_id })))
+    Ok((StatusCode::ACCEPTED, Json(wire::WebhookTest { success: true, event_id, event: TEST_EVENT, webhook_id })))
 }

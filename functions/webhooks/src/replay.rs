@@ -15,7 +15,6 @@ use domain::{
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use queue::{OutMessage, RetryMessage};
-use serde::Serialize;
 use store::{Consistency, DeliveryWalk, LogPlace, Tenant};
 
 use crate::{deliveries, filter};
@@ -55,27 +54,13 @@ pub(crate) async fn replay_delivery(
     Ok((StatusCode::ACCEPTED, Json(wire::Delivery::new(&log, caller.tenant.org))))
 }
 
-/// What a replay did, or a dry run would do.
-#[derive(Debug, Serialize)]
-pub(crate) struct Replayed {
-    dry_run: bool,
-    /// How many deliveries are sent again.
-    count: usize,
-    /// How many are not, because their receiver is gone or not active.
-    skipped: usize,
-    /// By when the last one is sent.
-    sent_by: Option<Timestamp>,
-    /// With the same body, the next ones.
-    next_cursor: Option<String>,
-}
-
 /// `POST /webhooks/replay`: the deliveries of a call, or of a receiver and a range of time.
 pub(crate) async fn replay_deliveries(
     State(state): State<crate::State>,
     caller: Caller,
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
-) -> Result<(StatusCode, Json<Replayed>), Problem> {
+) -> Result<(StatusCode, Json<wire::Replay>), Problem> {
     let asked = Asked::read(&mut fields)?;
     let replay = Replay { state: &state, tenant: caller.tenant, request: birth.name(), now: state.clock.now() };
     let list = format!("replay?{}", filter::name(&asked.filter));
@@ -94,7 +79,7 @@ pub(crate) async fn replay_deliveries(
         None => None,
     };
     let status = if asked.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(Replayed { dry_run: asked.dry_run, count: taken.len(), skipped, sent_by, next_cursor })))
+    Ok((status, Json(wire::Replay { dry_run: asked.dry_run, count: taken.len(), skipped, sent_by, next_cursor })))
 }
 
 /// What a replay is asked for.

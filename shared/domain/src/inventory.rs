@@ -52,6 +52,7 @@ pub struct UnknownNumberType;
 
 /// What a number can carry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Capabilities {
     /// Calls.
     pub voice: bool,

@@ -29,6 +29,8 @@ pub mod pace;
 pub mod principal;
 pub mod rate;
 pub mod route;
+#[cfg(feature = "openapi")]
+pub mod schema;
 pub mod scope;
 pub mod secret;
 pub mod simulation;

@@ -24,6 +24,9 @@ pub enum NumberStatus {
 }
 
 impl NumberStatus {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Pending, Self::Suspended];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -45,10 +48,7 @@ impl std::str::FromStr for NumberStatus {
     type Err = UnknownNumberStatus;
 
     fn from_str(text: &str) -> Result<Self, UnknownNumberStatus> {
-        [Self::Active, Self::Inactive, Self::Pending, Self::Suspended]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or(UnknownNumberStatus)
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownNumberStatus)
     }
 }
 
@@ -63,6 +63,9 @@ pub enum NumberSource {
 }
 
 impl NumberSource {
+    /// Both sources.
+    pub const ALL: [Self; 2] = [Self::Inventory, Self::Byo];
+
     /// The name on the wire and in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

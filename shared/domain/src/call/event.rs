@@ -181,6 +181,33 @@ pub enum HangupReason {
 }
 
 impl HangupReason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::NormalClearing,
+        Self::UserHangup,
+        Self::AgentHangup,
+        Self::NoAnswer,
+        Self::Busy,
+        Self::Rejected,
+        Self::NetworkError,
+        Self::Timeout,
+    ];
+
+    /// The reason's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NormalClearing => "normal_clearing",
+            Self::UserHangup => "user_hangup",
+            Self::AgentHangup => "agent_hangup",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Rejected => "rejected",
+            Self::NetworkError => "network_error",
+            Self::Timeout => "timeout",
+        }
+    }
+
     /// The reason that a Q.850 cause name stands for, if it stands for one.
     #[must_use]
     pub fn of_cause(cause: &str) -> Option<Self> {
@@ -199,6 +226,7 @@ impl HangupReason {
 
 /// Whom and what a call connects: mostly the same in every event of a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Parties {
     /// The caller: an E.164 number, or what the network showed in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -40,6 +40,9 @@ pub enum EndpointStatus {
 }
 
 impl EndpointStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Inactive, Self::Error];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -60,7 +63,7 @@ impl std::str::FromStr for EndpointStatus {
     type Err = UnknownEndpointStatus;
 
     fn from_str(text: &str) -> Result<Self, UnknownEndpointStatus> {
-        [Self::Active, Self::Inactive, Self::Error].into_iter().find(|status| status.as_str() == text).ok_or(UnknownEndpointStatus)
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownEndpointStatus)
     }
 }
 

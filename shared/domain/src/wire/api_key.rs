@@ -12,6 +12,7 @@ use crate::{
 
 /// An API key. Every field is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// Its id.
     pub id: KeyId,
@@ -20,6 +21,7 @@ pub struct ApiKey {
     /// Which data set it reaches.
     pub mode: Mode,
     /// What it may do, by name.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::scope::Scope>))]
     pub scopes: Scopes,
     /// Where it may be used from; everywhere if the list is empty.
     pub allowed_ips: Vec<AllowedIp>,
@@ -71,6 +73,7 @@ impl ApiKey {
 
 /// A key that was just minted, with itself: the one answer that shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedApiKey {
     /// What can be read of it later too.
     #[serde(flatten)]

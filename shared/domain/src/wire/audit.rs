@@ -12,6 +12,7 @@ use crate::{
 
 /// One thing that was done. Every field is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
     /// Its id.
     pub id: AuditId,
@@ -24,6 +25,7 @@ pub struct AuditEntry {
     /// By whom.
     pub principal: AuditPrincipal,
     /// From which address.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ip: Option<IpAddr>,
     /// In which request.
     pub request_id: Option<String>,
@@ -35,6 +37,7 @@ pub struct AuditEntry {
 
 /// What something was done to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditResource {
     /// Its type, such as `endpoint`.
     #[serde(rename = "type")]
@@ -45,6 +48,7 @@ pub struct AuditResource {
 
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditPrincipal {
     /// `key`, `user` or `operator`.
     #[serde(rename = "type")]

@@ -10,6 +10,7 @@ use crate::{
 
 /// A call in lists and webhooks. Every field but the last is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Call {
     /// The call's id.
     pub id: CallId,
@@ -44,6 +45,7 @@ pub struct Call {
     /// The carrier's id of the call.
     pub carrier_call_id: Option<String>,
     /// What the source attached.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub metadata: Map<String, Value>,
     /// Whose call it is.
     pub organization_id: OrgId,
@@ -119,6 +121,7 @@ pub(super) fn cents(micro_cents: u64) -> f64 {
 
 /// One call with its events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallDetail {
     /// The call.
     #[serde(flatten)]
@@ -137,6 +140,7 @@ impl CallDetail {
 
 /// One event of a call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimelineEvent {
     /// The source's id of it.
     pub id: String,
@@ -146,6 +150,7 @@ pub struct TimelineEvent {
     /// When, by the source's clock.
     pub timestamp: Timestamp,
     /// What the event told.
+    #[cfg_attr(feature = "openapi", schema(value_type = EventData<'static>))]
     pub data: Value,
     /// Whether the event had no effect on the call's status.
     pub ignored: bool,
@@ -175,6 +180,7 @@ impl TimelineEvent {
 
 /// What an event told, in the names of the queue's messages.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CallEventData))]
 pub struct EventData<'a> {
     #[serde(flatten)]
     parties: &'a Parties,
@@ -201,6 +207,7 @@ pub struct EventData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     metadata: Option<&'a Map<String, Value>>,
 }
 

@@ -10,6 +10,7 @@ use crate::{
 
 /// A delivery in lists. Every field is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
@@ -43,6 +44,7 @@ pub struct Delivery {
 
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// Its number, from 1; replays count on.
     pub number: u32,
@@ -60,6 +62,7 @@ pub struct Attempt {
 
 /// A delivery with everything that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeliveryDetail {
     /// As in lists.
     #[serde(flatten)]
@@ -68,6 +71,22 @@ pub struct DeliveryDetail {
     pub attempts: Vec<Attempt>,
     /// The bytes that are sent, as text.
     pub body: String,
+}
+
+/// What a replay did, or a dry run would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Replay {
+    /// Whether nothing was sent.
+    pub dry_run: bool,
+    /// How many deliveries are sent again.
+    pub count: usize,
+    /// How many are not, because their receiver is gone or not active.
+    pub skipped: usize,
+    /// By when the last one is sent; null if none is.
+    pub sent_by: Option<Timestamp>,
+    /// With the same body, the next ones; null if there are no more.
+    pub next_cursor: Option<String>,
 }
 
 impl Delivery {

@@ -15,6 +15,7 @@ pub const MASKED_SECRET: &str = "whsec_********";
 
 /// An endpoint. Every field but `secret` is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
@@ -34,6 +35,7 @@ pub struct Endpoint {
     /// Why the system switched it off.
     pub status_reason: Option<String>,
     /// The provider's settings.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub provider_config: Map<String, Value>,
     /// How many numbers ring it.
     pub phone_numbers_count: u32,
@@ -91,6 +93,7 @@ impl Endpoint {
 
 /// An endpoint inside a number's detail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EndpointSummary {
     /// Its id.
     pub id: EndpointId,

@@ -11,6 +11,7 @@ pub const MAX_BODY_BYTES: usize = 19_999;
 
 /// What a webhook carries: which event, of whom, and the object it is about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Envelope {
     /// `evt_…`, one per event.
     pub id: String,
@@ -23,6 +24,7 @@ pub struct Envelope {
     /// Whose event it is.
     pub organization_id: OrgId,
     /// The object it is about.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub data: Value,
 }
 

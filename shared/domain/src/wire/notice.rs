@@ -6,6 +6,7 @@ use crate::{EndpointId, SubscriptionId, Timestamp, health::Health, webhook::Rece
 
 /// A receiver and its health: the data of `webhook.failing` and `webhook.disabled`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReceiverNotice {
     /// The endpoint, if it is one.
     pub endpoint_id: Option<EndpointId>,

@@ -13,6 +13,7 @@ use crate::{
 
 /// A number of the organization. Every field is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Number {
     /// Its id.
     pub id: NumberId,
@@ -94,6 +95,7 @@ impl Number {
 
 /// The answer to a purchase: the number and its first bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PurchasedNumber {
     /// The number.
     #[serde(flatten)]
@@ -102,8 +104,23 @@ pub struct PurchasedNumber {
     pub total_cost_cents: u64,
 }
 
+/// The answer to a number that was given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReleasedNumber {
+    /// Always true.
+    pub success: bool,
+    /// The number's id.
+    pub id: NumberId,
+    /// The number.
+    pub e164: E164,
+    /// How it is kept; as it was, if its record is gone.
+    pub status: NumberStatus,
+}
+
 /// One number with what it rings and how its calls authenticate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NumberDetail {
     /// The number.
     #[serde(flatten)]
@@ -116,6 +133,7 @@ pub struct NumberDetail {
 
 /// How to register or call over SIP. The password is null for callers who may only read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SipCredentials {
     /// The SIP domain.
     pub domain: String,
@@ -131,6 +149,7 @@ pub struct SipCredentials {
 
 /// A number that can be bought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AvailableNumber {
     /// What to name when buying it.
     pub id: InventoryId,

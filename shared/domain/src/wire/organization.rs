@@ -6,6 +6,7 @@ use crate::{OrgId, Timestamp, member::Role};
 
 /// An organization that the caller may act for. Every field is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Organization {
     /// Its id.
     pub id: OrgId,

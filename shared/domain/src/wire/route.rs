@@ -15,6 +15,7 @@ use crate::{
 
 /// Where a call would go, and why. Every field is always present, null when it says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RouteExplanation {
     /// The organization's number.
     pub phone_number_id: Option<NumberId>,
@@ -39,6 +40,7 @@ pub struct RouteExplanation {
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RouteStep {
     /// Its name.
     pub rule: &'static str,
@@ -81,6 +83,7 @@ impl RouteExplanation {
 
 /// What the operator's SIP edge does with a call. Fields that say nothing are null.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResolvedRoute {
     /// `dial`, `busy` or `reject`.
     pub action: &'static str,

@@ -12,12 +12,15 @@ use crate::{
 
 /// How calls ended, how long they were and what they cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallStats {
     /// How many calls.
     pub total: i64,
     /// How many of each status; every status is named.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub by_status: Map<String, Value>,
     /// How many of each direction.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub by_direction: Map<String, Value>,
     /// Seconds of conversation.
     pub total_duration: i64,
@@ -26,6 +29,7 @@ pub struct CallStats {
     /// Cost in US cents, with fractions.
     pub total_cost: f64,
     /// Cost in millionths of a US cent: the exact sum.
+    #[cfg_attr(feature = "openapi", schema(value_type = i64))]
     pub total_cost_micro_cents: i128,
     /// Answered calls of all calls, from 0 to 1.
     pub answer_rate: f64,
@@ -60,6 +64,7 @@ impl CallStats {
 
 /// The calls of each day of a span.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallTrends {
     /// One entry for each UTC day, oldest first; days without calls too.
     pub data: Vec<TrendDay>,
@@ -71,6 +76,7 @@ pub struct CallTrends {
 
 /// The calls of one UTC day.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrendDay {
     /// The day.
     pub date: Day,

@@ -8,6 +8,7 @@ use crate::{OrgId, SubscriptionId, Timestamp, secret::Revealed};
 
 /// A webhook subscription. Every field is always present, null when unset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Subscription {
     /// Its id.
     pub id: SubscriptionId,
@@ -29,6 +30,20 @@ pub struct Subscription {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// The answer to a test: which delivery to look for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WebhookTest {
+    /// Always true.
+    pub success: bool,
+    /// The event's id.
+    pub event_id: String,
+    /// `webhook.test`.
+    pub event: &'static str,
+    /// The delivery's id as the receiver sees it, in the header `webhook-id`.
+    pub webhook_id: String,
 }
 
 impl Subscription {

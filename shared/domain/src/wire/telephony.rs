@@ -10,6 +10,7 @@ use crate::{
 
 /// A carrier credential in a list: nothing of its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CarrierCredential {
     /// Its id.
     pub id: CredentialId,
@@ -43,6 +44,7 @@ impl From<credential::CarrierCredential> for CarrierCredential {
 
 /// Where a carrier calls back. Whoever knows these addresses may knock at the carrier's door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CallbackUrls {
     /// For incoming calls.
     pub voice_url: Revealed,
@@ -61,6 +63,7 @@ impl CallbackUrls {
 
 /// The answer to a credential's creation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedCredential {
     /// Its id.
     pub id: CredentialId,
@@ -77,6 +80,7 @@ pub struct CreatedCredential {
 
 /// The answer to a rotation of callback addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RotatedCallbacks {
     /// The credential's id.
     pub id: CredentialId,
@@ -87,6 +91,7 @@ pub struct RotatedCallbacks {
 
 /// A carrier number in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CarrierNumber {
     /// Its id.
     pub id: NumberId,
@@ -126,6 +131,7 @@ impl From<PhoneNumber> for CarrierNumber {
 
 /// The answer to a number's registration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RegisteredNumber {
     /// Its id.
     pub id: NumberId,
