@@ -168,6 +168,13 @@ async fn api_keys_answers_its_events() {
 }
 
 #[tokio::test]
+async fn docs_answers_its_events() {
+    for case in cases("docs") {
+        check_http(&case, docs::app()).await;
+    }
+}
+
+#[tokio::test]
 async fn due_deliveries_answers_its_events() {
     let local = table().await;
     let function = due_deliveries::DueDeliveries::new(local.table.clone(), fixture::nowhere(), Clock::System);
@@ -198,6 +205,7 @@ fn every_event_belongs_to_a_function_and_has_its_answer() {
         "carrier-callbacks",
         "carrier-credentials",
         "api-keys",
+        "docs",
         "webhooks",
         "call-events",
         "webhook-delivery",
@@ -266,7 +274,7 @@ async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
 async fn check_http(case: &Case, app: Router) {
     let request: Request<lambda_http::Body> = lambda_http::request::from_str(&case.event).unwrap();
     let path = request.raw_http_path().to_owned();
-    assert!(["/v1/", "/api/v1/", "/carriers/"].iter().any(|prefix| path.starts_with(prefix)), "{}", case.name);
+    assert!(["/v1/", "/api/v1/", "/carriers/", "/health"].iter().any(|prefix| path.starts_with(prefix)), "{}", case.name);
     let response = app.oneshot(request).await.unwrap();
     assert_eq!(u64::from(response.status().as_u16()), case.answer["statusCode"].as_u64().unwrap(), "{}", case.name);
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();

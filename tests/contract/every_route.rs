@@ -19,6 +19,7 @@ use vault::Vault;
 use webhooks::guard::Guard;
 
 use crate::{
+    documented,
     route_samples::{SAMPLES, Sample},
     things::Things,
 };
@@ -52,7 +53,10 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
             }
         }};
     }
+    // It is made of nothing, and yet it is one of those that live.
+    drop(parts("docs"));
     vec![
+        Function { name: "docs", routes: Vec::new(), app: docs::app() },
         function!("phone-numbers", phone_numbers, |p| phone_numbers::State::new(p.table, p.vault, p.queue, p.clock, SIP_DOMAIN)),
         function!("endpoints", endpoints, |p| endpoints::State::new(p.table, p.vault, p.queue, p.clock, p.guard, SIP_DOMAIN)),
         function!("calls", calls, |p| calls::State::new(p.table, p.vault, p.queue, p.clock)),
@@ -62,6 +66,9 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
         function!("carrier-callbacks", carrier_callbacks, |p| door(p)),
     ]
 }
+
+/// Where the API tells of itself, outside of its prefixes.
+const DOCS: [&str; 3] = ["/openapi.json", "/docs", "/health"];
 
 const SIP_DOMAIN: &str = "sip.example.com";
 pub(crate) const BASE_URL: &str = "https://api.example.com";
@@ -77,12 +84,18 @@ pub(crate) async fn told(functions: &[Function], request: Request<Body>) -> Told
     let base = base(below_prefix(request.uri().path()));
     // The routes of carriers lie outside of the API and are declared to nobody.
     let is_door = |function: &Function| base == "/carriers" && function.name == "carrier-callbacks";
-    let answers = |function: &&Function| is_door(function) || function.routes.iter().any(|route| self::base(route.path) == base);
+    let is_docs = |function: &Function| DOCS.contains(&base.as_str()) && function.name == "docs";
+    let answers =
+        |function: &&Function| is_door(function) || is_docs(function) || function.routes.iter().any(|route| self::base(route.path) == base);
     let function = functions.iter().find(answers).unwrap_or_else(|| panic!("no function answers {}", request.uri()));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = function.app.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
+    let content_type =
+        response.headers().get(http::header::CONTENT_TYPE).map_or_else(String::new, |value| value.to_str().unwrap().to_owned());
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
+    documented::check_answer(method.as_str(), &path, status, &content_type, &text);
     Told { status, body: serde_json::from_str(&text).unwrap_or_default(), text }
 }
 

@@ -11,6 +11,7 @@ mod carriers;
 mod crashes;
 mod dead_letters;
 mod deliveries;
+mod docs;
 mod endpoints;
 mod endpoints_changes;
 mod endpoints_contract;

@@ -67,6 +67,15 @@ pub fn framed(routes: Router, gate: Gate) -> Router {
     routes.layer(middleware::from_fn_with_state(gate, spent::measure)).layer(middleware::from_fn(frame))
 }
 
+/// Gives the routes of a function that works on no table the frame of the API: an id and a log line for each request, the answers to
+/// unknown paths and wrong methods in the API's words.
+pub fn open(routes: Router) -> Router {
+    routes
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
+        .layer(middleware::from_fn(limited))
+        .layer(middleware::from_fn(frame))
+}
+
 /// Hands the request on, unless its body is too large: also where nobody would read it.
 async fn limited(request: Request, next: Next) -> Response {
     let at_least = request.body().size_hint().lower();

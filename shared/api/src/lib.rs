@@ -28,7 +28,7 @@ mod spent;
 mod style;
 mod walked;
 
-pub use app::{app, framed};
+pub use app::{app, framed, open};
 pub use audit::Audit;
 pub use auth::{Caller, Gate, Identity};
 pub use cors::{InvalidOrigins, Origins};

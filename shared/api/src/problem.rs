@@ -10,11 +10,11 @@ use vault::VaultError;
 use crate::style::Style;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident $status:literal $code:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident $status:literal $code:literal;)*) => {
         /// The machine-readable reason of a refusal. Closed: clients may match on it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])* $name,)*
         }
 
         impl Code {
@@ -31,6 +31,12 @@ macro_rules! codes {
             #[must_use]
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* }
             }
         }
     };

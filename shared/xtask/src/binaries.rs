@@ -45,6 +45,12 @@ pub(crate) async fn costs(layout: &Layout, arguments: &[OsString]) -> Result<Exi
     Ok(passed_on(run_shown(&mut command).await?))
 }
 
+/// Writes the API's description anew.
+pub(crate) async fn openapi(layout: &Layout) -> Result<ExitCode> {
+    tools::build(layout, &Progress::new()).await?;
+    Ok(passed_on(run_shown(&mut layout.program(&layout.binaries().join("openapi"))).await?))
+}
+
 fn passed_on(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)

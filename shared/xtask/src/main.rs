@@ -69,6 +69,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Write `infra/openapi.json` as the code is now
+    Openapi,
     /// Have the reference libraries of other languages verify recorded webhooks
     Conformance,
     /// Check and build with AWS's own tools; in containers, if there is an engine, put every event to its function
@@ -111,6 +113,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo => unless_interrupted(binaries::demo(&layout)).await,
         Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
+        Command::Openapi => unless_interrupted(binaries::openapi(&layout)).await,
         Command::Sam => unless_interrupted(sam::sam(&layout)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
         Command::Test { long: true, .. } => unless_interrupted(long::test(&layout)).await,
