@@ -12,7 +12,7 @@ use store::Tenant;
 use testkit::fixture;
 
 use crate::{
-    documented::{check_webhook, document, faults_of_body, operation, resolved},
+    documented::{check_webhook, document, faults_of_answer, faults_of_body, operation, resolved},
     every_route::{EveryRoute, Told, anonymous},
     route_samples::{SAMPLES, Sample},
     things::Things,
@@ -22,6 +22,28 @@ use crate::{
 fn the_document_in_the_repository_is_the_one_that_the_code_makes() {
     let kept = fs::read_to_string(openapi::file()).unwrap_or_default();
     assert!(kept == openapi::text().unwrap(), "run `cargo xtask openapi`, which writes infra/openapi.json");
+}
+
+/// The judge of answers notices what is not described. Each line breaks one thing of a right answer.
+#[tokio::test]
+async fn an_answer_that_is_not_described_in_every_field_is_noticed() {
+    let bench = EveryRoute::start().await;
+    let path = format!("/v1/calls/{}", bench.own.call);
+    let call = bench.get(&path).await.1;
+    let faults = |status, content_type, body: &Value| faults_of_answer("GET", &path, status, content_type, &body.to_string());
+    assert!(faults(200, "application/json", &call).is_empty());
+    assert!(!faults(201, "application/json", &call).is_empty() && !faults(200, "text/plain", &call).is_empty());
+    let (mut more, mut deeper, mut less, mut other) = (call.clone(), call.clone(), call.clone(), call.clone());
+    more["secret"] = json!(1);
+    deeper["events"][0]["data"]["secret"] = json!(1);
+    less.as_object_mut().unwrap().remove("hangup_cause");
+    other["status"] = json!("over");
+    for wrong in [more, deeper, less, other] {
+        assert!(!faults(200, "application/json", &wrong).is_empty(), "{wrong}");
+    }
+    let problem = |code: &str| json!({"error": "no", "code": code, "details": {}, "request_id": "1"});
+    assert!(faults(404, "application/json", &problem("NOT_FOUND")).is_empty());
+    assert!(!faults(404, "application/json", &problem("CONFLICT")).is_empty());
 }
 
 /// Every described method and path.
