@@ -184,28 +184,40 @@ impl TimelineEvent {
 pub struct EventData<'a> {
     #[serde(flatten)]
     parties: &'a Parties,
+    /// How a call that failed ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<CallStatus>,
+    /// Seconds of conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<u32>,
+    /// US cents, with fractions.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<f64>,
+    /// Milliseconds until the call was connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u32>,
+    /// A Q.850 cause name.
     #[serde(skip_serializing_if = "Option::is_none")]
     hangup_cause: Option<&'a str>,
+    /// Why the call ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     hangup_reason: Option<HangupReason>,
+    /// Where the recording is.
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_url: Option<&'a str>,
+    /// The transcript, or a part of it; never in a timeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript: Option<&'a str>,
+    /// Which part of the transcript it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<u16>,
+    /// How many parts there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<u16>,
+    /// Where the source keeps the transcript.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript_url: Option<&'a str>,
+    /// What the source attached.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     metadata: Option<&'a Map<String, Value>>,
