@@ -1,7 +1,6 @@
 //! Compresses what the function serves, and names each file by what is in it, so that browsers may keep it for ever.
 
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script by its environment")]
-#![expect(clippy::print_stdout, reason = "and is spoken to by its output")]
 
 use std::{
     env,

@@ -157,11 +157,11 @@ fn info() -> Value {
 /// depend on who builds it.
 const ORDER: [&str; 8] = ["openapi", "info", "servers", "tags", "paths", "webhooks", "x-queues", "components"];
 
-/// Writes JSON with two spaces for each level. Lists and objects without inner structure stand on one line.
+/// Writes JSON with two spaces for each level. Lists of values, and an object of one, stand on one line.
 fn write(value: &Value, depth: usize, out: &mut String) {
     let is_flat = |value: &Value| !value.is_object() && !value.is_array();
     match value {
-        Value::Object(fields) if !fields.is_empty() && !(depth > 2 && fields.len() == 1 && fields.values().all(is_flat)) => {
+        Value::Object(fields) if fields.len() > 1 || !fields.values().all(is_flat) => {
             let mut names: Vec<&String> = fields.keys().collect();
             names.sort_by_key(|name| (ORDER.iter().position(|part| depth == 0 && part == name), name.as_str()));
             lines(out, depth, ['{', '}'], names.into_iter(), |name, out| {

@@ -144,7 +144,7 @@ pub(crate) fn headers() -> Value {
         "Idempotent-Replayed": header(json!({"type": "string", "enum": ["true"]}), "There if an earlier request with this `Idempotency-Key` was answered so."),
         "X-RateLimit-Limit": header(count.clone(), "How many requests may come at once. There if the operator limits them."),
         "X-RateLimit-Remaining": header(count.clone(), "How many of them are left."),
-        "X-RateLimit-Reset": header(count.clone(), "When all of them are there again, in seconds since 1970."),
+        "X-RateLimit-Reset": header(count, "When all of them are there again, in seconds since 1970."),
         "ETag": header(json!({"type": "string"}), "The version of what is served."),
     })
 }

@@ -1,5 +1,7 @@
-//! The bodies of requests. Functions read them field by field and by hand, so that every fault is named at once; here is what
-//! they read, and tests hold both together. Names, lengths and shapes stand in `constraints`.
+//! The bodies of requests.
+//!
+//! Functions read them field by field and by hand, so that every fault is named at once; here is what they read, and tests hold
+//! both together. Names, lengths and shapes stand in `constraints`.
 //!
 //! A field that may be null may be left out too, and the reverse.
 

@@ -155,7 +155,7 @@ fn inlined(schema: &mut Value, texts: &BTreeMap<String, Value>) {
     if let Some(text) = text_of(schema) {
         fill(schema, "$ref", text);
     }
-    let text = either_null(schema).and_then(|other| text_of(other));
+    let text = either_null(schema).and_then(text_of);
     if let Some(text) = text {
         fill(schema, "oneOf", text);
         schema["type"] = json!(["string", "null"]);

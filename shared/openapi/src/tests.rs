@@ -1,7 +1,5 @@
 //! The document in itself: nothing without a word and an example, no rule for what is not there, and examples that are right.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
-
 use std::collections::BTreeSet;
 
 use serde_json::Value;
