@@ -33,7 +33,7 @@ async fn an_answer_that_is_not_described_in_every_field_is_noticed() {
     let faults = |status, content_type, body: &Value| faults_of_answer("GET", &path, status, content_type, &body.to_string());
     assert!(faults(200, "application/json", &call).is_empty());
     assert!(!faults(201, "application/json", &call).is_empty() && !faults(200, "text/plain", &call).is_empty());
-    let (mut more, mut deeper, mut less, mut other) = (call.clone(), call.clone(), call.clone(), call.clone());
+    let (mut more, mut deeper, mut less, mut other) = (call.clone(), call.clone(), call.clone(), call);
     more["secret"] = json!(1);
     deeper["events"][0]["data"]["secret"] = json!(1);
     less.as_object_mut().unwrap().remove("hangup_cause");
