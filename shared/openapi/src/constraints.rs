@@ -165,6 +165,7 @@ fn of_answers() -> Vec<FieldRule> {
 
 fn resource_types() -> Vec<&'static str> {
     let mut all: Vec<&str> = audit::Action::ALL.iter().map(|action| action.resource_type()).collect();
+    all.sort_unstable();
     all.dedup();
     all
 }
