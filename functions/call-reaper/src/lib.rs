@@ -101,7 +101,7 @@ impl CallReaper {
     /// # Errors
     /// [`RunError`], the first one, after everything that could be done was done.
     pub async fn run(&self) -> Result<usize, RunError> {
-        let (ended, Usage { read_units, write_units, .. }) = self.table.spent(self.reap()).await;
+        let (ended, Usage { read_units, write_units, .. }) = self.table.spent(Box::pin(self.reap())).await;
         let ended = ended?;
         tracing::info!(?ended, read_units, write_units, "reaped");
         ended.into_iter().sum()

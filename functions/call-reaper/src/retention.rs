@@ -35,7 +35,7 @@ impl CallReaper {
     /// # Errors
     /// [`RunError`], as above.
     pub async fn sweep_some(&self, most: usize) -> Result<usize, RunError> {
-        let (swept, Usage { read_units, write_units, .. }) = self.table.spent(self.sweep_each(most)).await;
+        let (swept, Usage { read_units, write_units, .. }) = self.table.spent(Box::pin(self.sweep_each(most))).await;
         let swept = swept?;
         if !swept.is_empty() {
             tracing::info!(?swept, read_units, write_units, "swept");
