@@ -272,6 +272,7 @@ fn of_carriers() -> Vec<FieldRule> {
         ("CarrierCredentialOrder", "provider", one_of(Carrier::ALL.map(Carrier::as_str))),
         ("CarrierCredentialOrder", "label", named(MAX_LABEL_CHARS)),
         ("CarrierCredentialChange", "label", or_null(named(MAX_LABEL_CHARS))),
+        ("CarrierCredentialChange", "signing_key", json!({"pattern": "^[ -~]{1,128}$", "writeOnly": true})),
         ("CarrierAccount", "account_sid", json!({"type": "string", "pattern": "^AC[0-9a-fA-F]{32}$"})),
         ("CarrierAccount", "auth_id", json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{4,64}$"})),
         ("CarrierAccount", "auth_token", json!({"pattern": "^[ -~]{1,128}$", "writeOnly": true})),
@@ -318,7 +319,11 @@ fn wholes() -> Vec<(&'static str, Value)> {
         ("CarrierAccount", json!({"additionalProperties": false, "minProperties": 2, "maxProperties": 2})),
         (
             "CarrierCredentialChange",
-            json!({"anyOf": [text("label"), {"required": ["credentials"], "properties": {"credentials": {"type": "object"}}}]}),
+            json!({"anyOf": [
+                text("label"),
+                {"required": ["credentials"], "properties": {"credentials": {"type": "object"}}},
+                {"required": ["signing_key"]},
+            ]}),
         ),
     ]
 }

@@ -234,13 +234,16 @@ pub struct CarrierAccount {
     pub auth_token: String,
 }
 
-/// What to change of a carrier credential: at least one of the two.
+/// What to change of a carrier credential: at least one of these.
 #[derive(ToSchema)]
 pub struct CarrierCredentialChange {
     /// What you call it.
     pub label: Option<String>,
     /// A new token for the same account.
     pub credentials: Option<CarrierAccount>,
+    /// The key with which Twilio signs if that is not the account's token; null takes it away. For `twilio` alone. It is
+    /// sealed and never shown again.
+    pub signing_key: Option<String>,
 }
 
 /// A number of the organization's own carrier.
