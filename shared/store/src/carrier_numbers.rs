@@ -9,7 +9,7 @@ use domain::{
     CredentialId, NumberId, Timestamp,
     carrier::Carrier,
     limits::Counted,
-    number::{Claim, NumberSource, PhoneNumber},
+    number::{Claim, PhoneNumber},
 };
 
 use crate::{
@@ -24,7 +24,6 @@ use crate::{
     outbox::Tell,
     table::{Consistency, Table, key_attributes},
     transaction::Outcome,
-    update::Changed,
 };
 
 /// How often a pin is tried anew when the number changed in between.
@@ -128,21 +127,14 @@ impl Table {
         now: Timestamp,
         tell: Tell<'_, PhoneNumber>,
     ) -> Result<bool, StoreError> {
-        if tell.is_none() {
-            let mut set = pin(agent, now);
-            set.name("#source", "source");
-            set.value(":byo", AttributeValue::S(NumberSource::Byo.as_str().to_owned()));
-            let key = access_patterns::number(tenant.org, tenant.mode, id);
-            let changed = self.update(key, &set, Some("#source = :byo AND attribute_not_exists(released_at)")).await?;
-            return Ok(matches!(changed, Changed::Done(_)));
-        }
         for _ in 0..TRIES {
             let seen = self.number(tenant, id, Consistency::Strong).await?;
             let Some(seen) = seen.filter(|seen| seen.is_carriers() && seen.released_at.is_none()) else { return Ok(false) };
             // Versions are told apart by their time.
             let now = now.max(seen.updated_at.plus_millis(1));
-            let mut writes = vec![self.update_as_seen(tenant, &seen, pin(agent, now))?];
-            writes.extend(self.told(tell, &PhoneNumber { agent_id: agent.map(str::to_owned), updated_at: now, ..seen })?);
+            let after = PhoneNumber { agent_id: agent.map(str::to_owned), updated_at: now, ..seen.clone() };
+            let mut writes = vec![self.update_as_seen(tenant, &seen, pin(agent, now))?, self.rings_write(tenant.mode, &after)?];
+            writes.extend(self.told(tell, &after)?);
             if let Outcome::Done = self.transact(writes).await? {
                 return Ok(true);
             }

@@ -234,6 +234,7 @@ impl Table {
         let mut writes = vec![self.repoint(tenant, seen, after.endpoint_id, change, now)?];
         writes.extend(target.map(|new| self.count_at(tenant, new, Attach::Up)).transpose()?);
         writes.extend(self.told(tell, &after)?);
+        writes.extend(moves.then(|| self.rings_write(tenant.mode, &after)).transpose()?);
         let reasons = match self.transact_leaving(tenant, writes, seen.endpoint_id.filter(|_| moves)).await? {
             Outcome::Done => return Ok(Some(Updated::Done(Box::new(after)))),
             Outcome::Refused(reasons) => reasons,

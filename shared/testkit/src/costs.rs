@@ -166,8 +166,8 @@ impl Bench {
         let (settings, attach, again) =
             (patch(json!({"allow_outbound": true})), patch(json!({"endpoint_id": first})), patch(json!({"endpoint_id": second})));
         self.row("patch a number", (2, 1.0, 4.0), settings).await;
-        self.row("attach a number", (2, 0.5, 6.0), attach).await;
-        self.row("move a number to another endpoint", (2, 0.5, 8.0), again).await;
+        self.row("attach a number", (2, 0.5, 8.0), attach).await;
+        self.row("move a number to another endpoint", (2, 0.5, 10.0), again).await;
         let detail = self.ask(&self.numbers, Method::GET, &path, None, 200);
         self.row("number detail with its endpoint and SIP credentials", (2, 2.0, 0.0), detail).await;
         let bought = |number: &Value| format!("/v1/phone-numbers/{}", number["id"].as_str().unwrap());

@@ -46,7 +46,7 @@ impl Bench {
         let path = format!("/v1/telephony/numbers/{}", number["id"].as_str().unwrap());
         let agent = json!({"agent_id": "agent_01HZ2N7G3K8M0Q5R7T9V2X4Y6Z"});
         let pin = self.ask(&self.numbers, Method::PATCH, &path, Some(agent), 204);
-        self.row("pin a carrier number", (2, 1.0, 4.0), pin).await;
+        self.row("pin a carrier number", (2, 1.0, 6.0), pin).await;
         let delete = self.ask(&self.numbers, Method::DELETE, &path, None, 204);
         self.row("delete a carrier number", (2, 1.0, 10.0), delete).await;
         for n in 1..=20 {
