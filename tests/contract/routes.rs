@@ -48,6 +48,7 @@ async fn a_route_is_answered_as_it_was_declared_under_both_prefixes() {
         assert_eq!(ask(Method::POST, "/any", key).await, 403, "though the handler asks nobody");
         assert_eq!(ask(Method::POST, "/any", None).await, 401);
         assert_eq!(ask(Method::GET, "/any/1", key).await, 200);
+        assert_eq!((ask(Method::GET, "/any/1/", key).await, ask(Method::GET, "/any/", None).await), (200, 401), "a slash changes nothing");
         assert_eq!(ask(Method::GET, "/nothing", None).await, 404);
         assert_eq!(ask(Method::GET, "/forgetful", key).await, 500, "nobody vouches for a caller of an open route");
     }

@@ -108,7 +108,7 @@ async fn frame(mut request: Request, next: Next) -> Response {
     let told = Told::default();
     request.extensions_mut().insert(told.clone());
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().trim_end_matches('/').to_owned());
     // So that a line of any level is within it.
     let span = tracing::error_span!("request", request_id = %id, organization_id = tracing::field::Empty, mode = tracing::field::Empty);
     async move {

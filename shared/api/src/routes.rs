@@ -112,7 +112,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 }
                 served = served.route_layer(middleware::from_fn_with_state((gate.clone(), access), pass));
             }
-            router.route(path, served)
+            // A slash at the end changes nothing.
+            router.route(path, served.clone()).route(&format!("{path}/"), served)
         })
     }
 }
