@@ -216,19 +216,14 @@ async fn vobiz_nonces_of_both_schemes_are_used_up() {
 async fn the_answer_takes_three_round_trips(#[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier) {
     let (world, account, to) = line(carrier).await;
     let form = account.question(account.call(), &to);
-    let before = world.local.table.usage();
-    assert!(world.send(&account, &account.voice, &form).await.text.contains("<Dial"));
-    let cost = world.local.table.usage() - before;
-    // The third is the queue's, and this first call has the number's endpoint noted beside it.
-    assert_eq!(cost.round_trips, 3, "{cost:?}");
-    // A nonce, or the call's name, which is no UUID; and the note.
-    assert_eq!((cost.read_units, cost.write_units), (4.0, 2.0), "{cost:?}");
-    assert_eq!(world.sent.len(), 1);
-
-    let before = world.local.table.usage();
-    assert!(world.send(&account, &account.voice, &form).await.text.contains("<Dial"));
-    let cost = world.local.table.usage() - before;
-    assert_eq!((cost.round_trips, cost.read_units, cost.write_units), (2, 4.0, 1.0), "{cost:?}");
+    for sent in 1..=2 {
+        let before = world.local.table.usage();
+        assert!(world.send(&account, &account.voice, &form).await.text.contains("<Dial"));
+        let cost = world.local.table.usage() - before;
+        // The third is the queue's. A nonce is written, or the call's name, which is no UUID.
+        assert_eq!((cost.round_trips, cost.read_units, cost.write_units), (2, 4.0, 1.0), "{cost:?}");
+        assert_eq!(world.sent.len(), sent);
+    }
 
     let nonces = if carrier == Carrier::Twilio { 0.0 } else { 1.0 };
     let before = world.local.table.usage();

@@ -24,7 +24,6 @@ async fn the_document_the_page_and_the_files_of_the_page_are_served_without_a_ke
         assert_eq!(answer.status().as_u16(), 200, "{script}");
         assert!(answer.text().await.unwrap().contains("SwaggerUIBundle"), "{script}");
     }
-    assert_eq!(asked(&world, Method::GET, "/health").await.text().await.unwrap(), r#"{"status":"ok"}"#);
 }
 
 #[tokio::test]
