@@ -244,9 +244,5 @@ fn every_access_pattern_has_its_test() {
 
 /// Buys number `n` for an organization.
 async fn buy(local: &LocalTable, owner: &Fixture, n: u32) -> NumberId {
-    let slot = fixture::slot(n);
-    local.table.import_slot(Mode::Live, &slot).await.unwrap();
-    let (number, claim) = fixture::purchase(owner.tenant, &slot, None);
-    assert_eq!(local.table.buy_number(owner.tenant, &slot, &number, &claim, None).await.unwrap(), store::Bought::Done);
-    number.id
+    fixture::bought(&local.table, owner.tenant, &fixture::slot(n), None).await.id
 }

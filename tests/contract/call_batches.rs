@@ -31,9 +31,7 @@ impl World {
         let (mut endpoint, slot) = (fixture::endpoint(), fixture::slot(1));
         endpoint.events = EventFilter::parse(vec!["*".to_owned()]).unwrap();
         local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
-        local.table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
-        local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(&local.table, tenant, &slot, Some(endpoint.id)).await;
         let clock = Arc::new(AtomicI64::new(fixture::now().as_millis()));
         let (work, dead) = (Mailbox::new(Arc::clone(&clock)), Mailbox::new(clock));
         let function = CallEvents::new(local.table.clone(), work.sender(), dead.sender(), Clock::System);

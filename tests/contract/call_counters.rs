@@ -31,9 +31,7 @@ impl Bench {
         let local = LocalTable::start().await;
         let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
         let slot = fixture::slot(1);
-        local.table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, None);
-        local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(&local.table, tenant, &slot, None).await;
         Self { local, tenant, number }
     }
 

@@ -27,9 +27,7 @@ impl Bench {
         let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
         let (endpoint, slot) = (fixture::endpoint(), fixture::slot(1));
         local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
-        local.table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
-        local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(&local.table, tenant, &slot, Some(endpoint.id)).await;
         let (work, dead) = (queue(&sqs).await, queue(&sqs).await);
         Self { local, tenant, number, sqs, work, dead }
     }

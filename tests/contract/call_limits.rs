@@ -64,9 +64,7 @@ impl World {
         let local = LocalTable::start().await;
         let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
         let slot = fixture::slot(1);
-        local.table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, None);
-        local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        fixture::bought(&local.table, tenant, &slot, None).await;
         let clock = Arc::new(AtomicI64::new(fixture::now().as_millis()));
         let manual = Clock::Manual(Arc::clone(&clock));
         let events = CallEvents::new(local.table.clone(), fixture::nowhere(), fixture::nowhere(), manual);

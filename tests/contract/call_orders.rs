@@ -58,9 +58,7 @@ impl Case {
         let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
         let (endpoint, slot) = (fixture::endpoint(), fixture::slot(u32::try_from(dice.below(9_000_000)).unwrap()));
         local.table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
-        local.table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
-        local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(&local.table, tenant, &slot, Some(endpoint.id)).await;
         // Mostly few calls, sometimes twenty.
         let most = 1 + dice.below(20);
         let count = 1 + dice.below(most);

@@ -3,20 +3,14 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
-    error::BoxError,
-    operation::{get_item::GetItemInput, update_item::UpdateItemInput},
-    types::AttributeValue,
-};
 use domain::carrier::Carrier;
 use http::Method;
 use rstest::rstest;
 use serde_json::Value;
 use store::Table;
 use testkit::{
+    Asked,
     carrier::{Account, encoded},
-    local_table,
 };
 
 use crate::{
@@ -24,35 +18,22 @@ use crate::{
     carrier_world::{World, door, knock},
 };
 
-/// Fails what is asked of partitions and items whose keys begin like this.
+/// Where reads and writes fail: in partitions and of items whose keys begin like this.
 #[derive(Debug, Clone, Copy)]
 struct Fails(&'static str, &'static str);
 
-impl Intercept for Fails {
-    fn name(&self) -> &'static str {
-        "Fails"
-    }
-
-    fn read_before_serialization(
-        &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let get = context.input().downcast_ref::<GetItemInput>().and_then(GetItemInput::key);
-        let key = get.or_else(|| context.input().downcast_ref::<UpdateItemInput>().and_then(UpdateItemInput::key));
-        let begins = |name: &str, text: &str| {
-            key.and_then(|key| key.get(name)).and_then(|value| AttributeValue::as_s(value).ok()).is_some_and(|key| key.starts_with(text))
-        };
-        if begins("pk", self.0) && begins("sk", self.1) { Err("the table is away".into()) } else { Ok(()) }
+impl Fails {
+    fn table(self, world: &World) -> Table {
+        world.local.failing(move |asked| match asked {
+            Asked::Get(pk, sk) | Asked::Update(pk, sk) => pk.starts_with(self.0) && sk.starts_with(self.1),
+            Asked::Other => false,
+        })
     }
 }
 
 /// What is told to the queue of a call: `call.initiated` and the reason why it was not connected.
 async fn told_without(world: &World, account: &Account, to: &str, fails: Fails) -> Vec<String> {
-    let config = world.local.client.config().to_builder().interceptor(fails).build();
-    let table = Table::new(aws_sdk_dynamodb::Client::from_conf(config), local_table::NAME);
-    let door = door(table, &world.vault, world.sent.sender(), &world.clock, &Arc::default());
+    let door = door(fails.table(world), &world.vault, world.sent.sender(), &world.clock, &Arc::default());
     let form = account.question(account.call(), to);
     let said = knock(&door, Method::POST, &account.voice, account.signed(&account.voice, &form, "1"), &encoded(&form)).await;
     assert_eq!((said.status, said.content_type.as_str()), (200, "application/xml; charset=utf-8"));
@@ -88,9 +69,7 @@ async fn the_record_of_a_call_whose_way_is_not_found_has_the_reason() {
     let account = world.account(Carrier::Twilio).await;
     let agent = world.agent().await;
     let (number, to) = world.number(&account, 1, Some(agent)).await;
-    let config = world.local.client.config().to_builder().interceptor(Fails("E164#", "CLAIM")).build();
-    let away = Table::new(aws_sdk_dynamodb::Client::from_conf(config), local_table::NAME);
-    let door = door(away, &world.vault, world.sent.sender(), &world.clock, &Arc::default());
+    let door = door(Fails("E164#", "CLAIM").table(&world), &world.vault, world.sent.sender(), &world.clock, &Arc::default());
     let form = account.question(account.call(), &to);
     knock(&door, Method::POST, &account.voice, account.signed(&account.voice, &form, ""), &encoded(&form)).await;
     world.handle(|count| (0..count).rev().collect()).await;

@@ -26,10 +26,8 @@ pub(crate) async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
     let account = operators(&world, carrier).await;
     let trunk = Some(Trunk { carrier, credential: account.id.parse().unwrap() });
     let slot = Slot { trunk, ..fixture::slot(1) };
-    world.local.table.import_slot(Mode::Live, &slot).await.unwrap();
     let endpoint = world.agent().await;
-    let (number, claim) = fixture::purchase(world.fixture.tenant, &slot, Some(endpoint));
-    world.local.table.buy_number(world.fixture.tenant, &slot, &number, &claim, None).await.unwrap();
+    let number = fixture::bought(&world.local.table, world.fixture.tenant, &slot, Some(endpoint)).await;
     (world, account, number)
 }
 

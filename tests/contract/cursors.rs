@@ -1,7 +1,7 @@
 //! Cursors on a real table and a real KMS: a walk shows everything once, and a cursor opens its own list only.
 
 use axum::Router;
-use domain::{Mode, inventory::Slot};
+use domain::Mode;
 use http::Method;
 use runtime::Clock;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ impl Bench {
         let (local, vault) = (LocalTable::start().await, Stack::load().unwrap().vault().await);
         let fixture = Fixture::create(&local.table, Mode::Live).await;
         for n in 0..NUMBERS {
-            buy(&local, fixture.tenant, &fixture::slot(n)).await;
+            fixture::bought(&local.table, fixture.tenant, &fixture::slot(n), None).await;
         }
         for n in NUMBERS..NUMBERS + 12 {
             local.table.import_slot(Mode::Live, &fixture::slot(n)).await.unwrap();
@@ -59,12 +59,6 @@ impl Bench {
 
 fn numbers(local: &LocalTable, vault: &Vault) -> Router {
     phone_numbers::app(phone_numbers::State::new(local.table.clone(), vault.clone(), fixture::nowhere(), Clock::System, "sip.example.com"))
-}
-
-async fn buy(local: &LocalTable, tenant: Tenant, slot: &Slot) {
-    local.table.import_slot(Mode::Live, slot).await.unwrap();
-    let (number, claim) = fixture::purchase(tenant, slot, None);
-    local.table.buy_number(tenant, slot, &number, &claim, None).await.unwrap();
 }
 
 fn ids(list: &Value) -> Vec<String> {
@@ -102,7 +96,7 @@ async fn a_walk_by_link_shows_every_number_once_while_others_are_bought_and_rele
         assert_eq!(page.headers["x-total-count"], (NUMBERS + (bought - 100)).to_string().as_str());
         let next = link(&page);
         seen.extend(ids(&page.expect(200)));
-        buy(&bench.local, bench.fixture.tenant, &fixture::slot(bought)).await;
+        fixture::bought(&bench.local.table, bench.fixture.tenant, &fixture::slot(bought), None).await;
         bought += 1;
         match next {
             Some(next) => path = next,

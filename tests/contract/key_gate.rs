@@ -5,11 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
-use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
-    error::BoxError,
-    operation::update_item::UpdateItemInput,
-};
 use axum::{Router, body::Body};
 use domain::{
     Mode, Timestamp,
@@ -20,8 +15,7 @@ use http::{Method, Request};
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::Table;
-use testkit::{Fixture, client::ask, fixture};
+use testkit::{Asked, Fixture, client::ask, fixture};
 use tower::ServiceExt as _;
 
 use crate::api_keys::{Bench, path};
@@ -213,38 +207,18 @@ async fn a_request_waits_for_no_note_that_it_does_not_have_to_wait_for() {
     assert_eq!((cost.requests, cost.round_trips), (3, 2), "the key, then the call and the note side by side");
 }
 
-/// Lets no update reach the table while it lasts.
-#[derive(Debug, Clone, Default)]
-struct Outage(Arc<AtomicBool>);
-
-impl Intercept for Outage {
-    fn name(&self) -> &'static str {
-        "Outage"
-    }
-
-    fn read_before_serialization(
-        &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let stopped = self.0.load(Ordering::SeqCst) && context.input().downcast_ref::<UpdateItemInput>().is_some();
-        if stopped { Err("out of order".into()) } else { Ok(()) }
-    }
-}
-
 #[tokio::test]
 async fn a_use_that_cannot_be_noted_is_no_fault_of_the_request_and_is_noted_at_the_next() {
     let gated = Gated::start().await;
     let (minted, key) = gated.mint(json!({})).await;
-    let outage = Outage::default();
-    let client = aws_sdk_dynamodb::Client::from_conf(gated.bench.local.client.config().to_builder().interceptor(outage.clone()).build());
-    let (table, clock) = (Table::new(client, "trunkline"), Clock::Manual(Arc::clone(&gated.now)));
+    let outage = Arc::new(AtomicBool::new(true));
+    let lasts = Arc::clone(&outage);
+    let table = gated.bench.local.failing(move |asked| lasts.load(Ordering::SeqCst) && matches!(asked, Asked::Update(..)));
+    let clock = Clock::Manual(Arc::clone(&gated.now));
     let calls = calls::app(calls::State::new(table, testkit::costs::vault(), fixture::nowhere(), clock));
-    outage.0.store(true, Ordering::SeqCst);
     assert_eq!(told(&calls, &key).await, says(404, "NOT_FOUND"));
     assert_eq!(gated.last_used(&minted).await, None);
-    outage.0.store(false, Ordering::SeqCst);
+    outage.store(false, Ordering::SeqCst);
     gated.pass(1);
     assert_eq!(told(&calls, &key).await, says(404, "NOT_FOUND"));
     assert_eq!(gated.last_used(&minted).await, Some(gated.time()));

@@ -6,15 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
-    error::BoxError,
-    operation::get_item::GetItemInput,
-};
 use http::Method;
 use runtime::{Clock, telemetry};
-use store::Table;
-use testkit::{costs, fixture};
+use testkit::{Asked, costs, fixture};
 use webhooks::guard::Loopback;
 
 use crate::{
@@ -77,31 +71,10 @@ async fn no_log_line_of_a_whole_life_shows_what_it_must_not() {
     }
 }
 
-/// Lets no request reach the table but the look-up of a key, so that every handler tells of a fault.
-#[derive(Debug, Clone)]
-struct KeysAlone;
-
-impl Intercept for KeysAlone {
-    fn name(&self) -> &'static str {
-        "KeysAlone"
-    }
-
-    fn read_before_serialization(
-        &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let get = context.input().downcast_ref::<GetItemInput>().and_then(GetItemInput::key);
-        let is_key = get.and_then(|key| key["pk"].as_s().ok()).is_some_and(|key| key.starts_with("KEY#"));
-        if is_key { Ok(()) } else { Err("out of order".into()) }
-    }
-}
-
 /// Every route and the functions behind the queues while neither table nor queue can be reached.
 async fn out_of_order(life: &Life) {
-    let client = life.cloud.local.client.config().to_builder().interceptor(KeysAlone).build();
-    let table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), "trunkline");
+    // No request reaches the table but the look-up of a key, so that every handler tells of a fault.
+    let table = life.cloud.local.failing(|asked| !matches!(asked, Asked::Get(pk, _) if pk.starts_with("KEY#")));
     let parts = || Parts {
         table: table.clone(),
         vault: costs::vault(),

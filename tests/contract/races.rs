@@ -95,9 +95,7 @@ async fn attaching_to_an_endpoint_that_is_being_deleted_leaves_no_number_at_it(#
     let (table, tenant) = (&arena.local.table, arena.tenant);
     for n in 0..4 {
         let slot = fixture::slot(n);
-        table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, None);
-        assert_eq!(table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap(), Bought::Done);
+        fixture::bought(table, tenant, &slot, None).await;
     }
     let numbers: Vec<_> = table.numbers(tenant).await.unwrap().into_iter().map(|number| number.id).collect();
     for round in 0..rounds {
@@ -146,9 +144,7 @@ async fn an_endpoint_with_a_thousand_numbers_is_deleted_off_all_of_them() {
     table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     for n in 0..1_000 {
         let slot = fixture::slot(n);
-        table.import_slot(Mode::Live, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint.id));
-        assert_eq!(table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap(), Bought::Done);
+        fixture::bought(table, tenant, &slot, Some(endpoint.id)).await;
     }
     let counted = table.endpoint(tenant, endpoint.id, Consistency::Strong).await.unwrap().unwrap();
     assert_eq!(counted.phone_numbers_count, 1_000);

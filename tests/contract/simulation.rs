@@ -55,9 +55,7 @@ impl Bench {
         let created = local.table.create_endpoint(fixture.tenant, &endpoint, None, TellOfEndpoint::default()).await.unwrap();
         assert!(matches!(created, CreateEndpoint::Done(_)));
         let slot = fixture::slot(1);
-        local.table.import_slot(Mode::Test, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(fixture.tenant, &slot, Some(endpoint.id));
-        local.table.buy_number(fixture.tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(&local.table, fixture.tenant, &slot, Some(endpoint.id)).await;
         let clock = Arc::new(AtomicI64::new(NOW_MS));
         let sent = Mailbox::new(Arc::clone(&clock));
         let app = app(&local, sent.sender(), &clock);
@@ -235,9 +233,7 @@ async fn a_number_that_is_not_the_organizations_in_test_data_is_refused_and_noth
     let live = Tenant { mode: Mode::Live, ..bench.fixture.tenant };
     for (tenant, n) in [(other, 2), (live, 3), (bench.fixture.tenant, 4)] {
         let slot = fixture::slot(n);
-        table.import_slot(tenant.mode, &slot).await.unwrap();
-        let (number, claim) = fixture::purchase(tenant, &slot, None);
-        table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(table, tenant, &slot, None).await;
         if n == 4 {
             table.release_number(tenant, number.id, store::Release::Keep, fixture::now(), None).await.unwrap();
         }

@@ -56,7 +56,7 @@ impl Things {
     pub(crate) async fn create(local: &LocalTable, tenant: Tenant, n: u32) -> Self {
         let key = fixture::key(&local.table, tenant, Scope::ALL.iter().copied().collect()).await;
         let (endpoint, webhook) = (endpoint(local, &key).await, webhook(local, &key).await);
-        let number = bought(local, tenant, n, endpoint).await;
+        let number = fixture::bought(&local.table, tenant, &fixture::slot(n), Some(endpoint)).await;
         let (credential, carrier_number) = registered(local, tenant, n, endpoint).await;
         let call = ended_call(local, tenant, &number).await;
         delivered(local, tenant, ReceiverId::Endpoint(endpoint), call).await;
@@ -130,14 +130,6 @@ async fn webhook(local: &LocalTable, key: &ApiKeyText) -> SubscriptionId {
     let body = json!({"url": "https://hooks.example.com/x", "events": ["call.failed"]});
     let created = ask(&webhooks_api::app(state), key.reveal(), Method::POST, "/v1/webhooks", Some(&body)).await.expect(201);
     created["id"].as_str().unwrap().parse().unwrap()
-}
-
-async fn bought(local: &LocalTable, tenant: Tenant, n: u32, endpoint: EndpointId) -> PhoneNumber {
-    let slot = fixture::slot(n);
-    local.table.import_slot(tenant.mode, &slot).await.unwrap();
-    let (number, claim) = fixture::purchase(tenant, &slot, Some(endpoint));
-    local.table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
-    number
 }
 
 /// A carrier's number, pinned to the endpoint, and its credential.

@@ -16,7 +16,7 @@ use domain::{
     secret::Sealed,
 };
 use runtime::random;
-use store::{CreateApiKey, LastOwner, MemberSet, Organization, Table, Tenant};
+use store::{Bought, CreateApiKey, LastOwner, MemberSet, Organization, Table, Tenant};
 use webhooks::guard::{Guard, Loopback, Pending, Resolver};
 
 /// An organization in a table, with a live key that may do everything.
@@ -134,6 +134,14 @@ pub fn purchase(tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) ->
     let number = PhoneNumber::purchased(NumberId::new(now(), random::bytes()), slot, settings, now());
     let claim = Claim::of(tenant.org, &number);
     (number, claim)
+}
+
+/// Puts a number on offer and has a tenant buy it.
+pub async fn bought(table: &Table, tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) -> PhoneNumber {
+    table.import_slot(tenant.mode, slot).await.unwrap();
+    let (number, claim) = purchase(tenant, slot, endpoint_id);
+    assert_eq!(table.buy_number(tenant, slot, &number, &claim, None).await.unwrap(), Bought::Done);
+    number
 }
 
 /// A credential of a carrier, told apart by `n`. Its token is no sealed one: nothing opens it.

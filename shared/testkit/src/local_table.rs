@@ -27,6 +27,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use crate::{
     Recorder,
     faults::{Faults, Wire},
+    outage::{Asked, Outage},
 };
 
 /// The table's name.
@@ -77,6 +78,13 @@ impl LocalTable {
     #[must_use]
     pub fn recorded(&self, recorder: &Recorder) -> Table {
         let config = self.client.config().to_builder().interceptor(recorder.clone()).build();
+        Table::new(Client::from_conf(config), NAME)
+    }
+
+    /// The table as it is where requests fail of which this is true.
+    #[must_use]
+    pub fn failing(&self, fails: impl Fn(Asked<'_>) -> bool + Send + Sync + 'static) -> Table {
+        let config = self.client.config().to_builder().interceptor(Outage::new(fails)).build();
         Table::new(Client::from_conf(config), NAME)
     }
 

@@ -176,10 +176,8 @@ async fn lines(table: &Table, tenant: Tenant) -> BTreeMap<String, (NumberId, Opt
     let mut lines = BTreeMap::new();
     for n in 0..NUMBERS {
         let slot = fixture::slot(n);
-        table.import_slot(Mode::Live, &slot).await.unwrap();
         let endpoint = (n + 1 < NUMBERS).then(|| endpoints[n as usize % 2].id);
-        let (number, claim) = fixture::purchase(tenant, &slot, endpoint);
-        table.buy_number(tenant, &slot, &number, &claim, None).await.unwrap();
+        let number = fixture::bought(table, tenant, &slot, endpoint).await;
         lines.insert(slot.e164.to_string(), (number.id, endpoint));
     }
     lines

@@ -65,9 +65,7 @@ impl Bench {
     async fn start() -> anyhow::Result<Self> {
         let local = LocalTable::start().await;
         let (tenant, slot) = (Fixture::create(&local.table, Mode::Live).await.tenant, fixture::slot(1));
-        local.table.import_slot(Mode::Live, &slot).await?;
-        let (number, claim) = fixture::purchase(tenant, &slot, None);
-        local.table.buy_number(tenant, &slot, &number, &claim, None).await?;
+        fixture::bought(&local.table, tenant, &slot, None).await;
         let nowhere = "http://127.0.0.1:9/nowhere";
         let environment = [
             ("AWS_REGION", "us-east-1"),
