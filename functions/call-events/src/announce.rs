@@ -33,9 +33,8 @@ impl CallEvents {
         // What the system told in a source's place is nothing once the source has spoken.
         let ended = call.end().is_some_and(|end| !end.is_timeout());
         let stands = |event: &&CallEvent| !(ended && event.is_timeout());
-        let mut told: Vec<&CallEvent> = events.iter().copied().filter(stands).collect();
         let mut ids = HashSet::new();
-        told.retain(|event| ids.insert(&event.id));
+        let told: Vec<&CallEvent> = events.iter().copied().filter(|event| stands(event) && ids.insert(&event.id)).collect();
         if told.is_empty() {
             return Ok(());
         }

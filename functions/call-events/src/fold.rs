@@ -141,7 +141,7 @@ impl CallEvents {
         }
         let taken: Vec<&Told> = taken(some, &refused).collect();
         if taken.is_empty() {
-            if some.iter().any(|told| told.retried) {
+            if may_be_marked(some) {
                 self.table.unmark_unknown(key.tenant, key.call).await.map_err(failure)?;
             }
             return Ok(Recorded::Refused(refused));
@@ -152,7 +152,7 @@ impl CallEvents {
             self.note_busy(key.tenant).await?;
             marking.join((), (key.tenant, key.call), |all| self.mark_all(all)).await?;
         } else {
-            drop(marking);
+            marking.pass_by();
         }
         match self.write(key, &taken, route.as_ref(), EventWrite::Always).await? {
             RecordedEvent::Stored(call) => Ok(Recorded::Stored(Written { call, marked: marked || may_be_marked(some), refused })),

@@ -14,6 +14,9 @@ pub(crate) const SERVICE: &str = "Service";
 /// What API Gateway itself says.
 const THROTTLED: &str = "More requests at once than the gateway lets through: its own answer.";
 
+/// What 403 says to whoever asks in a carrier's name.
+const UNSIGNED: &str = "Not signed by the carrier, or nobody's address: no answer tells which.";
+
 const SIGNATURES: &[&str] = &["twilioSignature", "plivoSignature", "vobizSignature"];
 
 /// The operations, with their whole paths.
@@ -23,12 +26,12 @@ pub(crate) fn outside() -> Vec<Operation> {
             .says("The address is a part of a credential's creation. The parameters are the carrier's own, as a form or in the query. A carrier never gets an error page: what cannot be answered is a busy line.")
             .signed_by(SIGNATURES)
             .answers_as(200, "What to do with the call, in the carrier's XML.", "application/xml", text)
-            .answers_as(403, "Not signed by the carrier, or nobody's address: no answer tells which.", "text/plain", text),
+            .answers_as(403, UNSIGNED, "text/plain", text),
         operation("POST", "/carriers/{carrier}/{token}/status", "take_carrier_status", CARRIERS, "A carrier tells what became of a call")
             .signed_by(SIGNATURES)
             .says("The event is queued before the carrier is thanked.")
             .answers_as(200, "It is taken.", "application/xml", text)
-            .answers_as(403, "Not signed by the carrier, or nobody's address: no answer tells which.", "text/plain", text)
+            .answers_as(403, UNSIGNED, "text/plain", text)
             .answers_nothing(503, "It could not be queued: send it again."),
         operation("GET", "/openapi.json", "get_openapi", SERVICE, "Get this document")
             .says("With `If-None-Match` and the `ETag` of what you have, 304 says that it is still the same.")
