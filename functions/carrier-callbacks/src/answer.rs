@@ -48,8 +48,7 @@ fn sip<'a>(target: &'a SipTarget, password: Option<&'a SecretString>) -> DialTar
 }
 
 const fn dial<'a>(target: DialTarget<'a>, status_url: &'a str) -> Answer<'a> {
-    let (caller_id, timeout_seconds, recording) = (None, None, None);
-    Answer::Dial(Dial { target, caller_id, timeout_seconds, action_url: status_url, status_url: Some(status_url), recording })
+    Answer::Dial(Dial { target, status_url })
 }
 
 /// The XML for a call that is not connected.

@@ -34,17 +34,8 @@ pub enum RejectReason {
 pub struct Dial<'a> {
     /// Whom.
     pub target: DialTarget<'a>,
-    /// What the called side sees as the caller; the caller's own number if `None`. Plivo and Vobiz take numbers only,
-    /// so give them none that is not.
-    pub caller_id: Option<&'a str>,
-    /// How long the called side may ring, in seconds; the carrier's own limit if `None`.
-    pub timeout_seconds: Option<u16>,
-    /// Where the carrier asks for what to do after the dialled leg has ended, telling how it ended.
-    pub action_url: &'a str,
-    /// Where the carrier tells of the dialled leg meanwhile.
-    pub status_url: Option<&'a str>,
-    /// Whether the conversation is recorded.
-    pub recording: Option<Recording<'a>>,
+    /// Where the carrier tells of the dialled leg, and asks for what to do after it has ended.
+    pub status_url: &'a str,
 }
 
 /// Whom a call is connected with.
@@ -73,13 +64,6 @@ pub struct Credentials<'a> {
     pub username: &'a str,
     /// The password.
     pub password: &'a SecretString,
-}
-
-/// The conversation is recorded in two channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recording<'a> {
-    /// Where the carrier tells that the recording can be fetched.
-    pub ready_url: &'a str,
 }
 
 /// The XML that tells a carrier.

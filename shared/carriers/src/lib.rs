@@ -21,7 +21,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, CONTENT_TYPE, Credentials, Dial, DialTarget, Recording, RejectReason, answer};
+pub use answer::{Answer, CONTENT_TYPE, Credentials, Dial, DialTarget, RejectReason, answer};
 pub use callback::{Party, StatusCallback, Unreadable, VoiceRequest};
 pub use request::{MAX_BODY_BYTES, MAX_PARAMETERS, Request};
 pub use signature::{Refused, Verified};

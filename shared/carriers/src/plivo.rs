@@ -264,32 +264,13 @@ fn direction(parameters: &Parameters) -> Direction {
 }
 
 pub(crate) fn answer(carrier: Carrier, answer: &Answer<'_>) -> String {
-    let response = Element::new("Response");
-    let response = match answer {
-        Answer::Dial(dial) => recorded(response, dial).child(dial_element(carrier, dial)),
-        Answer::Reject(RejectReason::Busy) => response.child(Element::new("Hangup").with("reason", "busy")),
-        Answer::Reject(RejectReason::Rejected) => response.child(Element::new("Hangup").with("reason", "rejected")),
-        Answer::HangUp => response.child(Element::new("Hangup")),
+    let verb = match answer {
+        Answer::Dial(dial) => dial_element(carrier, dial),
+        Answer::Reject(RejectReason::Busy) => Element::new("Hangup").with("reason", "busy"),
+        Answer::Reject(RejectReason::Rejected) => Element::new("Hangup").with("reason", "rejected"),
+        Answer::HangUp => Element::new("Hangup"),
     };
-    response.document()
-}
-
-/// The longest recording, in seconds: as long as a dialled call may last.
-const MAX_RECORDING_SECONDS: &str = "14400";
-
-/// What starts to record once the dialled side answers.
-fn recorded(response: Element, dial: &Dial<'_>) -> Element {
-    let Some(recording) = dial.recording else { return response };
-    response.child(
-        Element::new("Record")
-            .with("action", recording.ready_url)
-            .with("redirect", "false")
-            .with("maxLength", MAX_RECORDING_SECONDS)
-            .with("recordSession", "true")
-            .with("startOnDialAnswer", "true")
-            .with("callbackUrl", recording.ready_url)
-            .with("recordChannelType", "stereo"),
-    )
+    Element::new("Response").child(verb).document()
 }
 
 fn dial_element(carrier: Carrier, dial: &Dial<'_>) -> Element {
@@ -297,13 +278,7 @@ fn dial_element(carrier: Carrier, dial: &Dial<'_>) -> Element {
         DialTarget::Number(number) => Element::new("Number").text(number.as_str()),
         DialTarget::Sip { uri, headers, .. } => Element::new("User").with("sipHeaders", sip_headers(carrier, headers).as_deref()).text(uri),
     };
-    let timeout = dial.timeout_seconds.map(|seconds| seconds.to_string());
-    Element::new("Dial")
-        .with("action", dial.action_url)
-        .with("timeout", timeout.as_deref())
-        .with("callerId", dial.caller_id)
-        .with("callbackUrl", dial.status_url)
-        .child(target)
+    Element::new("Dial").with("action", dial.status_url).with("callbackUrl", dial.status_url).child(target)
 }
 
 /// The longest name and value of a header ("Rules for SIP headers").

@@ -217,30 +217,26 @@ pub(crate) fn answer(answer: &Answer<'_>) -> String {
 
 /// Attributes in the order of their names, as Twilio's own libraries write them.
 fn dial_verb(dial: &Dial<'_>) -> Element {
-    let timeout = dial.timeout_seconds.map(|seconds| seconds.to_string());
     Element::new("Dial")
-        .with("action", dial.action_url)
+        .with("action", dial.status_url)
         // The caller hears it ring and pays nothing until someone answers; the caller's leg tells the truth, too.
         .with("answerOnBridge", "true")
-        .with("callerId", dial.caller_id)
-        .with("record", dial.recording.map(|_| "record-from-answer-dual"))
-        .with("recordingStatusCallback", dial.recording.map(|recording| recording.ready_url))
-        .with("timeout", timeout.as_deref())
         .child(noun(dial))
 }
 
+/// That the call was initiated is known from the question.
+const EVENTS: &str = "ringing answered completed";
+
 fn noun(dial: &Dial<'_>) -> Element {
-    // That the call was initiated is known from the question.
-    let events = dial.status_url.map(|_| "ringing answered completed");
     match &dial.target {
         DialTarget::Number(number) => {
-            let noun = Element::new("Number").with("statusCallback", dial.status_url).with("statusCallbackEvent", events);
+            let noun = Element::new("Number").with("statusCallback", dial.status_url).with("statusCallbackEvent", EVENTS);
             noun.text(number.as_str())
         }
         DialTarget::Sip { uri, credentials, headers } => Element::new("Sip")
             .with("password", credentials.as_ref().map(|credentials| credentials.password.expose_secret()))
             .with("statusCallback", dial.status_url)
-            .with("statusCallbackEvent", events)
+            .with("statusCallbackEvent", EVENTS)
             .with("username", credentials.as_ref().map(|credentials| credentials.username))
             .text(&with_headers(uri, headers)),
     }

@@ -141,13 +141,8 @@ def twilio_xml(answer):
         response.reject(reason=answer["reject"]) if "reject" in answer else response.hangup()
         return response.to_xml()
     told = answer["dial"]
-    recording = told["recording_url"]
-    dial = Dial(
-        action=told["action_url"], answer_on_bridge=True, caller_id=told["caller_id"], timeout=told["timeout_seconds"],
-        record=recording and "record-from-answer-dual", recording_status_callback=recording,
-    )
-    events = told["status_url"] and "ringing answered completed"
-    common = {"status_callback": told["status_url"], "status_callback_event": events}
+    dial = Dial(action=told["status_url"], answer_on_bridge=True)
+    common = {"status_callback": told["status_url"], "status_callback_event": "ringing answered completed"}
     if "number" in told:
         dial.append(Number(told["number"], **common))
     else:
@@ -172,15 +167,7 @@ def plivo_xml(answer):
         response.add(plivoxml.HangupElement(reason=answer.get("reject")))
         return response.to_string(pretty=False)
     told = answer["dial"]
-    recording = told["recording_url"]
-    if recording:
-        response.add(plivoxml.RecordElement(
-            action=recording, redirect=False, max_length=14400, record_session=True, start_on_dial_answer=True,
-            callback_url=recording, record_channel_type="stereo",
-        ))
-    dial = plivoxml.DialElement(
-        action=told["action_url"], timeout=told["timeout_seconds"], caller_id=told["caller_id"], callback_url=told["status_url"],
-    )
+    dial = plivoxml.DialElement(action=told["status_url"], callback_url=told["status_url"])
     if "number" in told:
         dial.add_number(told["number"])
     else:

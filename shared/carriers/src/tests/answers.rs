@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::{Answer, Credentials, Dial, DialTarget, Recording, RejectReason, answer};
+use crate::{Answer, Credentials, Dial, DialTarget, RejectReason, answer};
 
 /// Where a call to this number goes at an endpoint, as the endpoint's own rules have it.
 fn address(endpoint_type: &str, url: Option<&str>, config: Value) -> String {
@@ -18,14 +18,7 @@ fn number() -> E164 {
 }
 
 fn dial(target: DialTarget<'_>) -> Answer<'_> {
-    Answer::Dial(Dial {
-        target,
-        caller_id: None,
-        timeout_seconds: None,
-        action_url: "https://tel.example.test/c/t/status",
-        status_url: None,
-        recording: None,
-    })
+    Answer::Dial(Dial { target, status_url: "https://tel.example.test/c/t/status" })
 }
 
 /// The XML that follows the declaration, under a name.
@@ -59,7 +52,7 @@ fn answers(carrier: Carrier) -> String {
     lines
 }
 
-/// With all that an endpoint and a call can ask for.
+/// With all that an endpoint can ask for.
 fn custom_sip(carrier: Carrier) -> String {
     let uri = address("custom_sip", Some("sip:desk@pbx.example.com:5080;transport=tls"), json!({}));
     let password = SecretString::from("p<&\"w");
@@ -69,11 +62,7 @@ fn custom_sip(carrier: Carrier) -> String {
             credentials: Some(Credentials { username: "trunk&1", password: &password }),
             headers: vec![("X-Team", "Sales"), ("X-Customer-Id", "a b=<1>")],
         },
-        caller_id: Some("+14155550100"),
-        timeout_seconds: Some(25),
-        action_url: "https://tel.example.test/c/t/status?a=1&b=2",
-        status_url: Some("https://tel.example.test/c/t/status"),
-        recording: Some(Recording { ready_url: "https://tel.example.test/c/t/status" }),
+        status_url: "https://tel.example.test/c/t/status?a=1&b=2",
     });
     assert!(!format!("{given:?}").contains("p<&"), "no password prints itself");
     line(carrier, "custom_sip", &given)
@@ -82,14 +71,14 @@ fn custom_sip(carrier: Carrier) -> String {
 #[test]
 fn twilio_is_answered_in_twiml() {
     assert_snapshot!(answers(Carrier::Twilio), @r#"
-    vapi: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip>sip:+12025550123@4c6a-b.sip.vapi.ai</Sip></Dial></Response>
-    retell: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip>sip:+12025550123@sip.retellai.com;transport=tcp</Sip></Dial></Response>
-    elevenlabs: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip>sip:+12025550123@sip.rtc.eu.residency.elevenlabs.io:5061;transport=tls</Sip></Dial></Response>
-    livekit: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip>sip:+12025550123@p1.sip.livekit.cloud</Sip></Dial></Response>
-    vogent: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip>sip:agent-1@sip.vogent.ai</Sip></Dial></Response>
-    custom_sip: <Response><Dial action="https://tel.example.test/c/t/status?a=1&amp;b=2" answerOnBridge="true" callerId="+14155550100" record="record-from-answer-dual" recordingStatusCallback="https://tel.example.test/c/t/status" timeout="25"><Sip password="p&lt;&amp;&quot;w" statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed" username="trunk&amp;1">sip:desk@pbx.example.com:5080;transport=tls?X-Team=Sales&amp;X-Customer-Id=a%20b%3D%3C1%3E</Sip></Dial></Response>
-    webhook, sip_uri: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip>sip:desk@pbx.example.com</Sip></Dial></Response>
-    webhook, number: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Number>+14155550199</Number></Dial></Response>
+    vapi: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">sip:+12025550123@4c6a-b.sip.vapi.ai</Sip></Dial></Response>
+    retell: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">sip:+12025550123@sip.retellai.com;transport=tcp</Sip></Dial></Response>
+    elevenlabs: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">sip:+12025550123@sip.rtc.eu.residency.elevenlabs.io:5061;transport=tls</Sip></Dial></Response>
+    livekit: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">sip:+12025550123@p1.sip.livekit.cloud</Sip></Dial></Response>
+    vogent: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">sip:agent-1@sip.vogent.ai</Sip></Dial></Response>
+    custom_sip: <Response><Dial action="https://tel.example.test/c/t/status?a=1&amp;b=2" answerOnBridge="true"><Sip password="p&lt;&amp;&quot;w" statusCallback="https://tel.example.test/c/t/status?a=1&amp;b=2" statusCallbackEvent="ringing answered completed" username="trunk&amp;1">sip:desk@pbx.example.com:5080;transport=tls?X-Team=Sales&amp;X-Customer-Id=a%20b%3D%3C1%3E</Sip></Dial></Response>
+    webhook, sip_uri: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Sip statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">sip:desk@pbx.example.com</Sip></Dial></Response>
+    webhook, number: <Response><Dial action="https://tel.example.test/c/t/status" answerOnBridge="true"><Number statusCallback="https://tel.example.test/c/t/status" statusCallbackEvent="ringing answered completed">+14155550199</Number></Dial></Response>
     busy: <Response><Reject reason="busy"/></Response>
     rejected: <Response><Reject reason="rejected"/></Response>
     end: <Response><Hangup/></Response>
@@ -99,14 +88,14 @@ fn twilio_is_answered_in_twiml() {
 #[test]
 fn plivo_is_answered_in_its_xml() {
     assert_snapshot!(answers(Carrier::Plivo), @r#"
-    vapi: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@4c6a-b.sip.vapi.ai</User></Dial></Response>
-    retell: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.retellai.com;transport=tcp</User></Dial></Response>
-    elevenlabs: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.rtc.eu.residency.elevenlabs.io:5061;transport=tls</User></Dial></Response>
-    livekit: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@p1.sip.livekit.cloud</User></Dial></Response>
-    vogent: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:agent-1@sip.vogent.ai</User></Dial></Response>
-    custom_sip: <Response><Record action="https://tel.example.test/c/t/status" redirect="false" maxLength="14400" recordSession="true" startOnDialAnswer="true" callbackUrl="https://tel.example.test/c/t/status" recordChannelType="stereo"/><Dial action="https://tel.example.test/c/t/status?a=1&amp;b=2" timeout="25" callerId="+14155550100" callbackUrl="https://tel.example.test/c/t/status"><User sipHeaders="Team=Sales,CustomerId=a%20b%3D%3C1%3E">sip:desk@pbx.example.com:5080;transport=tls</User></Dial></Response>
-    webhook, sip_uri: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:desk@pbx.example.com</User></Dial></Response>
-    webhook, number: <Response><Dial action="https://tel.example.test/c/t/status"><Number>+14155550199</Number></Dial></Response>
+    vapi: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@4c6a-b.sip.vapi.ai</User></Dial></Response>
+    retell: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.retellai.com;transport=tcp</User></Dial></Response>
+    elevenlabs: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.rtc.eu.residency.elevenlabs.io:5061;transport=tls</User></Dial></Response>
+    livekit: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@p1.sip.livekit.cloud</User></Dial></Response>
+    vogent: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:agent-1@sip.vogent.ai</User></Dial></Response>
+    custom_sip: <Response><Dial action="https://tel.example.test/c/t/status?a=1&amp;b=2" callbackUrl="https://tel.example.test/c/t/status?a=1&amp;b=2"><User sipHeaders="Team=Sales,CustomerId=a%20b%3D%3C1%3E">sip:desk@pbx.example.com:5080;transport=tls</User></Dial></Response>
+    webhook, sip_uri: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:desk@pbx.example.com</User></Dial></Response>
+    webhook, number: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><Number>+14155550199</Number></Dial></Response>
     busy: <Response><Hangup reason="busy"/></Response>
     rejected: <Response><Hangup reason="rejected"/></Response>
     end: <Response><Hangup/></Response>
@@ -116,14 +105,14 @@ fn plivo_is_answered_in_its_xml() {
 #[test]
 fn vobiz_is_answered_in_plivos_xml() {
     assert_snapshot!(answers(Carrier::Vobiz), @r#"
-    vapi: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@4c6a-b.sip.vapi.ai</User></Dial></Response>
-    retell: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.retellai.com;transport=tcp</User></Dial></Response>
-    elevenlabs: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.rtc.eu.residency.elevenlabs.io:5061;transport=tls</User></Dial></Response>
-    livekit: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:+12025550123@p1.sip.livekit.cloud</User></Dial></Response>
-    vogent: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:agent-1@sip.vogent.ai</User></Dial></Response>
-    custom_sip: <Response><Record action="https://tel.example.test/c/t/status" redirect="false" maxLength="14400" recordSession="true" startOnDialAnswer="true" callbackUrl="https://tel.example.test/c/t/status" recordChannelType="stereo"/><Dial action="https://tel.example.test/c/t/status?a=1&amp;b=2" timeout="25" callerId="+14155550100" callbackUrl="https://tel.example.test/c/t/status"><User sipHeaders="Team=Sales">sip:desk@pbx.example.com:5080;transport=tls</User></Dial></Response>
-    webhook, sip_uri: <Response><Dial action="https://tel.example.test/c/t/status"><User>sip:desk@pbx.example.com</User></Dial></Response>
-    webhook, number: <Response><Dial action="https://tel.example.test/c/t/status"><Number>+14155550199</Number></Dial></Response>
+    vapi: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@4c6a-b.sip.vapi.ai</User></Dial></Response>
+    retell: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.retellai.com;transport=tcp</User></Dial></Response>
+    elevenlabs: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@sip.rtc.eu.residency.elevenlabs.io:5061;transport=tls</User></Dial></Response>
+    livekit: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:+12025550123@p1.sip.livekit.cloud</User></Dial></Response>
+    vogent: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:agent-1@sip.vogent.ai</User></Dial></Response>
+    custom_sip: <Response><Dial action="https://tel.example.test/c/t/status?a=1&amp;b=2" callbackUrl="https://tel.example.test/c/t/status?a=1&amp;b=2"><User sipHeaders="Team=Sales">sip:desk@pbx.example.com:5080;transport=tls</User></Dial></Response>
+    webhook, sip_uri: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><User>sip:desk@pbx.example.com</User></Dial></Response>
+    webhook, number: <Response><Dial action="https://tel.example.test/c/t/status" callbackUrl="https://tel.example.test/c/t/status"><Number>+14155550199</Number></Dial></Response>
     busy: <Response><Hangup reason="busy"/></Response>
     rejected: <Response><Hangup reason="rejected"/></Response>
     end: <Response><Hangup/></Response>
