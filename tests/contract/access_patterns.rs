@@ -20,8 +20,8 @@ async fn two_tenants() -> (LocalTable, Fixture, Fixture) {
 #[tokio::test]
 async fn o1_an_organization() {
     let (local, mine, _) = two_tenants().await;
-    let found = local.table.get(patterns::organization(mine.tenant.org), Consistency::Strong).await.unwrap().unwrap();
-    assert_eq!(found.id, mine.tenant.org);
+    let found = local.table.get(patterns::organization(mine.tenant.org()), Consistency::Strong).await.unwrap().unwrap();
+    assert_eq!(found.id, mine.tenant.org());
     let again = Organization { name: "Another name".to_owned(), ..found.clone() };
     assert_eq!(local.table.create_organization(&again).await.unwrap(), found, "creating it again changes nothing");
 }
@@ -76,7 +76,7 @@ async fn n3_who_owns_an_e164_number() {
     let (local, mine, _) = two_tenants().await;
     let number = buy(&local, &mine, 1).await;
     let claim = local.table.claim(Mode::Live, &fixture::slot(1).e164, Consistency::Strong).await.unwrap().unwrap();
-    assert_eq!((claim.organization_id, claim.number_id), (mine.tenant.org, number));
+    assert_eq!((claim.organization_id, claim.number_id), (mine.tenant.org(), number));
     assert_eq!(local.table.claim(Mode::Test, &fixture::slot(1).e164, Consistency::Strong).await.unwrap(), None);
     // What it rings is noted beside it, for this owner and for no later one.
     let rings = [EndpointId::new(fixture::now(), random::bytes())];
@@ -111,7 +111,7 @@ async fn e2_the_endpoints_of_an_organization() {
         local.table.create_endpoint(other.tenant, &fixture::endpoint(), None, store::TellOfEndpoint::default()).await.unwrap();
     }
     created.sort_by_key(|endpoint| endpoint.id);
-    assert_eq!(local.table.list(patterns::endpoints(mine.tenant.org, mine.tenant.mode)).await.unwrap(), created);
+    assert_eq!(local.table.list(patterns::endpoints(mine.tenant.org(), mine.tenant.mode())).await.unwrap(), created);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn c2_the_calls_of_one_shard_of_an_organization() {
     for shard in Shard::all() {
         let mut expected: Vec<CallId> = calls.iter().copied().filter(|call| Shard::of(*call) == shard).collect();
         expected.sort();
-        let found = local.table.list(patterns::calls(mine.tenant.org, mine.tenant.mode, shard)).await.unwrap();
+        let found = local.table.list(patterns::calls(mine.tenant.org(), mine.tenant.mode(), shard)).await.unwrap();
         assert_eq!(found.into_iter().map(|call| call.id).collect::<Vec<_>>(), expected);
     }
 }
@@ -144,7 +144,7 @@ async fn p1_one_carrier_credential_of_an_organization() {
     let credential = fixture::credential(Carrier::Vobiz, 1);
     assert_eq!(local.table.create_credential(mine.tenant, &credential).await.unwrap(), store::CreateCredential::Done);
     let get = async |tenant: store::Tenant, id| {
-        local.table.get(patterns::credential(tenant.org, tenant.mode, id), Consistency::Strong).await.unwrap()
+        local.table.get(patterns::credential(tenant.org(), tenant.mode(), id), Consistency::Strong).await.unwrap()
     };
     assert_eq!(get(mine.tenant, credential.id).await, Some(credential.clone()));
     assert_eq!(get(other.tenant, credential.id).await, None);
@@ -162,7 +162,7 @@ async fn p2_the_carrier_credentials_of_an_organization() {
     }
     buy(&local, &mine, 1).await;
     created.sort_by_key(|credential| credential.id);
-    assert_eq!(local.table.list(patterns::credentials(mine.tenant.org, mine.tenant.mode)).await.unwrap(), created);
+    assert_eq!(local.table.list(patterns::credentials(mine.tenant.org(), mine.tenant.mode())).await.unwrap(), created);
     created.reverse();
     assert_eq!(local.table.credentials(mine.tenant).await.unwrap(), created, "newest first");
 }
@@ -177,7 +177,7 @@ async fn p3_a_carriers_nonce_that_was_used() {
     assert_eq!(used(mine.tenant, &nonce, &request, now).await, NonceUse::First);
     assert_eq!(used(mine.tenant, &nonce, &request, now).await, NonceUse::Again);
     assert_eq!(used(mine.tenant, &nonce, &another, now).await, NonceUse::Stolen);
-    let key = || patterns::used_nonce(mine.tenant.org, mine.tenant.mode, credential, &nonce);
+    let key = || patterns::used_nonce(mine.tenant.org(), mine.tenant.mode(), credential, &nonce);
     assert_eq!(local.table.get(key(), Consistency::Strong).await.unwrap().unwrap().request, request, "what came first stays");
     assert_eq!(used(mine.tenant, &unused, &another, now).await, NonceUse::First);
     assert_eq!(used(other.tenant, &nonce, &another, now).await, NonceUse::First, "another tenant has nonces of its own");
@@ -202,7 +202,7 @@ async fn v1_how_far_the_resealing_of_all_secrets_came() {
 async fn an_item_of_another_kind_under_a_key_is_an_error_and_not_read() {
     let (local, mine, _) = two_tenants().await;
     let number = buy(&local, &mine, 1).await;
-    let key = [("pk", format!("ORG#{}#live", mine.tenant.org)), ("sk", format!("NUMBER#{number}"))];
+    let key = [("pk", format!("ORG#{}#live", mine.tenant.org())), ("sk", format!("NUMBER#{number}"))];
     let key = key.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value)));
     let update = local.client.update_item().table_name("trunkline").set_key(Some(key.into()));
     let update = update

@@ -70,7 +70,7 @@ impl Bench {
 
     /// A key of this organization that was not made by the function.
     pub(crate) async fn key_with(&self, mode: Mode, scopes: &[Scope]) -> ApiKeyText {
-        fixture::key(&self.local.table, Tenant { mode, ..self.fixture.tenant }, scopes.iter().copied().collect()).await
+        fixture::key(&self.local.table, Tenant::new(self.fixture.tenant.org(), mode), scopes.iter().copied().collect()).await
     }
 
     /// A creation with an idempotency key: status, headers and body.
@@ -99,7 +99,7 @@ impl Bench {
     }
 
     async fn count(&self) -> u32 {
-        let key = access_patterns::key_count(self.fixture.tenant.org);
+        let key = access_patterns::key_count(self.fixture.tenant.org());
         self.local.table.get(key, Consistency::Strong).await.unwrap().unwrap().api_keys
     }
 }
@@ -120,7 +120,7 @@ fn ids(list: &Value) -> Vec<&Value> {
 async fn k1_an_api_key_by_its_hash() {
     let bench = Bench::start().await;
     let text = &bench.fixture.key;
-    assert_eq!(bench.local.table.api_key(text.hash()).await.unwrap().unwrap().organization_id, bench.fixture.tenant.org);
+    assert_eq!(bench.local.table.api_key(text.hash()).await.unwrap().unwrap().organization_id, bench.fixture.tenant.org());
     let never_issued = ApiKeyText::mint(Mode::Live, runtime::random::bytes());
     assert_eq!(bench.local.table.api_key(never_issued.hash()).await.unwrap(), None);
 }
@@ -130,7 +130,7 @@ async fn k2_the_api_keys_of_an_organization_newest_first() {
     let bench = Bench::start().await;
     Fixture::create(&bench.local.table, Mode::Live).await;
     let (first, second) = (bench.mint(reader()).await, bench.mint(reader()).await);
-    let records = bench.local.table.key_records(bench.fixture.tenant.org).await.unwrap();
+    let records = bench.local.table.key_records(bench.fixture.tenant).await.unwrap();
     let found: Vec<String> = records.iter().map(|record| record.key.id.to_string()).collect();
     assert_eq!(found.len(), 3, "its own, and no other organization's");
     assert_eq!(found[..2], [second["id"].as_str().unwrap(), first["id"].as_str().unwrap()]);
@@ -142,9 +142,9 @@ async fn k3_one_api_key_of_an_organization() {
     let minted = bench.mint(reader()).await;
     let id = minted["id"].as_str().unwrap().parse().unwrap();
     let stranger = Fixture::create(&bench.local.table, Mode::Live).await;
-    let found = bench.local.table.key_record(bench.fixture.tenant.org, id).await.unwrap().unwrap();
+    let found = bench.local.table.key_record(bench.fixture.tenant, id).await.unwrap().unwrap();
     assert_eq!(found.key_hash, ApiKeyText::parse(minted["key"].as_str().unwrap()).unwrap().hash());
-    assert_eq!(bench.local.table.key_record(stranger.tenant.org, id).await.unwrap(), None);
+    assert_eq!(bench.local.table.key_record(stranger.tenant, id).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -359,7 +359,7 @@ async fn of_changes_and_revocations_at_once_record_and_key_end_alike_and_the_cou
     assert!(patched.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 409 | 503)));
     assert!(deleted.iter().all(|status| matches!(status, 204 | 503)) && deleted.contains(&204), "{deleted:?}");
     let id = minted["id"].as_str().unwrap().parse().unwrap();
-    let record = bench.local.table.key_record(bench.fixture.tenant.org, id).await.unwrap().unwrap();
+    let record = bench.local.table.key_record(bench.fixture.tenant, id).await.unwrap().unwrap();
     assert_eq!(bench.local.table.api_key(record.key_hash).await.unwrap(), Some(record.key.clone()));
     assert!(record.key.revoked_at.is_some());
     assert_eq!(bench.count().await, 1);

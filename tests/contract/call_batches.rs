@@ -48,7 +48,7 @@ impl World {
 
     fn message_of(&self, call_id: CallId, event: &CallEvent, parties: Parties) -> String {
         let event = CallEvent { parties, ..event.clone() };
-        let (organization_id, mode) = (self.tenant.org, self.tenant.mode);
+        let (organization_id, mode) = (self.tenant.org(), self.tenant.mode());
         CallEventMessage { organization_id, mode, call_id, alias: None, event }.to_json().unwrap()
     }
 

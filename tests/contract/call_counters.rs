@@ -48,7 +48,7 @@ impl Bench {
         let message = |event: &CallEvent| {
             let mut event = event.clone();
             event.parties.phone_number_id = Some(self.number.id);
-            CallEventMessage { organization_id: self.tenant.org, mode: self.tenant.mode, call_id: record.id, alias: None, event }
+            CallEventMessage { organization_id: self.tenant.org(), mode: self.tenant.mode(), call_id: record.id, alias: None, event }
                 .to_json()
                 .unwrap()
         };

@@ -40,7 +40,7 @@ impl Bench {
     /// The events of a call to the number.
     pub(crate) fn events(&self, file: &str) -> Vec<Value> {
         let file = call::events_folder().join("call-events").join(file);
-        let org = self.tenant.org.to_string();
+        let org = self.tenant.org().to_string();
         call::messages(&file, &org, "live", self.number.e164.as_str(), fixture::now(), 300).unwrap().1
     }
 
@@ -56,7 +56,7 @@ impl Bench {
 
     /// Deletes an endpoint as a function does that dies before its sweep.
     async fn delete_row_of(&self, endpoint: EndpointId) {
-        let key = [("pk", format!("ORG#{}#live", self.tenant.org)), ("sk", format!("ENDPOINT#{endpoint}"))];
+        let key = [("pk", format!("ORG#{}#live", self.tenant.org())), ("sk", format!("ENDPOINT#{endpoint}"))];
         let key = key.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value)));
         self.local.client.delete_item().table_name("trunkline").set_key(Some(key.into())).send().await.unwrap();
     }
@@ -133,7 +133,7 @@ async fn a_call_is_one_under_its_sources_name_in_any_order_and_both_its_ids_find
         assert_eq!((page.calls.len(), page.total), (1, 1));
         let call = &page.calls[0];
         assert_eq!(call.created_at.to_string(), began, "the earliest event's time");
-        let shown = domain::wire::Call::of(call.clone(), bench.tenant.org).id.to_string();
+        let shown = domain::wire::Call::of(call.clone(), bench.tenant.org()).id.to_string();
         assert_eq!(shown == name, name.contains('-'), "a UUID stays the call's id");
         let table = &bench.local.table;
         assert_eq!(table.named_call(bench.tenant, &name.parse().unwrap()).await.unwrap(), Some(call.id));

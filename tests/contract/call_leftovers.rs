@@ -24,7 +24,7 @@ fn transcript(id: &str) -> CallEvent {
 }
 
 async fn parts(local: &LocalTable, tenant: Tenant, call: CallId) -> usize {
-    local.table.list(access_patterns::transcript_parts(tenant.org, tenant.mode, call)).await.unwrap().len()
+    local.table.list(access_patterns::transcript_parts(tenant.org(), tenant.mode(), call)).await.unwrap().len()
 }
 
 #[tokio::test]

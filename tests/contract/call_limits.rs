@@ -88,7 +88,7 @@ impl World {
     /// The events of a call that begins now: initiated, ringing, answered, completed and what comes after.
     fn call(&self) -> (CallId, Vec<Value>) {
         let file = call::events_folder().join("call-events/answered-call.json");
-        call::messages(&file, &self.tenant.org.to_string(), "live", &self.to, self.now(), 0).unwrap()
+        call::messages(&file, &self.tenant.org().to_string(), "live", &self.to, self.now(), 0).unwrap()
     }
 
     /// Has events handled in one batch.

@@ -71,7 +71,7 @@ impl Case {
         let mut bodies = Vec::new();
         for call in &self.calls {
             for event in call.events.values() {
-                let (organization_id, mode) = (self.tenant.org, self.tenant.mode);
+                let (organization_id, mode) = (self.tenant.org(), self.tenant.mode());
                 let message = CallEventMessage { organization_id, mode, call_id: call.id, alias: None, event: event.clone() };
                 let times = usize::try_from(1 + dice.below(3) / 2 * (1 + dice.below(2))).unwrap();
                 bodies.extend(vec![message.to_json().unwrap(); times]);
@@ -100,7 +100,7 @@ impl Case {
             assert_eq!(stored.call(), expected.call(), "seed {seed}");
             assert_eq!(stored.timeline(), expected.timeline(), "seed {seed}");
             sums.count(&expected.call().counted());
-            let ids = expected.events.keys().map(|event| event_id(self.tenant.org, self.tenant.mode, expected.id, event.as_str()));
+            let ids = expected.events.keys().map(|event| event_id(self.tenant.org(), self.tenant.mode(), expected.id, event.as_str()));
             owed.extend(ids.map(|id| delivery_id(&id, self.endpoint.as_uuid())));
         }
         assert_eq!(table.call_sums(self.tenant, &all).await.unwrap(), sums, "seed {seed}");

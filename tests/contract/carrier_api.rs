@@ -35,7 +35,7 @@ pub(crate) fn account(carrier: Carrier) -> &'static str {
 /// What a carrier keeps: its one number's settings, and applications by their ids.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    number: BTreeMap<String, String>,
+    pub(crate) number: BTreeMap<String, String>,
     applications: BTreeMap<String, Value>,
     pub(crate) writes: usize,
 }
@@ -71,6 +71,7 @@ fn twilio() -> Router<Shared> {
             ("StatusCallback", "status_callback"),
             ("StatusCallbackMethod", "status_callback_method"),
             ("VoiceApplicationSid", "voice_application_sid"),
+            ("TrunkSid", "trunk_sid"),
         ];
         for (name, value) in form_urlencoded::parse(&body) {
             let (_, known) = names.iter().find(|(sent, _)| *sent == name).unwrap();

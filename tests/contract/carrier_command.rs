@@ -33,8 +33,9 @@ fn voice_url(carrier: Carrier, callback: &CallbackToken) -> String {
 
 async fn credential(local: &LocalTable, vault: &Vault, carrier: Carrier, token: &str) -> (CredentialId, CallbackToken) {
     let (label, account) = ("Ours".to_owned(), account(carrier).to_owned());
-    let new = NewCredential { mode: Mode::Live, carrier, label, account, token: token.into() };
-    let (credential, callback) = platform::add(&local.table, vault, new, fixture::now(), (random::bytes(), random::bytes())).await.unwrap();
+    let id = CredentialId::new(fixture::now(), random::bytes());
+    let new = NewCredential { id, mode: Mode::Live, carrier, label, account, token: token.into() };
+    let (credential, callback) = platform::add(&local.table, vault, new, fixture::now(), random::bytes()).await.unwrap();
     (credential.id, callback)
 }
 
@@ -75,7 +76,7 @@ async fn a_credentials_token_is_tried_at_its_carrier(#[values(Carrier::Twilio, C
     assert!(told.starts_with(&format!("{carrier} knows {} under this token: ", account(carrier))) && !told.contains(TOKEN), "{told}");
     let refused = Desk::of(carrier, "canary-another").await.verify().await.unwrap_err();
     assert!(refused.contains("does not accept") && !refused.contains("canary"), "{refused}");
-    for owner in [platform::tenant(Mode::Test), Tenant { org: OrgId::from_uuid(desk.id.as_uuid()), mode: Mode::Live }] {
+    for owner in [platform::tenant(Mode::Test), Tenant::new(OrgId::from_uuid(desk.id.as_uuid()), Mode::Live)] {
         assert!(desk.find(owner).await.unwrap_err().contains("there is no credential"), "it is the operator's live one");
     }
 }
@@ -95,6 +96,18 @@ async fn what_differs_is_shown_first_and_changed_only_if_that_is_wanted(
     let writes = desk.writes();
     assert_eq!(desk.point(NUMBER, &desk.voice_url, true).await.unwrap(), format!("{NUMBER} is pointed there already"));
     assert_eq!(desk.writes(), writes);
+}
+
+/// Twilio sends calls to a number's trunk or application, whatever its URL is.
+#[tokio::test]
+async fn a_number_that_hangs_on_a_trunk_or_an_application_is_taken_off_it() {
+    let desk = Desk::of(Carrier::Twilio, TOKEN).await;
+    let before = [("trunk_sid", "TK1"), ("voice_application_sid", "AP1")].map(|(name, sid)| (name.to_owned(), sid.to_owned()));
+    desk.kept.lock().unwrap().number = before.into();
+    let done = desk.point(NUMBER, &desk.voice_url, true).await.unwrap();
+    assert!(done.contains("trunk_sid\n  - TK1\n  + \n") && done.contains("voice_application_sid\n  - AP1\n  + \n"), "{done}");
+    let kept = desk.kept.lock().unwrap().number.clone();
+    assert_eq!((kept["trunk_sid"].as_str(), kept["voice_application_sid"].as_str()), ("", ""));
 }
 
 #[tokio::test]

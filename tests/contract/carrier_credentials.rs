@@ -344,7 +344,7 @@ async fn a_deletion_waits_for_a_registration_that_holds_the_credential() {
         .http_client(create_mock_http_client())
         .interceptor(MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).with_rule(&twice));
     let table = store::Table::new(aws_sdk_dynamodb::Client::from_conf(config.build()), "trunkline");
-    let tenant = store::Tenant { org: domain::OrgId::new(fixture::now(), runtime::random::bytes()), mode: Mode::Live };
+    let tenant = store::Tenant::new(domain::OrgId::new(fixture::now(), runtime::random::bytes()), Mode::Live);
     let id = domain::CredentialId::new(fixture::now(), runtime::random::bytes());
     assert_eq!(table.delete_credential(tenant, id).await.unwrap(), store::DeletedCredential::InUse);
     assert_eq!(twice.num_calls(), 3);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use domain::carrier::Carrier;
 use http::Method;
 use rstest::rstest;
@@ -11,6 +12,7 @@ use store::Table;
 use testkit::{
     Asked,
     carrier::{Account, encoded},
+    fixture,
 };
 
 use crate::{
@@ -61,6 +63,71 @@ async fn the_reason_is_kept_wherever_the_carrier_is_known(#[case] fails: Fails, 
     let agent = world.agent().await;
     let (_, to) = world.number(&account, 1, Some(agent)).await;
     assert_eq!(told_without(&world, &account, &to, fails).await, kept);
+}
+
+/// A door whose queue is away.
+fn shut(world: &World) -> Router {
+    door(world.local.table.clone(), &world.vault, fixture::nowhere(), &world.clock, &Arc::default())
+}
+
+/// Nobody else may tell of it: what is no question and cannot be queued is sent again, also where it came to the address for questions.
+#[rstest]
+#[tokio::test]
+async fn what_becomes_of_a_call_is_sent_again_while_the_queue_is_away(
+    #[values(Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+    #[values("voice", "status")] at: &str,
+) {
+    let world = World::start().await;
+    let account = world.account(carrier).await;
+    let (_, to) = world.number(&account, 1, None).await;
+    let url = if at == "voice" { &account.voice } else { &account.status };
+    let form = [("CallUUID", account.call()), ("CallStatus", "completed"), ("Event", "Hangup"), ("From", "14155550100"), ("To", &to)];
+    let ask =
+        async |door: &Router, nonce: &str| knock(door, Method::POST, url, account.signed(url, &form, nonce), &encoded(&form)).await.status;
+    assert_eq!(ask(&shut(&world), "1").await, 503);
+    assert_eq!(ask(&world.door, "1").await, 200, "the same again");
+    assert_eq!(world.sent.take_all().len(), 1);
+}
+
+/// A caller may still be there, and would hear that something failed. The leg's end is told to its status URL too.
+#[rstest]
+#[case(Carrier::Twilio, "DialCallStatus", "CallSid")]
+#[case(Carrier::Plivo, "DialStatus", "CallUUID")]
+#[case(Carrier::Vobiz, "DialStatus", "CallUUID")]
+#[tokio::test]
+async fn who_asks_what_comes_after_a_leg_gets_xml_also_while_the_queue_is_away(
+    #[case] carrier: Carrier,
+    #[case] ended: &str,
+    #[case] call: &str,
+) {
+    let world = World::start().await;
+    let account = world.account(carrier).await;
+    let (_, to) = world.number(&account, 1, None).await;
+    let form = [(call, account.call()), (ended, "completed"), ("From", "14155550100"), ("To", to.as_str())];
+    let said = knock(&shut(&world), Method::POST, &account.status, account.signed(&account.status, &form, "1"), &encoded(&form)).await;
+    assert_eq!((said.status, said.content_type.as_str()), (200, "application/xml; charset=utf-8"));
+    assert!(said.text.ends_with("<Response><Hangup/></Response>"), "{}", said.text);
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_has_not_signed_learns_nothing_from_an_outage(
+    #[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+    #[values("voice", "status")] at: &str,
+) {
+    let world = World::start().await;
+    let account = world.account(carrier).await;
+    let url = if at == "voice" { &account.voice } else { &account.status };
+    let form = account.question(account.call(), "+12025550123");
+    let door = door(Fails("ORG#", "").table(&world), &world.vault, world.sent.sender(), &world.clock, &Arc::default());
+    let ask = async |headers| knock(&door, Method::POST, url, headers, &encoded(&form)).await.status;
+    let mut unsigned = account.signed(url, &form, "1");
+    let names: Vec<_> = unsigned.keys().filter(|name| name.as_str().contains("signature")).cloned().collect();
+    for name in names {
+        unsigned.remove(name);
+    }
+    assert_eq!(ask(unsigned).await, 403);
+    assert_ne!(ask(account.signed(url, &form, "1")).await, 403, "who has may be the carrier");
 }
 
 #[tokio::test]

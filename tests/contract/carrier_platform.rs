@@ -1,7 +1,7 @@
 //! Numbers from the inventory: the operator's own carrier, and the operator's SIP edge.
 
 use domain::{
-    Mode, OrgId,
+    CredentialId, Mode, OrgId,
     carrier::Carrier,
     inventory::{Slot, Trunk},
     number::PhoneNumber,
@@ -12,13 +12,13 @@ use runtime::random;
 use serde_json::{Value, json};
 use store::Release;
 use testkit::{
-    carrier::{Account, account_id},
+    carrier::{Account, account_id, encoded},
     client::ask,
     fixture,
 };
-use trunkline::platform::{self, NewCredential};
+use trunkline::platform::{self, NewCredential, Renewed};
 
-use crate::carrier_world::{World, agent};
+use crate::carrier_world::World;
 
 /// The operator's account with a carrier, and a number that came by it to the organization of a world.
 pub(crate) async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
@@ -31,12 +31,15 @@ pub(crate) async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
     (world, account, number)
 }
 
+fn new_credential(carrier: Carrier, account: &str, token: &str) -> NewCredential {
+    let (id, label) = (CredentialId::new(fixture::now(), random::bytes()), "Ours".to_owned());
+    NewCredential { id, mode: Mode::Live, carrier, label, account: account.to_owned(), token: token.into() }
+}
+
 pub(crate) async fn operators(world: &World, carrier: Carrier) -> Account {
     let token = "canary-operators";
-    let new =
-        NewCredential { mode: Mode::Live, carrier, label: "Ours".to_owned(), account: account_id(carrier).to_owned(), token: token.into() };
-    let random = (random::bytes(), random::bytes());
-    let (credential, callback) = platform::add(&world.local.table, &world.vault, new, fixture::now(), random).await.unwrap();
+    let new = new_credential(carrier, account_id(carrier), token);
+    let (credential, callback) = platform::add(&world.local.table, &world.vault, new, fixture::now(), random::bytes()).await.unwrap();
     let urls = domain::wire::CallbackUrls::new(crate::carrier_world::BASE, carrier, &callback);
     let (voice, status) = (urls.voice_url.expose().to_owned(), urls.status_url.expose().to_owned());
     Account { carrier, id: credential.id.to_string(), token: token.to_owned(), voice, status }
@@ -57,7 +60,7 @@ async fn a_bought_number_rings_by_the_operators_carrier(#[values(Carrier::Twilio
     let action = attribute(&said.text, "action").to_owned();
     assert_eq!(
         action,
-        format!("{}?organization_id={}", account.status, world.fixture.tenant.org),
+        format!("{}?organization_id={}", account.status, world.fixture.tenant.org()),
         "whose call it is stands in the address"
     );
 
@@ -110,8 +113,8 @@ async fn what_is_told_after_a_number_changed_hands_goes_to_whose_call_it_was(
         let its = told.iter().filter(|event| event["data"]["carrier_call_id"] == call);
         its.map(|event| &event["organization_id"]).collect()
     };
-    assert_eq!(of(account.call()), [&json!(world.fixture.tenant.org); 2]);
-    assert_eq!(of(other), [&json!(buyer.tenant.org)], "a call that nobody asked about is of who holds the number");
+    assert_eq!(of(account.call()), [&json!(world.fixture.tenant.org()); 2]);
+    assert_eq!(of(other), [&json!(buyer.tenant.org())], "a call that nobody asked about is of who holds the number");
 }
 
 #[tokio::test]
@@ -161,7 +164,7 @@ async fn the_operators_sip_edge_gets_the_same_answer() {
     let to = json!({"to": number.e164, "from": "+14155550100"});
     let told = resolve(&world, operator.reveal(), to.clone()).await.expect(200);
     assert_eq!((&told["action"], &told["sip_uri"]), (&json!("dial"), &json!("sip:agent-7@sip.vogent.ai")));
-    assert_eq!((&told["organization_id"], &told["phone_number_id"]), (&json!(world.fixture.tenant.org), &json!(number.id)));
+    assert_eq!((&told["organization_id"], &told["phone_number_id"]), (&json!(world.fixture.tenant.org()), &json!(number.id)));
     let change = domain::number::NumberChange { allow_inbound: Some(false), ..Default::default() };
     world.local.table.update_number(world.fixture.tenant, number.id, change, fixture::now(), None).await.unwrap();
     let told = resolve(&world, operator.reveal(), to.clone()).await.expect(200);
@@ -191,22 +194,57 @@ async fn nobody_else_may_resolve_and_the_operators_key_may_nothing_else() {
     }
 }
 
+/// What the operator's credential is given, and what becomes of that.
+async fn renewed(world: &World, account: &Account, renewed: Renewed) -> Result<(), String> {
+    let whose = (Mode::Live, account.id.parse().unwrap());
+    let done = platform::renew(&world.local.table, &world.vault, whose, renewed, fixture::now(), random::bytes()).await;
+    done.map(drop).map_err(|error| error.to_string())
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_operators_token_is_renewed_and_the_one_before_verifies_for_a_day(
+    #[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+) {
+    let (world, account, number) = bought(carrier).await;
+    let new = Account { token: "canary-renewed".to_owned(), ..account.clone() };
+    let question = account.question(account.call(), number.e164.as_str());
+    let asks = async |account: &Account| world.send(account, &account.voice, &question).await.status;
+    assert_eq!(asks(&new).await, 403, "nobody knows it yet");
+    renewed(&world, &account, Renewed::Token("canary-renewed".into())).await.unwrap();
+    assert_eq!((asks(&account).await, asks(&new).await), (200, 200));
+    world.pass(domain::credential::OVERLAP_MILLIS / 1_000 + 60);
+    assert_eq!((asks(&account).await, asks(&new).await), (403, 200));
+    let wrong = renewed(&world, &account, Renewed::Token("canary\n".into())).await.unwrap_err();
+    assert!(wrong.contains("auth_token") && !wrong.contains("canary"), "{wrong}");
+    let gone = Account { id: CredentialId::new(fixture::now(), random::bytes()).to_string(), ..account };
+    assert!(renewed(&world, &gone, Renewed::Token("canary-x".into())).await.unwrap_err().contains("has no credential"));
+}
+
+#[tokio::test]
+async fn the_operators_twilio_may_sign_by_a_key_and_no_other_carrier() {
+    let (world, account, number) = bought(Carrier::Twilio).await;
+    let by_key = Account { token: "canary-signing-key".to_owned(), ..account.clone() };
+    let question = account.question(account.call(), number.e164.as_str());
+    let headers = by_key.signed_sha256(&account.voice, &question);
+    let asks = async || world.knock(Method::POST, &account.voice, headers.clone(), &encoded(&question)).await.status;
+    assert_eq!(asks().await, 403);
+    renewed(&world, &account, Renewed::SigningKey(Some("canary-signing-key".into()))).await.unwrap();
+    assert_eq!(asks().await, 200);
+    renewed(&world, &account, Renewed::SigningKey(None)).await.unwrap();
+    assert_eq!(asks().await, 403);
+    let plivo = operators(&world, Carrier::Plivo).await;
+    assert!(renewed(&world, &plivo, Renewed::SigningKey(Some("k".into()))).await.unwrap_err().contains("Twilio's alone"));
+}
+
 #[tokio::test]
 async fn the_platform_is_no_organization() {
     let world = World::start().await;
     assert_eq!(OrgId::PLATFORM.to_string(), "00000000-0000-0000-0000-000000000000");
-    let new = |account: &str| NewCredential {
-        mode: Mode::Live,
-        carrier: Carrier::Twilio,
-        label: "Ours".to_owned(),
-        account: account.to_owned(),
-        token: "canary-x".into(),
-    };
-    let random = (random::bytes(), random::bytes());
-    let wrong = platform::add(&world.local.table, &world.vault, new("AC1"), fixture::now(), random).await.unwrap_err().to_string();
+    let new = new_credential(Carrier::Twilio, "AC1", "canary-x");
+    let wrong = platform::add(&world.local.table, &world.vault, new, fixture::now(), random::bytes()).await.unwrap_err().to_string();
     assert!(wrong.contains("credentials.account_sid") && !wrong.contains("canary"), "{wrong}");
     let operators = operators(&world, Carrier::Vobiz).await;
     let listed = world.api(Method::GET, "/v1/telephony/providers", None).await.expect(200);
     assert_eq!(listed["total"], 0, "{} is none of the organization's", operators.id);
-    assert_eq!(agent().declared_type, "vogent");
 }

@@ -1,5 +1,7 @@
 //! Where calls go: SIP addresses, webhook endpoints that are asked, and every reason not to connect.
 
+use std::time::Duration;
+
 use domain::{
     EndpointId,
     carrier::Carrier,
@@ -12,8 +14,9 @@ use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use testkit::{Receiver, carrier::Account, fixture};
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use webhooks::SigningSecret;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 use crate::carrier_world::{Said, World, agent};
 
@@ -136,19 +139,26 @@ async fn a_number_of_another_credential_is_rejected() {
     other.is_refused(REJECTED, "other_carrier").await;
 }
 
+/// A number that was given up, or never was the organization's, and no number at all.
+#[rstest]
 #[tokio::test]
-async fn a_number_that_nobody_or_somebody_else_holds_is_rejected_and_leaves_nothing() {
-    let case = Case::ringing(Carrier::Twilio, Some(agent())).await;
+async fn a_number_that_is_not_the_organizations_is_rejected_and_the_call_has_the_reason(
+    #[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier,
+    #[values("somebody's", "+12025550199", "sip:someone@example.com")] to: &str,
+) {
+    let case = Case::ringing(carrier, Some(agent())).await;
     let elsewhere = testkit::Fixture::create(&case.world.local.table, domain::Mode::Live).await;
-    let slot = fixture::slot(9);
-    let (number, claim) = fixture::purchase(elsewhere.tenant, &slot, None);
-    case.world.local.table.import_slot(domain::Mode::Live, &slot).await.unwrap();
-    case.world.local.table.buy_number(elsewhere.tenant, &slot, &number, &claim, None).await.unwrap();
-    for to in [slot.e164.as_str(), "+12025550199", "sip:someone@example.com"] {
-        let said = case.world.send(&case.account, &case.account.voice, &case.account.question(case.account.call(), to)).await;
-        assert!(said.text.contains(REJECTED), "{}", said.text);
-    }
-    assert!(case.world.sent.is_empty(), "there is no record of nobody's call");
+    let theirs = fixture::bought(&case.world.local.table, elsewhere.tenant, &fixture::slot(9), None).await;
+    let to = if to == "somebody's" { theirs.e164.to_string() } else { to.to_owned() };
+    let case = Case { to, ..case };
+    let said = case.call().await;
+    assert!(said.text.contains(REJECTED), "{}", said.text);
+    let name = if carrier == Carrier::Twilio { "CallSid" } else { "CallUUID" };
+    let end = [(name, case.account.call()), ("CallStatus", "failed"), ("Direction", "inbound"), ("From", "14155550100"), ("To", &case.to)];
+    assert_eq!(case.world.send(&case.account, &case.account.status, &end).await.status, 200);
+    let call = case.record().await;
+    assert_eq!((&call["status"], &call["metadata"]["route_reason"]), (&json!("failed"), &json!("unknown_number")), "{call:#}");
+    assert_eq!((&call["phone_number_id"], &call["to_number"]), (&Value::Null, &json!(case.to)));
 }
 
 #[tokio::test]
@@ -255,6 +265,42 @@ async fn a_webhook_endpoint_that_does_not_answer_is_busy() {
     let url = format!("http://{}/hook", silent.local_addr().unwrap());
     let (case, _, _) = Case::asking(Carrier::Vobiz, &url).await;
     case.is_refused(BUSY, "endpoint_silent").await;
+}
+
+/// Twilio and Plivo wait for 15 s, Vobiz for 3 s.
+#[rstest]
+#[case::in_time(Carrier::Twilio, 2_000, true)]
+#[case::in_time_by_the_other(Carrier::Plivo, 2_000, true)]
+#[case::too_late(Carrier::Twilio, 3_000, false)]
+#[case::in_the_short_time(Carrier::Vobiz, 1_000, true)]
+#[case::too_late_for_the_short_time(Carrier::Vobiz, 2_000, false)]
+#[tokio::test]
+async fn a_webhook_endpoint_has_as_long_as_its_carrier_lets_it(#[case] carrier: Carrier, #[case] millis: u64, #[case] connected: bool) {
+    let receiver = MockServer::start().await;
+    let answer = json!({"action": "dial", "sip_uri": "sip:bot@example.com"});
+    let late = ResponseTemplate::new(200).set_body_json(answer).set_delay(Duration::from_millis(millis));
+    Mock::given(any()).respond_with(late).mount(&receiver).await;
+    let (case, _, _) = Case::asking(carrier, &receiver.uri()).await;
+    if connected {
+        assert!(case.call().await.text.contains("<Dial"));
+    } else {
+        case.is_refused(BUSY, "endpoint_silent").await;
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_endpoint_that_stops_in_the_midst_of_its_answer_is_silent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let stalls = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
+    let (case, _, _) = Case::asking(Carrier::Vobiz, &url).await;
+    case.is_refused(BUSY, "endpoint_silent").await;
+    stalls.abort();
 }
 
 #[tokio::test]

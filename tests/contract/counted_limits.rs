@@ -66,7 +66,7 @@ impl World {
     }
 
     async fn numbers_held(&self) -> i64 {
-        let key = access_patterns::number_count(self.fixture.tenant.org, self.fixture.tenant.mode);
+        let key = access_patterns::number_count(self.fixture.tenant.org(), self.fixture.tenant.mode());
         self.local.table.get(key, Consistency::Strong).await.unwrap().unwrap().numbers
     }
 }
@@ -95,7 +95,7 @@ async fn l3_how_many_endpoints_an_organization_has() {
     let first = world.endpoint().await.expect(201);
     world.endpoint().await.expect(201);
     let count = async || {
-        let key = access_patterns::endpoint_count(world.fixture.tenant.org, Mode::Live);
+        let key = access_patterns::endpoint_count(world.fixture.tenant.org(), Mode::Live);
         world.local.table.get(key, Consistency::Strong).await.unwrap().unwrap().endpoints
     };
     assert_eq!(count().await, 2);

@@ -115,7 +115,7 @@ async fn a_cursor_opens_its_own_list_only() {
     let other = Fixture::create(&bench.local.table, Mode::Live).await;
     let test = fixture::key(
         &bench.local.table,
-        Tenant { mode: Mode::Test, ..bench.fixture.tenant },
+        Tenant::new(bench.fixture.tenant.org(), Mode::Test),
         domain::scope::Scope::ALL.iter().copied().collect(),
     )
     .await;

@@ -75,7 +75,7 @@ async fn w1_the_frozen_body_of_a_webhook_delivery() {
     let (local, mine, other) = start().await;
     let delivery = delivery();
     local.table.freeze_delivery(mine, &delivery).await.unwrap();
-    let key = |tenant: Tenant| patterns::delivery(tenant.org, tenant.mode, delivery.id);
+    let key = |tenant: Tenant| patterns::delivery(tenant.org(), tenant.mode(), delivery.id);
     assert_eq!(local.table.get(key(mine), Consistency::Strong).await.unwrap(), Some(delivery.clone()));
     assert_eq!(local.table.get(key(other), Consistency::Strong).await.unwrap(), None);
 }
@@ -88,7 +88,7 @@ async fn w2_the_state_of_a_webhook_delivery() {
     record(&local, mine, &delivery, &recorded(1, 500, DeliveryStatus::Retrying)).await;
     let key = |tenant: Tenant| {
         let lane = Lane::of(delivery.receiver.as_uuid(), delivery.id);
-        patterns::delivery_state(tenant.org, tenant.mode, lane, LogPlace::of(delivery.place()))
+        patterns::delivery_state(tenant.org(), tenant.mode(), lane, LogPlace::of(delivery.place()))
     };
     let found = local.table.get(key(mine), Consistency::Strong).await.unwrap().unwrap();
     assert_eq!((found.place(), found.call_id, found.event.as_str()), (delivery.place(), delivery.call_id, "call.completed"));
@@ -106,7 +106,7 @@ async fn w3_the_deliveries_of_one_lane_of_an_organization_oldest_first() {
     }
     let mut count = 0;
     for lane in Lane::all() {
-        let found = local.table.list(patterns::deliveries(mine.org, mine.mode, lane)).await.unwrap();
+        let found = local.table.list(patterns::deliveries(mine.org(), mine.mode(), lane)).await.unwrap();
         assert!(found.is_sorted_by_key(|state| state.created_at));
         assert!(found.iter().all(|state| Lane::of(state.receiver.as_uuid(), state.id) == lane));
         count += found.len();
@@ -120,7 +120,7 @@ async fn w4_the_deliveries_of_a_call_oldest_first() {
     let (call, another) = (CallId::new(fixture::now(), random::bytes()), CallId::new(fixture::now(), random::bytes()));
     let ids = deliver(&local, mine, endpoint(), call, 3).await;
     deliver(&local, mine, endpoint(), another, 3).await;
-    let of = |tenant: Tenant| local.table.list_index(patterns::deliveries_of(tenant.org, tenant.mode, call));
+    let of = |tenant: Tenant| local.table.list_index(patterns::deliveries_of(tenant.org(), tenant.mode(), call));
     assert_eq!(of(mine).await.unwrap().iter().map(|state| state.id).collect::<Vec<_>>(), ids);
     assert_eq!(of(other).await.unwrap(), []);
 }

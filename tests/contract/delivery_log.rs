@@ -160,7 +160,7 @@ async fn nobody_sees_the_deliveries_of_others_and_reading_needs_its_scope() {
     let [event] = <[_; 1]>::try_from(events(&world, &receiver, world.call(), 1).await).unwrap();
     let (path, call) = (format!("{LIST}/{}", event.delivery_id), event.call_id.unwrap());
     let other = Fixture::create(&world.local.table, domain::Mode::Live).await;
-    let test_mode = store::Tenant { mode: domain::Mode::Test, ..world.tenant() };
+    let test_mode = store::Tenant::new(world.tenant().org(), domain::Mode::Test);
     let test_key = fixture::key(&world.local.table, test_mode, Scope::ALL.iter().copied().collect()).await;
     for key in [&other.key, &test_key] {
         let told = async |method, path: &str, body: Option<Value>| ask(&world.app, key.reveal(), method, path, body.as_ref()).await;

@@ -106,8 +106,8 @@ impl World {
     pub(crate) fn event_to(&self, receiver: ReceiverId, call: CallId) -> DeliveryMessage {
         let event_id = format!("evt_{}", domain::OutboxId::new(self.now(), random::bytes()).as_uuid().simple());
         DeliveryMessage {
-            organization_id: self.tenant().org,
-            mode: self.tenant().mode,
+            organization_id: self.tenant().org(),
+            mode: self.tenant().mode(),
             delivery_id: delivery_id(&event_id, receiver.as_uuid()),
             receiver,
             call_id: Some(call),

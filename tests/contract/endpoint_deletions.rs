@@ -28,7 +28,7 @@ async fn cut_off() -> (LocalTable, Tenant, NumberId, EndpointId) {
 
 /// Back to the moment after a deletion's first write: the mark is there, the number's row is as it was.
 pub(crate) async fn put_back(local: &LocalTable, tenant: Tenant, number: NumberId, endpoint: EndpointId) {
-    let partition = format!("ORG#{}#live", tenant.org);
+    let partition = format!("ORG#{}#live", tenant.org());
     let text = |value: String| AttributeValue::S(value);
     let mark = [
         ("pk", partition.clone()),
@@ -36,7 +36,7 @@ pub(crate) async fn put_back(local: &LocalTable, tenant: Tenant, number: NumberI
         ("gsi2pk", "SWEEP".to_owned()),
         ("gsi2sk", format!("ENDPOINT#{endpoint}")),
         ("kind", "sweep".to_owned()),
-        ("organization_id", tenant.org.to_string()),
+        ("organization_id", tenant.org().to_string()),
         ("mode", "live".to_owned()),
         ("endpoint_id", endpoint.to_string()),
         ("deleted_at", fixture::now().to_string()),
@@ -51,9 +51,9 @@ pub(crate) async fn put_back(local: &LocalTable, tenant: Tenant, number: NumberI
 #[tokio::test]
 async fn n4_a_deleted_endpoint_that_numbers_may_still_name() {
     let (local, tenant, _, endpoint) = cut_off().await;
-    let key = || access_patterns::sweep(tenant.org, Mode::Live, endpoint);
+    let key = || access_patterns::sweep(tenant.org(), Mode::Live, endpoint);
     let mark: Sweep = local.table.get(key(), Consistency::Strong).await.unwrap().unwrap();
-    assert_eq!((mark.organization_id, mark.mode, mark.endpoint_id), (tenant.org, Mode::Live, endpoint));
+    assert_eq!((mark.organization_id, mark.mode, mark.endpoint_id), (tenant.org(), Mode::Live, endpoint));
     local.table.sweep(mark, fixture::now()).await.unwrap();
     local.table.sweep(mark, fixture::now()).await.unwrap();
     assert_eq!(local.table.get(key(), Consistency::Strong).await.unwrap(), None);

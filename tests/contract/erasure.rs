@@ -66,7 +66,7 @@ async fn after_an_erasure_the_table_is_as_if_the_organization_had_never_been_but
 
     let again = erased(&world, gone.org).await;
     assert_eq!((again.items.len(), again.freed_numbers, again.ended_at), (0, 0, report.ended_at), "nothing is left");
-    let differences = world.local.table.verify_calls(store::Tenant { org: other.org, mode: Mode::Live }, false, |_| {}).await.unwrap();
+    let differences = world.local.table.verify_calls(store::Tenant::new(other.org, Mode::Live), false, |_| {}).await.unwrap();
     assert!(differences.is_empty(), "{differences:#?}");
 }
 
@@ -74,7 +74,7 @@ async fn after_an_erasure_the_table_is_as_if_the_organization_had_never_been_but
 async fn of_a_whole_life_of_the_product_nothing_is_left_that_is_somebodys() {
     let life = Life::begin().await;
     life.whole().await;
-    let (local, org) = (&life.cloud.local, life.live.tenant.org);
+    let (local, org) = (&life.cloud.local, life.live.tenant.org());
     let erase = Erase { table: local.table.clone(), org, clock: Clock::System, settle_millis: 0 };
     erase.run(|_| {}, &|_| {}).await.unwrap();
     // What the operator has is no organization's.
@@ -180,7 +180,7 @@ async fn an_unknown_organization_is_not_erased_and_its_events_make_dead_letters(
 async fn o3_whether_an_organization_is_being_erased_or_was() {
     let local = LocalTable::start().await;
     let (mine, other) =
-        (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
+        (Fixture::create(&local.table, Mode::Live).await.tenant.org(), Fixture::create(&local.table, Mode::Live).await.tenant.org());
     let (begun, is_new) = local.table.begin_erasure(mine, fixture::now()).await.unwrap().unwrap();
     assert!(is_new);
     let get = |org| local.table.get(patterns::erasure(org), Consistency::Strong);
@@ -196,7 +196,7 @@ async fn o6_the_organizations_whose_erasure_has_not_ended() {
     let local = LocalTable::start().await;
     let mut orgs = Vec::new();
     for _ in 0..3 {
-        orgs.push(Fixture::create(&local.table, Mode::Live).await.tenant.org);
+        orgs.push(Fixture::create(&local.table, Mode::Live).await.tenant.org());
     }
     for org in &orgs[..2] {
         local.table.begin_erasure(*org, fixture::now()).await.unwrap();

@@ -33,7 +33,7 @@ async fn table() -> LocalTable {
     let now = fixture::now();
     local.table.create_organization(&Organization { id: org, name: "Events".to_owned(), created_at: now }).await.unwrap();
     for (n, (mode, text)) in (1..).zip(KEYS) {
-        let key = ApiKey { id: KeyId::new(now, [n; 10]), ..fixture::api_key(Tenant { org, mode }) };
+        let key = ApiKey { id: KeyId::new(now, [n; 10]), ..fixture::api_key(Tenant::new(org, mode)) };
         local.table.create_api_key(&KeyRecord::new(key, &ApiKeyText::parse(text).unwrap())).await.unwrap();
     }
     local.table.import_slot(Mode::Live, &fixture::slot(1)).await.unwrap();
@@ -246,7 +246,7 @@ fn sqs_event(case: &Case) -> SqsEvent {
 }
 
 async fn own_number(table: &Table, mode: Mode) {
-    let tenant = store::Tenant { org: ORGANIZATION.parse().unwrap(), mode };
+    let tenant = store::Tenant::new(ORGANIZATION.parse().unwrap(), mode);
     let endpoint = fixture::endpoint();
     table.create_endpoint(tenant, &endpoint, None, store::TellOfEndpoint::default()).await.unwrap();
     let (number, claim) = fixture::purchase(tenant, &fixture::slot(1), Some(endpoint.id));
@@ -255,11 +255,11 @@ async fn own_number(table: &Table, mode: Mode) {
 
 /// The carrier credential whose callback token stands in the files, and a number that hangs on it and rings nothing.
 async fn carrier_number(table: &Table, vault: &vault::Vault) {
-    let tenant = Tenant { org: ORGANIZATION.parse().unwrap(), mode: Mode::Live };
+    let tenant = Tenant::new(ORGANIZATION.parse().unwrap(), Mode::Live);
     let id: CredentialId = "0198c0de-0000-7000-8000-0000000000c1".parse().unwrap();
     let place = tenant.place(SecretKind::CarrierToken, id.as_uuid());
     let token = vault.seal(&place, &"an-example-and-no-secret".into(), fixture::now()).await.unwrap();
-    let callback = CallbackToken::new(tenant.org, tenant.mode, id, [7; 16]).hash();
+    let callback = CallbackToken::new(tenant.org(), tenant.mode(), id, [7; 16]).hash();
     let credential = CarrierCredential { id, token, callback, ..fixture::credential(Carrier::Twilio, 1) };
     table.create_credential(tenant, &credential).await.unwrap();
     table.register_number(tenant, &fixture::carrier_number(&credential, 1), None).await.unwrap();

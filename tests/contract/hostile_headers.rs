@@ -61,7 +61,7 @@ async fn credentials_that_are_none_or_several_are_401_on_every_route() {
 async fn an_organization_header_that_is_malformed_or_disagrees_is_400_and_anothers_403_on_every_route() {
     let bench = EveryRoute::start().await;
     let before = bench.stored().await;
-    let own = bench.fixture.tenant.org.to_string();
+    let own = bench.fixture.tenant.org().to_string();
     let other = "0198c0de-0000-7000-8000-000000000001";
     let malformed = [
         String::new(),

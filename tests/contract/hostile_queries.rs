@@ -291,7 +291,7 @@ async fn what_looks_wrong_and_is_not_passes() {
         assert_eq!(status, 200, "{path}: {answer}");
     }
     let key = bench.fixture.key.reveal();
-    let own = bench.fixture.tenant.org.to_string();
+    let own = bench.fixture.tenant.org().to_string();
     let headers: [(&str, String); 9] = [
         ("authorization", format!("Bearer {key}")),
         ("authorization", format!("bEARER    {key}")),

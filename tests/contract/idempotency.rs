@@ -23,7 +23,7 @@ fn answer() -> KeptAnswer {
 #[tokio::test]
 async fn r1_what_became_of_a_request_with_an_idempotency_key() {
     let (local, tenant, request, now) = start().await;
-    let key = || access_patterns::request(tenant.org, tenant.mode, request);
+    let key = || access_patterns::request(tenant.org(), tenant.mode(), request);
     assert_eq!(local.table.get(key(), Consistency::Strong).await.unwrap(), None);
     local.table.claim_request(tenant, request, "print", now).await.unwrap();
     local.table.complete_request(tenant, request, &answer()).await.unwrap();

@@ -214,6 +214,6 @@ async fn i4_the_numbers_of_a_country_and_type_that_were_ever_on_offer_by_number(
         }
     }
     let mut expected = vec![(StockStatus::Available, None); 7];
-    (expected[2], expected[4]) = ((StockStatus::Owned, Some(buyer.org)), (StockStatus::Held, Some(buyer.org)));
+    (expected[2], expected[4]) = ((StockStatus::Owned, Some(buyer.org())), (StockStatus::Held, Some(buyer.org())));
     assert_eq!(statuses, expected);
 }

@@ -50,7 +50,7 @@ impl Issued {
     pub(crate) async fn start() -> Self {
         let local = LocalTable::start().await;
         let fixture = Fixture::create(&local.table, Mode::Live).await;
-        let user = fixture::member(&local.table, fixture.tenant.org, Role::Owner).await;
+        let user = fixture::member(&local.table, fixture.tenant.org(), Role::Owner).await;
         tokens::keep_secret(&local.table, &testkit::costs::vault(), tokens::ISSUER, tokens::SECRET).await;
         let (es, rs) = (Signer::es256("key-1"), Signer::rs256("key-2"));
         let answer = Arc::new(Mutex::new(published(&[&es, &rs])));

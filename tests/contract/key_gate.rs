@@ -234,7 +234,7 @@ async fn a_key_whose_record_is_gone_works_and_no_record_is_made_of_its_use() {
     let item = item.key("pk", value(format!("ORG#{}", key.organization_id))).key("sk", value(format!("KEY#{}", key.id)));
     item.send().await.unwrap();
     assert_eq!(gated.told(text.reveal()).await, says(404, "NOT_FOUND"));
-    let found = gated.bench.local.table.key_record(key.organization_id, key.id).await.unwrap();
+    let found = gated.bench.local.table.key_record(store::Tenant::new(key.organization_id, key.mode), key.id).await.unwrap();
     assert_eq!(found, None);
 }
 

@@ -1,6 +1,6 @@
 //! Contract tests: the store on a real table, the vault on a real KMS, Lambda events through the real handlers.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
-#![expect(clippy::disallowed_methods, reason = "tests break raw items")]
+#![expect(clippy::disallowed_methods, reason = "tests break raw items, and say whose data is meant")]
 
 mod access_patterns;
 mod api_keys;

@@ -11,7 +11,7 @@ use testkit::{Fixture, LocalTable, fixture};
 
 async fn start() -> (LocalTable, OrgId) {
     let local = LocalTable::start().await;
-    let org = Fixture::create(&local.table, Mode::Live).await.tenant.org;
+    let org = Fixture::create(&local.table, Mode::Live).await.tenant.org();
     (local, org)
 }
 

@@ -83,7 +83,7 @@ struct Askers {
 impl Askers {
     async fn start() -> Self {
         let bench = EveryRoute::start().await;
-        let test = Things::create(&bench.local, Tenant { mode: Mode::Test, ..bench.own.tenant }, 11).await;
+        let test = Things::create(&bench.local, Tenant::new(bench.own.tenant.org(), Mode::Test), 11).await;
         let operator = fixture::key(&bench.local.table, trunkline::platform::tenant(Mode::Live), Scopes::new()).await;
         Self { bench, test, operator: operator.reveal().to_owned() }
     }
@@ -232,7 +232,7 @@ fn wrong_texts(schema: &Value) -> Vec<String> {
 #[tokio::test]
 async fn what_webhooks_carry_is_described_by_event() {
     let bench = EveryRoute::start().await;
-    let (org, now) = (bench.own.tenant.org, fixture::now());
+    let (org, now) = (bench.own.tenant.org(), fixture::now());
     let record = bench.local.table.call(bench.own.tenant, bench.own.call).await.unwrap().unwrap();
     let mut call = wire::Call::new(&record, org);
     for (filler, event) in [(0, "call.completed"), (30_000, "transcript.ready"), (0, "call.incoming")] {

@@ -270,7 +270,7 @@ async fn one_line_says_of_a_request_whose_it_was_what_came_of_it_and_what_it_cos
     assert_eq!(lines.len(), 1);
     let line = &lines[0];
     assert_eq!((&line["method"], &line["route"], &line["status"]), (&json!("GET"), &json!("/v1/webhooks"), &json!(200)));
-    assert_eq!(line["span"]["organization_id"], json!(world.tenant().org.to_string()));
+    assert_eq!(line["span"]["organization_id"], json!(world.tenant().org().to_string()));
     assert!(line["span"]["request_id"].is_string() && line["duration_ms"].is_u64(), "{line}");
     // The key is looked up and its use noted; then the subscriptions are read.
     assert!(line["read_units"].as_f64().unwrap() >= 1.0 && line["write_units"] == json!(1.0), "{line}");
@@ -297,7 +297,7 @@ async fn a_request_is_followed_to_its_webhook_by_the_ids_of_messages() {
         let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert_eq!(
             (&line["span"]["message_id"], &line["span"]["organization_id"]),
-            (&json!(message_id), &json!(world.tenant().org.to_string()))
+            (&json!(message_id), &json!(world.tenant().org().to_string()))
         );
         assert!(fields.iter().all(|field| !line[*field].is_null()), "{line}");
     }

@@ -39,10 +39,10 @@ async fn how_long_calls_are_kept_changes_with_its_entry_also_where_it_is_lifted(
     let local = LocalTable::start().await;
     let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
     for (days, entries) in [(Some(30), 1), (None, 2)] {
-        let table = acting(&local.table, tenant, Action::RetentionChanged, tenant.org.as_uuid());
-        table.set_retention(tenant.org, days, fixture::now()).await.unwrap();
-        assert_eq!(local.table.retention(tenant.org).await.unwrap().map(|retention| retention.days), days);
-        assert_eq!(told(&local.table, tenant).await, vec![(Action::RetentionChanged, tenant.org.as_uuid()); entries]);
+        let table = acting(&local.table, tenant, Action::RetentionChanged, tenant.org().as_uuid());
+        table.set_retention(tenant.org(), days, fixture::now()).await.unwrap();
+        assert_eq!(local.table.retention(tenant.org()).await.unwrap().map(|retention| retention.days), days);
+        assert_eq!(told(&local.table, tenant).await, vec![(Action::RetentionChanged, tenant.org().as_uuid()); entries]);
     }
 }
 
@@ -51,7 +51,7 @@ async fn an_export_is_told_before_anything_is_handed_out_and_only_of_who_exists(
     let local = LocalTable::start().await;
     let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
     let export = |org: OrgId| {
-        let of = Tenant { org, ..tenant };
+        let of = Tenant::new(org, tenant.mode());
         Export { table: acting(&local.table, of, Action::OrganizationExported, org.as_uuid()), org, now: fixture::now() }
     };
     /// Takes nothing.
@@ -65,11 +65,11 @@ async fn an_export_is_told_before_anything_is_handed_out_and_only_of_who_exists(
             Ok(())
         }
     }
-    assert!(export(tenant.org).run(&mut Full, &mut |_| {}).await.is_err());
-    assert_eq!(told(&local.table, tenant).await, [(Action::OrganizationExported, tenant.org.as_uuid())]);
+    assert!(export(tenant.org()).run(&mut Full, &mut |_| {}).await.is_err());
+    assert_eq!(told(&local.table, tenant).await, [(Action::OrganizationExported, tenant.org().as_uuid())]);
     let nobody = OrgId::new(fixture::now(), random::bytes());
     assert!(export(nobody).run(&mut Vec::new(), &mut |_| {}).await.is_err());
-    assert_eq!(told(&local.table, Tenant { org: nobody, ..tenant }).await, []);
+    assert_eq!(told(&local.table, Tenant::new(nobody, tenant.mode())).await, []);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn an_erasure_takes_the_organizations_trail_and_stands_in_the_operators() 
     let world = World::start().await;
     let gone = world.fill().await;
     let (table, org) = (&world.local.table, gone.org);
-    let own = Mode::ALL.map(|mode| Tenant { org, mode });
+    let own = Mode::ALL.map(|mode| Tenant::new(org, mode));
     assert!(!told(table, own[0]).await.is_empty());
     let acting = acting(table, platform::tenant(Mode::Live), Action::OrganizationErased, org.as_uuid());
     let erase = Erase { table: acting, org, clock: world.clock(), settle_millis: 0 };

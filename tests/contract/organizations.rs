@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{Mode, OrgId};
 use runtime::random;
 use serde_json::Value;
-use store::{Consistency, Organization, access_patterns as patterns};
+use store::{Consistency, Organization, Tenant, access_patterns as patterns};
 use testkit::{Fixture, LocalTable, fixture};
 use trunkline::{export::Export, keys, summary};
 
@@ -40,7 +40,7 @@ async fn organizations_from_before_there_was_a_list_come_into_it_by_one_look_ove
     let local = LocalTable::start().await;
     let mut orgs = Vec::new();
     for _ in 0..5 {
-        orgs.push(Fixture::create(&local.table, Mode::Live).await.tenant.org);
+        orgs.push(Fixture::create(&local.table, Mode::Live).await.tenant.org());
     }
     for org in &orgs[..3] {
         let key = [("pk", format!("ORG#{org}")), ("sk", "ORG".to_owned())];
@@ -111,23 +111,26 @@ async fn an_export_holds_everything_that_the_organization_could_read_and_no_secr
 async fn a_key_is_revoked_once_by_its_id_or_by_how_it_ends() {
     let local = LocalTable::start().await;
     let fixture = Fixture::create(&local.table, Mode::Live).await;
-    let (table, org, now) = (&local.table, fixture.tenant.org, fixture::now());
-    let records = table.key_records(org).await.unwrap();
+    let (table, org, now) = (&local.table, fixture.tenant.org(), fixture::now());
+    let records = table.key_records(Tenant::new(org, Mode::Live)).await.unwrap();
     let id = keys::id_of(&records, fixture.key.hint()).unwrap();
     assert_eq!(keys::revoke(table, org, id, now).await.unwrap(), now);
     assert_eq!(keys::revoke(table, org, id, now.plus_millis(5)).await.unwrap(), now, "it was revoked before");
     let key = table.api_key(fixture.key.hash()).await.unwrap().unwrap();
     assert_eq!(key.revoked_at, Some(now));
-    let stranger = Fixture::create(table, Mode::Live).await.tenant.org;
+    let stranger = Fixture::create(table, Mode::Live).await.tenant.org();
     assert!(keys::revoke(table, stranger, id, now).await.is_err());
-    assert!(keys::id_of(&table.key_records(org).await.unwrap(), fixture.key.hint()).is_err(), "none is left to be revoked");
+    assert!(
+        keys::id_of(&table.key_records(Tenant::new(org, Mode::Live)).await.unwrap(), fixture.key.hint()).is_err(),
+        "none is left to be revoked"
+    );
 }
 
 #[tokio::test]
 async fn o4_how_long_an_organization_keeps_its_calls() {
     let local = LocalTable::start().await;
     let (mine, other) =
-        (Fixture::create(&local.table, Mode::Live).await.tenant.org, Fixture::create(&local.table, Mode::Live).await.tenant.org);
+        (Fixture::create(&local.table, Mode::Live).await.tenant.org(), Fixture::create(&local.table, Mode::Live).await.tenant.org());
     let get = |org| local.table.get(patterns::retention(org), Consistency::Strong);
     assert_eq!(get(mine).await.unwrap(), None, "for ever");
     local.table.set_retention(mine, Some(30), fixture::now()).await.unwrap();

@@ -78,7 +78,7 @@ async fn buyers_and_imports_of_one_number_leave_one_owner_and_no_slot(#[case] (f
         assert!(done == 1 || (done == 0 && bought.contains(&None)), "round {round}: {bought:?}");
         assert_eq!(table.slot(Mode::Live, &slot.address()).await.unwrap(), None, "an owned number is not on offer");
         let claim = table.claim(Mode::Live, &slot.e164, Consistency::Strong).await.unwrap().unwrap();
-        let owner = Tenant { org: claim.organization_id, mode: Mode::Live };
+        let owner = Tenant::new(claim.organization_id, Mode::Live);
         assert!(table.number(owner, claim.number_id, Consistency::Strong).await.unwrap().is_some());
     }
     let numbers = [table.numbers(tenant).await.unwrap(), table.numbers(other).await.unwrap()].concat();
@@ -113,7 +113,7 @@ async fn attaching_to_an_endpoint_that_is_being_deleted_leaves_no_number_at_it(#
         let deleting = async { arena.known(arena.raced.delete_endpoint(tenant, doomed.id, now.plus_millis(500), None).await) };
         let (_, deleted) = join(attaching, deleting).await;
         finish(&arena, deleted, doomed.id, now).await;
-        let rings = table.list(store::access_patterns::numbers(tenant.org, tenant.mode)).await.unwrap();
+        let rings = table.list(store::access_patterns::numbers(tenant.org(), tenant.mode())).await.unwrap();
         assert!(rings.iter().all(|number| number.endpoint_id != Some(doomed.id)), "round {round}");
         let at_home = rings.iter().filter(|number| number.endpoint_id == Some(home.id)).count();
         let counted = table.endpoint(tenant, home.id, Consistency::Strong).await.unwrap().unwrap().phone_numbers_count;

@@ -101,14 +101,14 @@ pub(crate) fn rate(text: &str) -> Rate {
 #[tokio::test]
 async fn l1_how_much_of_their_rates_an_organization_and_its_callers_have_used_up() {
     let world = World::start().await;
-    let (table, now, org) = (&world.local.table, fixture::now(), world.fixture.tenant.org);
+    let (table, now, org) = (&world.local.table, fixture::now(), world.fixture.tenant.org());
     let full = table.rate_bucket(org.into()).await.unwrap();
     let taken = taken(table.take_lot(org.into(), &full, Rate::DEFAULT, None, now).await.unwrap());
     assert_eq!(Rate::DEFAULT.held(taken.full_at, now.as_millis() * 1000), 90);
     assert_eq!(table.rate_bucket(org.into()).await.unwrap(), taken);
     let stale = table.take_lot(org.into(), &full, Rate::DEFAULT, None, now).await.unwrap();
     assert_eq!(stale, TakenLot::Refused(taken), "what was seen of it is not so any more, and what is so is told");
-    let other = Fixture::create(table, Mode::Live).await.tenant.org;
+    let other = Fixture::create(table, Mode::Live).await.tenant.org();
     assert_eq!(table.rate_bucket(other.into()).await.unwrap().full_at, 0);
 }
 
@@ -130,7 +130,7 @@ fn taken(lot: TakenLot) -> RateBucket {
 #[tokio::test]
 async fn one_write_takes_a_lot_from_the_organization_and_from_each_caller_what_it_asked() {
     let world = World::start().await;
-    let (table, org, rate) = (&world.local.table, world.fixture.tenant.org, rate("10/20"));
+    let (table, org, rate) = (&world.local.table, world.fixture.tenant.org(), rate("10/20"));
     let now = |seconds: i64| fixture::now().plus_millis(seconds * 1000);
     let callers = [1, 2, 3].map(Uuid::from_u128);
     let held = |bucket: &RateBucket, caller: usize| rate.held(bucket.full_at_of(callers[caller]), now(0).as_millis() * 1000);
@@ -355,7 +355,7 @@ async fn the_organizations_callers_share_its_writes_and_none_passes_its_own_rate
 #[tokio::test]
 async fn the_operator_gives_an_organization_another_rate_and_takes_it_back() {
     let world = World::start().await;
-    let org = world.fixture.tenant.org;
+    let org = world.fixture.tenant.org();
     world.local.table.set_rates(org, &[(RateOf::Organization, Some(rate("100/300")))]).await.unwrap();
     let process = world.process(USUAL);
     assert_eq!(world.passed(&process, 400).await, 310);
@@ -370,7 +370,7 @@ async fn the_operator_gives_an_organization_another_rate_and_takes_it_back() {
 #[tokio::test]
 async fn what_the_operator_changes_of_one_rate_leaves_the_other_as_it_is() {
     let world = World::start().await;
-    let (table, org) = (&world.local.table, world.fixture.tenant.org);
+    let (table, org) = (&world.local.table, world.fixture.tenant.org());
     let told = |bucket: RateBucket| (bucket.rate, bucket.caller_rate);
     let both = join_all([(RateOf::Organization, "100/300"), (RateOf::Caller, "5/10")].map(|(of, text)| async move {
         table.set_rates(org, &[(of, Some(rate(text)))]).await.unwrap();

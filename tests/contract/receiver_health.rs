@@ -24,7 +24,7 @@ async fn w5_what_is_known_of_a_webhook_receiver_that_fails() {
     let ReceiverId::Subscription(id) = subscription else { unreachable!() };
     let (tenant, begun) = (world.tenant(), world.now());
     let known = || world.local.table.receiver_health(tenant, subscription);
-    let key = access_patterns::receiver_health(tenant.org, tenant.mode, subscription);
+    let key = access_patterns::receiver_health(tenant.org(), tenant.mode(), subscription);
     assert_eq!(world.local.table.get(key, Consistency::Strong).await.unwrap(), None);
     world.deliver(&[world.event(id, world.call())]).await;
     world.live(10_000).await;
@@ -32,7 +32,7 @@ async fn w5_what_is_known_of_a_webhook_receiver_that_fails() {
     assert_eq!((health.receiver, health.failures, health.failing_since), (subscription, 2, begun));
     world.live(2 * MINUTE).await;
     assert_eq!(known().await.unwrap(), None, "it took something");
-    let key = access_patterns::receiver_health(tenant.org, tenant.mode, subscription);
+    let key = access_patterns::receiver_health(tenant.org(), tenant.mode(), subscription);
     assert_eq!(world.local.table.get(key, Consistency::Strong).await.unwrap(), None);
 }
 

@@ -221,8 +221,8 @@ async fn what_says_that_it_is_gone_is_switched_off_also_by_a_delivery_that_was_o
         Recorded { number: 1, attempt: before.attempts[&1].clone(), status: DeliveryStatus::Dead, next_at: None, replayed_by: None };
     let notice = store::OutboxEvent {
         id: domain::OutboxId::new(bench.world.now(), runtime::random::bytes()),
-        organization_id: tenant.org,
-        mode: tenant.mode,
+        organization_id: tenant.org(),
+        mode: tenant.mode(),
         event: "webhook.disabled".to_owned(),
         at: bench.world.now(),
         data: "{}".to_owned(),

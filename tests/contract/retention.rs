@@ -48,7 +48,7 @@ impl World {
     }
 
     async fn keep(&self, days: Option<u32>) {
-        self.local.table.set_retention(self.tenant.org, days, self.now()).await.unwrap();
+        self.local.table.set_retention(self.tenant.org(), days, self.now()).await.unwrap();
     }
 
     /// How many calls a list has in all, and how many began before a time.
@@ -145,7 +145,7 @@ async fn everything_of_a_call_goes_and_late_events_are_absorbed() {
     assert_eq!(world.reaper.sweep().await.unwrap(), 1);
     let table = &world.local.table;
     assert_eq!(table.call(world.tenant, old).await.unwrap(), None);
-    let parts = |id| table.list(patterns::transcript_parts(world.tenant.org, world.tenant.mode, id));
+    let parts = |id| table.list(patterns::transcript_parts(world.tenant.org(), world.tenant.mode(), id));
     assert_eq!((parts(old).await.unwrap().len(), parts(kept).await.unwrap().len()), (0, 1));
     assert_eq!(table.call(world.tenant, kept).await.unwrap().unwrap().call().transcript, Some(long.clone()));
     assert_eq!(world.tell(old, None, world.now(), Some(long)).await, RecordedEvent::Deleted);
@@ -196,7 +196,7 @@ async fn only_the_organization_that_wants_it_loses_calls_and_in_both_modes() {
     let world = World::start().await;
     let (table, other) = (&world.local.table, Fixture::create(&world.local.table, Mode::Live).await.tenant);
     let plan = Plan::of_a_year(20, Day::of(world.now()), 9);
-    for tenant in [world.tenant, Tenant { mode: Mode::Test, ..world.tenant }, other] {
+    for tenant in [world.tenant, Tenant::new(world.tenant.org(), Mode::Test), other] {
         plan.load(table, tenant, |_| {}).await.unwrap();
     }
     world.keep(Some(1)).await;
@@ -210,7 +210,7 @@ async fn o5_the_organizations_that_do_not_keep_their_calls_for_ever() {
     let local = LocalTable::start().await;
     let mut orgs: Vec<OrgId> = Vec::new();
     for days in [1, 2, 3] {
-        orgs.push(Fixture::create(&local.table, Mode::Live).await.tenant.org);
+        orgs.push(Fixture::create(&local.table, Mode::Live).await.tenant.org());
         local.table.set_retention(*orgs.last().unwrap(), Some(days), fixture::now()).await.unwrap();
     }
     local.table.set_retention(orgs[1], None, fixture::now()).await.unwrap();

@@ -58,7 +58,7 @@ async fn a_token_that_is_moved_to_another_row_organization_or_kind_does_not_open
     let bench = Bench::start(vault.clone()).await;
     let (table, tenant) = (&bench.local.table, bench.fixture.tenant);
     let stranger = Fixture::create(table, Mode::Live).await.tenant;
-    let tenants = [tenant, tenant, stranger, Tenant { mode: Mode::Test, ..tenant }];
+    let tenants = [tenant, tenant, stranger, Tenant::new(tenant.org(), Mode::Test)];
     let mut rows = Vec::new();
     for (n, owner) in tenants.into_iter().enumerate() {
         let mut credential = fixture::credential(Carrier::Twilio, n as u32);

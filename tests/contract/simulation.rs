@@ -196,7 +196,7 @@ async fn a_live_key_and_one_without_the_scope_are_refused() {
         (answer.status.as_u16(), answer.code().to_owned())
     };
     let test = bench.fixture.tenant;
-    let live = Tenant { mode: Mode::Live, ..test };
+    let live = Tenant::new(test.org(), Mode::Live);
     assert_eq!(asked(live, &[Scope::CallsWrite]).await, (403, "FORBIDDEN".to_owned()));
     assert_eq!(asked(test, &[Scope::CallsRead, Scope::NumbersWrite]).await, (403, "INSUFFICIENT_SCOPE".to_owned()));
     assert!(bench.sent().is_empty());
@@ -230,7 +230,7 @@ async fn a_number_that_is_not_the_organizations_in_test_data_is_refused_and_noth
     let table = &bench.local.table;
     // Nobody's, another organization's, the same organization's in live data, and one that was released.
     let other = Fixture::create(table, Mode::Test).await.tenant;
-    let live = Tenant { mode: Mode::Live, ..bench.fixture.tenant };
+    let live = Tenant::new(bench.fixture.tenant.org(), Mode::Live);
     for (tenant, n) in [(other, 2), (live, 3), (bench.fixture.tenant, 4)] {
         let slot = fixture::slot(n);
         let number = fixture::bought(table, tenant, &slot, None).await;

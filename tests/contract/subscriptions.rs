@@ -70,7 +70,7 @@ async fn s2_the_webhook_subscriptions_of_an_organization_newest_first() {
 #[tokio::test]
 async fn s3_how_many_webhook_subscriptions_an_organization_has() {
     let bench = Bench::start().await;
-    let key = || access_patterns::subscription_count(bench.fixture.tenant.org, Mode::Live);
+    let key = || access_patterns::subscription_count(bench.fixture.tenant.org(), Mode::Live);
     let first = bench.create().await;
     bench.create().await;
     assert_eq!(bench.local.table.get(key(), Consistency::Strong).await.unwrap().unwrap().subscriptions, 2);

@@ -143,7 +143,7 @@ async fn registered(local: &LocalTable, tenant: Tenant, n: u32, endpoint: Endpoi
 
 async fn ended_call(local: &LocalTable, tenant: Tenant, number: &PhoneNumber) -> CallId {
     let file = call::events_folder().join("call-events/answered-call.json");
-    let (org, mode) = (tenant.org.to_string(), tenant.mode.as_str());
+    let (org, mode) = (tenant.org().to_string(), tenant.mode().as_str());
     let (id, messages) = call::messages(&file, &org, mode, number.e164.as_str(), fixture::now(), 300).unwrap();
     let queue = testkit::Mailbox::new(std::sync::Arc::default()).sender();
     let function = call_events::CallEvents::new(local.table.clone(), queue.clone(), queue, Clock::System);

@@ -142,7 +142,7 @@ async fn a_user_acts_for_the_organization_that_is_named_or_for_the_first_one() {
 #[tokio::test]
 async fn an_organization_of_others_and_one_that_there_is_not_are_refused_alike() {
     let bench = Bench::start().await;
-    let theirs = Fixture::create(&bench.local.table, Mode::Live).await.tenant.org;
+    let theirs = Fixture::create(&bench.local.table, Mode::Live).await.tenant.org();
     for org in [theirs, OrgId::new(fixture::now(), random::bytes())] {
         let told = bench.get(KEYS, &[("x-organization-id", &org.to_string())]).await;
         assert_eq!((told.code(), &told.body["error"]), ((403, "FORBIDDEN"), &json!("You are no member of this organization")));
@@ -213,7 +213,7 @@ async fn the_list_of_organizations_shows_a_key_its_own() {
     let fixture = Fixture::create(&bench.local.table, Mode::Live).await;
     let shown = ask(&bench.keys, fixture.key.reveal(), Method::GET, "/v1/organizations", None).await.expect(200);
     assert_eq!(shown.as_array().unwrap().len(), 1);
-    assert_eq!((&shown[0]["id"], &shown[0]["role"], &shown[0]["member_since"]), (&json!(fixture.tenant.org), &Value::Null, &Value::Null));
+    assert_eq!((&shown[0]["id"], &shown[0]["role"], &shown[0]["member_since"]), (&json!(fixture.tenant.org()), &Value::Null, &Value::Null));
     let path = format!("/v1/organizations?organization_id={}", bench.first);
     assert_eq!(ask(&bench.keys, fixture.key.reveal(), Method::GET, &path, None).await.code(), "FORBIDDEN");
     assert_eq!(ask(&bench.keys, "", Method::GET, "/v1/organizations", None).await.code(), "UNAUTHORIZED");
@@ -226,7 +226,7 @@ async fn a_key_that_names_another_organization_in_the_query_is_refused() {
     let get = async |org: String| {
         ask(&bench.keys, fixture.key.reveal(), Method::GET, &format!("{KEYS}?organization_id={org}"), None).await.status.as_u16()
     };
-    assert_eq!(get(fixture.tenant.org.to_string()).await, 200);
+    assert_eq!(get(fixture.tenant.org().to_string()).await, 200);
     assert_eq!(get(bench.first.to_string()).await, 403);
     assert_eq!(get("x".to_owned()).await, 400);
 }
@@ -272,11 +272,8 @@ async fn who_is_known_costs_nothing_and_who_is_no_member_one_strong_read() {
 async fn a_request_is_repeated_by_the_same_user_with_a_renewed_token_and_by_nobody_else() {
     let bench = Bench::start().await;
     let colleague = fixture::member(&bench.local.table, bench.first, Role::Admin).await;
-    let key = fixture::key(
-        &bench.local.table,
-        store::Tenant { org: bench.first, mode: Mode::Live },
-        domain::scope::Scope::ALL.iter().copied().collect(),
-    );
+    let key =
+        fixture::key(&bench.local.table, store::Tenant::new(bench.first, Mode::Live), domain::scope::Scope::ALL.iter().copied().collect());
     let key = key.await;
     let send = async |credential: &str, name: &str, org: OrgId| {
         let request = Request::builder().method(Method::POST).uri(KEYS).header("x-api-key", credential);

@@ -14,11 +14,11 @@ use crate::{
 /// A request of a user, who names the organization.
 fn as_user(bench: &EveryRoute, token: &str, method: &Method, path: &str) -> Builder {
     let request = anonymous(method, path).header("authorization", format!("Bearer {token}"));
-    request.header("x-account-id", bench.own.tenant.org.to_string())
+    request.header("x-account-id", bench.own.tenant.org().to_string())
 }
 
 async fn token(bench: &EveryRoute, role: Role) -> String {
-    tokens::good(fixture::member(&bench.local.table, bench.own.tenant.org, role).await)
+    tokens::good(fixture::member(&bench.local.table, bench.own.tenant.org(), role).await)
 }
 
 async fn asked(bench: &EveryRoute, token: &str, route: &Route, sample: &Sample) -> (u16, Value) {
@@ -113,7 +113,7 @@ async fn a_user_mints_keys_that_may_do_what_the_role_may() {
         let (got, answer) = bench.send(as_user(&bench, &token, &Method::POST, "/v1/api-keys"), body.clone()).await;
         assert_eq!(got, status, "{role}: {answer}");
         if status == 201 {
-            assert_eq!((&answer["mode"], &answer["organization_id"]), (&json!("live"), &json!(bench.own.tenant.org)));
+            assert_eq!((&answer["mode"], &answer["organization_id"]), (&json!("live"), &json!(bench.own.tenant.org())));
         }
     }
 }

@@ -38,7 +38,7 @@ async fn w6_the_pace_of_a_webhook_receiver_that_is_slow() {
     let world = World::start().await;
     let (table, tenant, now) = (&world.local.table, world.tenant(), world.now());
     let receiver = ReceiverId::Endpoint("0198c0de-0000-7000-8000-000000000001".parse().unwrap());
-    let key = || access_patterns::receiver_pace(tenant.org, tenant.mode, receiver);
+    let key = || access_patterns::receiver_pace(tenant.org(), tenant.mode(), receiver);
     assert_eq!(table.get(key(), Consistency::Strong).await.unwrap(), None);
     let pace = Pace::new(receiver, 10_000, now);
     assert_eq!(table.take_turn(tenant, &pace, now).await.unwrap(), Turn::Free, "nobody noted that it is slow");
@@ -104,7 +104,7 @@ async fn a_batch_makes_five_attempts_at_once_on_one_receiver_and_all_of_them() {
 async fn a_url_that_is_no_longer_allowed_ends_in_the_log_and_not_among_the_dead_letters() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let subscription = world.subscribe(&receiver).await;
-    let key = [("pk", format!("ORG#{}#live", world.tenant().org)), ("sk", format!("SUBSCRIPTION#{subscription}"))];
+    let key = [("pk", format!("ORG#{}#live", world.tenant().org())), ("sk", format!("SUBSCRIPTION#{subscription}"))];
     let key = key.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value)));
     // As if it had been saved under another policy.
     let url = aws_sdk_dynamodb::types::AttributeValue::S("https://10.0.0.1/hook".to_owned());
@@ -204,7 +204,7 @@ impl Noise {
 
     /// Queues fifty deliveries of the neighbour; in how many invocations all of them have arrived.
     async fn of_neighbour(&self) -> usize {
-        let own = |event| DeliveryMessage { organization_id: self.neighbour.tenant.org, ..event };
+        let own = |event| DeliveryMessage { organization_id: self.neighbour.tenant.org(), ..event };
         let messages: Vec<_> = events(&self.world, self.to_well, 50).into_iter().map(|event| own(event).out().unwrap()).collect();
         let all = self.well.arrivals().len() + messages.len();
         self.world.mailbox.sender().send_all(&messages).await.unwrap();

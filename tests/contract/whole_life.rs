@@ -42,7 +42,7 @@ impl Life {
             cloud.local.table.import_slot(mode, &fixture::slot(3)).await.unwrap();
         }
         let live = Things::create(&cloud.local, tenant, 10).await;
-        let test = Things::create(&cloud.local, Tenant { mode: Mode::Test, ..tenant }, 11).await;
+        let test = Things::create(&cloud.local, Tenant::new(tenant.org(), Mode::Test), 11).await;
         Self { cloud, live, test, receiver: Receiver::start().await }
     }
 
@@ -61,7 +61,7 @@ impl Life {
 
     /// A user asks every function, and repeats a request.
     async fn users(&self) {
-        let (cloud, org) = (&self.cloud, self.live.tenant.org);
+        let (cloud, org) = (&self.cloud, self.live.tenant.org());
         tokens::keep_secret(&cloud.local.table, &costs::vault(), tokens::ISSUER, tokens::SECRET).await;
         let user = fixture::member(&cloud.local.table, org, Role::Owner).await;
         let token = tokens::Signer::hs256(tokens::SECRET.as_bytes()).token(&tokens::claims(tokens::ISSUER, user, cloud.now()));
@@ -129,7 +129,7 @@ impl Life {
     /// The events of a call to the organization's number.
     pub(crate) fn events(&self, file: &str) -> (CallId, Vec<Value>) {
         let path = call::events_folder().join("call-events").join(file);
-        let org = self.live.tenant.org.to_string();
+        let org = self.live.tenant.org().to_string();
         call::messages(&path, &org, "live", self.live.e164.as_str(), self.cloud.now(), 300).unwrap()
     }
 
@@ -192,7 +192,7 @@ impl Life {
 
     /// A call of long ago, which its source knows by a name, with a transcript that is kept beside it.
     async fn kept_no_longer(&self, processes: &Processes) {
-        let (cloud, org, table) = (&self.cloud, self.live.tenant.org, &self.cloud.local.table);
+        let (cloud, org, table) = (&self.cloud, self.live.tenant.org(), &self.cloud.local.table);
         let path = call::events_folder().join("call-events").join("missed-call.json");
         let long_ago = cloud.now().plus_millis(-500 * 24 * HOUR);
         let (_, mut events) = call::messages(&path, &org.to_string(), "live", self.live.e164.as_str(), long_ago, 300).unwrap();

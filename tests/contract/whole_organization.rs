@@ -140,7 +140,7 @@ impl World {
         self.fails.answer(500);
         let table = &self.local.table;
         let live = Fixture::create(table, Mode::Live).await;
-        let org = live.tenant.org;
+        let org = live.tenant.org();
         table.set_retention(org, Some(3_000), self.now()).await.unwrap();
         let taken = table.take_lot(org.into(), &RateBucket::default(), Rate::DEFAULT, None, self.now()).await.unwrap();
         assert!(matches!(taken, TakenLot::Done(_)), "{taken:?}");
@@ -151,7 +151,7 @@ impl World {
         }
         let (mut told, mut queued) = (Vec::new(), Vec::new());
         for mode in Mode::ALL {
-            let tenant = Tenant { org, mode };
+            let tenant = Tenant::new(org, mode);
             let key = fixture::key_as(table, fixture::api_key(tenant)).await;
             let number = self.set_up(&key).await;
             told.extend(self.calls(tenant, &key, &number).await);
@@ -202,18 +202,18 @@ impl World {
     async fn calls(&self, tenant: Tenant, key: &ApiKeyText, number: &str) -> Vec<String> {
         let events = |file: &str, to: &str, ago: i64| {
             let file = call::events_folder().join("call-events").join(file);
-            call::messages(&file, &tenant.org.to_string(), tenant.mode.as_str(), to, self.now(), ago).unwrap()
+            call::messages(&file, &tenant.org().to_string(), tenant.mode().as_str(), to, self.now(), ago).unwrap()
         };
         let (_, mut ended) = events("answered-call.json", number, 300);
         // Long enough to lie beside the call.
         ended.iter_mut().filter(|event| event["type"] == "transcript.ready").for_each(|event| {
             event["data"]["transcript"] = (0..400).map(|n| format!("word {n} ")).collect::<String>().into();
         });
-        ended.iter_mut().for_each(|event| event["call_id"] = format!("CA-{}-{}", tenant.org, tenant.mode).into());
+        ended.iter_mut().for_each(|event| event["call_id"] = format!("CA-{}-{}", tenant.org(), tenant.mode()).into());
         let (deleted, gone) = events("missed-call.json", number, 200);
         let (_, goes_on) = events("missed-call.json", number, 60);
         let (_, mut unknown) = events("missed-call.json", "+2348099999999", 100);
-        unknown[0]["call_id"] = format!("CA-unknown-{}-{}", tenant.org, tenant.mode).into();
+        unknown[0]["call_id"] = format!("CA-unknown-{}-{}", tenant.org(), tenant.mode()).into();
         let all: Vec<Value> = [&ended[..], &gone[..], &goes_on[..1], &unknown[..1]].concat();
         let bodies: Vec<String> = all.iter().map(ToString::to_string).collect();
         for bodies in bodies.chunks(10) {

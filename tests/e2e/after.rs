@@ -27,7 +27,7 @@ fn with(places: &[(&'static str, String)], text: &str) -> Vec<&'static str> {
 #[tokio::test]
 async fn the_whole_run_has_left_no_secret_in_clear_and_logged_no_number_and_no_transcript() {
     let world = World::new().await;
-    let planted = format!("planted-{}", world.fixture.tenant.org);
+    let planted = format!("planted-{}", world.fixture.tenant.org());
     world.client.post("/v1/endpoints", json!({"name": planted, "type": "webhook", "url": "https://hooks.example.com/x"})).await.expect(201);
     world.client.send_with(http::Method::GET, "/v1/endpoints", None, &[("x-request-id", &planted)]).await.expect(200);
     world.stack.send("webhook-deliveries-dead-letters", std::slice::from_ref(&planted)).await;

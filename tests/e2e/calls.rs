@@ -99,7 +99,7 @@ async fn a_list_is_walked_by_page_and_by_cursor() {
     assert_eq!((shown(&second).iter().collect::<Vec<_>>(), &second["page"]), (newest[2..4].to_vec(), &json!(2)));
     assert_eq!(calls.refused(&format!("/v1/calls?limit=2&status=failed&cursor={cursor}")).await.0, 400, "of another list");
     let call = &first["data"][0];
-    assert_eq!((&call["transcript"], &call["organization_id"]), (&Value::Null, &json!(calls.world.fixture.tenant.org)));
+    assert_eq!((&call["transcript"], &call["organization_id"]), (&Value::Null, &json!(calls.world.fixture.tenant.org())));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_deleted_call_is_gone_with_its_events_and_does_not_come_back() {
     let stats = calls.get("/v1/calls/stats").await;
     assert_eq!((&stats["total"], &stats["by_status"]["completed"], &stats["total_duration"]), (&json!(4), &json!(2), &json!(186)));
     let late = json!({"id": "late", "type": "recording.ready", "timestamp": "2026-01-02T03:04:05Z", "call_id": calls.answered[0],
-        "organization_id": calls.world.fixture.tenant.org, "data": {"recording_url": "https://recordings.example.com/late.mp3"}});
+        "organization_id": calls.world.fixture.tenant.org(), "data": {"recording_url": "https://recordings.example.com/late.mp3"}});
     let (marker, events) = calls.world.events("missed-call.json", &json!("+0"));
     let mut told: Vec<String> = vec![late.to_string()];
     told.extend(events.iter().map(|event| {

@@ -27,7 +27,7 @@ impl Own {
     fn of(world: &World) -> Self {
         let url = |name: &str| world.stack.queue(name).to_owned();
         let letters = DeadLetters::new(world.stack.sqs(), url("call-events-dead-letters"), url("call-events"), PACE);
-        Self { letters, choice: Choice { organization: Some(world.fixture.tenant.org), ..Choice::default() } }
+        Self { letters, choice: Choice { organization: Some(world.fixture.tenant.org()), ..Choice::default() } }
     }
 
     /// Those that no other test holds at the moment.

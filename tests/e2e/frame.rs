@@ -27,7 +27,7 @@ async fn both_headers_carry_the_key_and_two_different_keys_are_refused() {
     assert_eq!(send(vec![bearer(key), header(&world.stack.live_key)]).await, 401);
     assert_eq!(send(vec![header(&format!("{key},{key}"))]).await, 401);
     let organization = |id: String| ("x-organization-id", id);
-    assert_eq!(send(vec![header(key), organization(world.fixture.tenant.org.to_string())]).await, 200);
+    assert_eq!(send(vec![header(key), organization(world.fixture.tenant.org().to_string())]).await, 200);
     assert_eq!(send(vec![header(key), organization(world.stack.organization_id.clone())]).await, 403);
     assert_eq!(send(vec![header(key), organization("nonsense".to_owned())]).await, 400);
 }

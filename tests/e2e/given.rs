@@ -31,7 +31,7 @@ impl World {
 
     /// A client of the organization's test data.
     pub(crate) async fn in_test_mode(&self) -> Client {
-        let tenant = Tenant { mode: Mode::Test, ..self.fixture.tenant };
+        let tenant = Tenant::new(self.fixture.tenant.org(), Mode::Test);
         let key = fixture::key(&self.stack.table(), tenant, Scope::ALL.iter().copied().collect()).await;
         Client::new(&self.stack.base_url, key.reveal())
     }

@@ -12,7 +12,7 @@ async fn nine_of_ten_succeed_and_the_body_that_is_not_json_is_a_dead_letter_with
     let line = world.line(&receiver).await;
     let (answered, first) = world.events("answered-call.json", &line.number["e164"]);
     let (missed, second) = world.events("missed-call.json", &line.number["e164"]);
-    let poison = format!("this is not JSON {}", world.fixture.tenant.org);
+    let poison = format!("this is not JSON {}", world.fixture.tenant.org());
     let mut bodies: Vec<String> = first.iter().chain(&second).map(ToString::to_string).collect();
     assert_eq!(bodies.len(), 9);
     bodies.insert(4, poison.clone());

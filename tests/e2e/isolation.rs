@@ -37,7 +37,7 @@ async fn another_organizations_key_gets_404_for_every_id() {
         format!("/v1/api-keys/{}", key["id"].as_str().unwrap()),
     ];
     let mut others = vec![world.stranger().await];
-    let test_mode = Tenant { mode: Mode::Test, ..world.fixture.tenant };
+    let test_mode = Tenant::new(world.fixture.tenant.org(), Mode::Test);
     let test_key = fixture::key(&world.stack.table(), test_mode, Scope::ALL.iter().copied().collect()).await;
     others.push(Client::new(&world.stack.base_url, test_key.reveal()));
     for path in &paths {

@@ -9,7 +9,7 @@ use crate::setup::World;
 #[tokio::test]
 async fn every_answer_tells_what_is_left_and_what_is_too_much_is_told_when_to_come_again() {
     let world = World::new().await;
-    world.stack.table().set_rates(world.fixture.tenant.org, &[(RateOf::Organization, Some(Rate::new(1, 10).unwrap()))]).await.unwrap();
+    world.stack.table().set_rates(world.fixture.tenant.org(), &[(RateOf::Organization, Some(Rate::new(1, 10).unwrap()))]).await.unwrap();
     let mut refused = None;
     for _ in 0..100 {
         let answer = world.client.get("/v1/calls/no-id").await;

@@ -49,7 +49,7 @@ async fn a_purchase_shows_the_object_and_its_total_cost() {
     assert_eq!((&bought["e164"], &bought["number"]), (&json!(slot.e164), &json!(slot.e164)));
     assert_eq!((&bought["country"], &bought["type"], &bought["status"]), (&json!("NG"), &json!("mobile"), &json!("active")));
     assert_eq!((&bought["allow_inbound"], &bought["allow_outbound"]), (&json!(true), &json!(false)));
-    assert_eq!((&bought["source"], &bought["organization_id"]), (&json!("inventory"), &json!(world.fixture.tenant.org)));
+    assert_eq!((&bought["source"], &bought["organization_id"]), (&json!("inventory"), &json!(world.fixture.tenant.org())));
     assert_eq!((&bought["setup_cost_cents"], &bought["monthly_cost_cents"]), (&json!(100), &json!(500)));
     assert_eq!(bought["total_cost_cents"], 600);
     assert!(bought["sip_uri"].as_str().unwrap().starts_with(&format!("sip:{}@", slot.e164)));

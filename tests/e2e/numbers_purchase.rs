@@ -34,7 +34,7 @@ async fn a_number_is_bought_by(#[case] order: Value) {
     let order = order.to_string().replace("{id}", &slot.address().id().to_string()).replace("{e164}", digits).replace("{spaced}", &spaced);
     let bought = world.client.post("/v1/phone-numbers", serde_json::from_str(&order).unwrap()).await.expect(201);
     assert_eq!((&bought["e164"], &bought["country"], &bought["type"]), (&json!(slot.e164), &json!("NG"), &json!("mobile")));
-    assert_eq!((&bought["status"], &bought["organization_id"]), (&json!("active"), &json!(world.fixture.tenant.org)));
+    assert_eq!((&bought["status"], &bought["organization_id"]), (&json!("active"), &json!(world.fixture.tenant.org())));
 }
 
 #[rstest]

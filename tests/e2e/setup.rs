@@ -45,7 +45,7 @@ impl World {
     /// Puts a number on offer that no other test has.
     pub(crate) async fn offer(&self) -> Slot {
         let slot = fixture::slot(u32::from_be_bytes(random::bytes()) % 10_000_000);
-        self.stack.table().import_slot(self.fixture.tenant.mode, &slot).await.unwrap();
+        self.stack.table().import_slot(self.fixture.tenant.mode(), &slot).await.unwrap();
         slot
     }
 
@@ -61,7 +61,7 @@ impl World {
     /// The messages of a file of `events/call-events/`, for a call to this number.
     pub(crate) fn events(&self, file: &str, to: &Value) -> (CallId, Vec<Value>) {
         let path = call::events_folder().join("call-events").join(file);
-        call::messages(&path, &self.fixture.tenant.org.to_string(), "live", to.as_str().unwrap(), fixture::now(), 300).unwrap()
+        call::messages(&path, &self.fixture.tenant.org().to_string(), "live", to.as_str().unwrap(), fixture::now(), 300).unwrap()
     }
 
     /// Waits until a call's detail is as wanted.

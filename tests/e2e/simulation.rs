@@ -89,7 +89,7 @@ async fn a_play_that_is_sent_again_with_its_key_is_one_call_of_the_test_data_alo
     assert_eq!(first, again.expect(202));
     world.call(first["id"].as_str().unwrap().parse().unwrap(), |call| call["status"] == "no_answer").await;
     wait::until("the call to be listed", LIMIT, || async { (world.client.get("/v1/calls").await.body["total"] == 1).then_some(()) }).await;
-    let live = store::Tenant { mode: Mode::Live, ..world.fixture.tenant };
+    let live = store::Tenant::new(world.fixture.tenant.org(), Mode::Live);
     let live_key = fixture::key(&world.stack.table(), live, domain::scope::Scope::ALL.iter().copied().collect()).await;
     let live = Client::new(&world.stack.base_url, live_key.reveal());
     assert_eq!(live.get("/v1/calls").await.expect(200)["total"], 0);

@@ -32,12 +32,12 @@ impl World {
 
     /// A client of a user who has this role in the organization.
     async fn as_member(&self, role: Role) -> Client {
-        self.signed_in(fixture::member(&self.stack.table(), self.fixture.tenant.org, role).await)
+        self.signed_in(fixture::member(&self.stack.table(), self.fixture.tenant.org(), role).await)
     }
 
     /// Another organization of the user.
     async fn joins_another(&self, user: UserId, role: Role) -> OrgId {
-        let other = testkit::Fixture::create(&self.stack.table(), domain::Mode::Live).await.tenant.org;
+        let other = testkit::Fixture::create(&self.stack.table(), domain::Mode::Live).await.tenant.org();
         let now = fixture::now().plus_millis(1_000);
         self.stack.table().set_member(other, user, role, now, LastOwner::Stays).await.unwrap();
         other
@@ -59,7 +59,7 @@ async fn each_role_does_what_it_may_under_both_prefixes() {
     for role in [Role::Owner, Role::Admin] {
         let user = world.as_member(role).await;
         let endpoint = user.post("/v1/endpoints", json!({"name": "E", "type": "webhook", "url": HOOK})).await.expect(201);
-        assert_eq!(endpoint["organization_id"], json!(world.fixture.tenant.org));
+        assert_eq!(endpoint["organization_id"], json!(world.fixture.tenant.org()));
         user.patch(&format!("/api{}", at_endpoint(&endpoint)), json!({"name": "F"})).await.expect(200);
     }
     let (endpoint, number) = (world.webhook().await, world.number().await);
@@ -68,7 +68,7 @@ async fn each_role_does_what_it_may_under_both_prefixes() {
         member.get(path).await.expect(200);
         member.get(&format!("/api{path}")).await.expect(200);
     }
-    let account = world.fixture.tenant.org.to_string();
+    let account = world.fixture.tenant.org().to_string();
     let named = [("x-account-id", account.as_str())];
     for path in ["/api/v1/telephony/providers", "/v1/telephony/numbers"] {
         member.send_with(Method::GET, path, None, &named).await.expect(200);
@@ -84,13 +84,13 @@ async fn each_role_does_what_it_may_under_both_prefixes() {
 #[tokio::test]
 async fn a_user_of_two_organizations_chooses_by_header_or_parameter() {
     let world = World::new().await;
-    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org, Role::Owner).await;
+    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org(), Role::Owner).await;
     let other = world.joins_another(user, Role::Member).await;
     let client = world.signed_in(user);
     let listed = client.get(ORGANIZATIONS).await.expect(200);
     assert_eq!(fields(&listed[0]), ["created_at", "id", "member_since", "name", "role"].into());
     let shown: Vec<_> = listed.as_array().unwrap().iter().map(|org| (&org["id"], &org["role"])).collect();
-    assert_eq!(shown, [(&json!(world.fixture.tenant.org), &json!("owner")), (&json!(other), &json!("member"))]);
+    assert_eq!(shown, [(&json!(world.fixture.tenant.org()), &json!("owner")), (&json!(other), &json!("member"))]);
     assert_eq!(client.get(&format!("/api{ORGANIZATIONS}")).await.expect(200), listed);
     let endpoint = client.post("/v1/endpoints", json!({"name": "E", "type": "webhook", "url": HOOK})).await.expect(201);
     let (path, other) = (at_endpoint(&endpoint), other.to_string());
@@ -111,7 +111,7 @@ async fn a_user_of_two_organizations_chooses_by_header_or_parameter() {
 async fn a_key_is_told_its_organization_and_may_name_no_other() {
     let world = World::new().await;
     let listed = world.client.get(ORGANIZATIONS).await.expect(200);
-    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(world.fixture.tenant.org)));
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(world.fixture.tenant.org())));
     assert_eq!((&listed[0]["role"], &listed[0]["member_since"]), (&Value::Null, &Value::Null));
     let other = format!("/v1/calls?organization_id={}", world.stack.organization_id);
     assert_refused(&world.client.get(&other).await, 403, "FORBIDDEN", &[]);
@@ -122,7 +122,7 @@ async fn a_key_is_told_its_organization_and_may_name_no_other() {
 #[tokio::test]
 async fn what_is_no_good_token_is_401() {
     let world = World::new().await;
-    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org, Role::Owner).await;
+    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org(), Role::Owner).await;
     let now = fixture::now().as_seconds();
     let claims = tokens::claims(&world.stack.jwt.issuer, user, fixture::now());
     let mut wrong: Vec<String> = [
@@ -151,7 +151,7 @@ async fn what_is_no_good_token_is_401() {
 #[tokio::test]
 async fn a_request_is_repeated_with_a_renewed_token() {
     let world = World::new().await;
-    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org, Role::Owner).await;
+    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org(), Role::Owner).await;
     let body = json!({"name": "E", "type": "webhook", "url": HOOK});
     let once = [("idempotency-key", "user-1")];
     let send = async |seconds: i64| {
@@ -170,7 +170,7 @@ async fn a_request_is_repeated_with_a_renewed_token() {
 #[tokio::test]
 async fn neither_a_token_nor_the_issuers_secret_is_stored_or_logged() {
     let world = World::new().await;
-    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org, Role::Owner).await;
+    let user = fixture::member(&world.stack.table(), world.fixture.tenant.org(), Role::Owner).await;
     let token = world.token(user, &json!({"nonce": "a token of its own"}));
     Client::new(&world.stack.base_url, &token).get("/v1/calls").await.expect(200);
     let forged = format!("{}AAAA", &token[..token.len() - 4]);

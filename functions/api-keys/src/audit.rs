@@ -41,7 +41,7 @@ pub(crate) async fn list_audit(
         Some(next) => Some(state.cursors.must_sign(caller.tenant, &list, &next.to_string()).await?),
         None => None,
     };
-    let data = found.found.into_iter().map(|entry| wire::AuditEntry::new(entry, caller.tenant.org)).collect();
+    let data = found.found.into_iter().map(|entry| wire::AuditEntry::new(entry, caller.tenant.org())).collect();
     Ok(Walked { data, limit: page.limit, next_cursor }.answer(&uri))
 }
 

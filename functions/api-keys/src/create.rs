@@ -27,10 +27,10 @@ pub(crate) async fn create_api_key(
     for required in ["name", "scopes"].into_iter().filter(|name| !fields.has(name)).collect::<Vec<_>>() {
         fields.missing(required);
     }
-    let mode = fields.parsed::<Mode>("mode").unwrap_or(caller.tenant.mode);
+    let mode = fields.parsed::<Mode>("mode").unwrap_or(caller.tenant.mode());
     let wanted = settings::read(&mut fields, now);
     fields.finish()?;
-    if (caller.tenant.mode, mode) == (Mode::Test, Mode::Live) {
+    if (caller.tenant.mode(), mode) == (Mode::Test, Mode::Live) {
         return Err(Problem::new(Code::Forbidden, "A key of test mode mints keys of test mode alone"));
     }
     let (Some(name), Some(scopes)) = (wanted.name, wanted.scopes) else {
@@ -39,7 +39,7 @@ pub(crate) async fn create_api_key(
     caller.require_each(&scopes)?;
     let key = ApiKey {
         id: KeyId::new(birth.at, birth.bytes),
-        organization_id: caller.tenant.org,
+        organization_id: caller.tenant.org(),
         mode,
         name,
         scopes,

@@ -23,7 +23,7 @@ pub(crate) async fn list_api_keys(
     let mode = query.parsed::<Mode>("mode");
     let include_revoked = query.switch("include_revoked");
     query.finish()?;
-    let mut all = state.table.key_records(caller.tenant.org).await?;
+    let mut all = state.table.key_records(caller.tenant).await?;
     all.retain(|record| sees(&caller, record) && mode.is_none_or(|mode| record.key.mode == mode));
     all.retain(|record| include_revoked || record.key.revoked_at.is_none());
     let listed = Listed { list: "api-keys", name: "api_keys", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
@@ -48,13 +48,13 @@ pub(crate) fn parse(id: &str) -> Result<KeyId, Problem> {
 /// A key of the caller's organization, as it is now. A path that is no id names nothing.
 pub(crate) async fn find(state: &crate::State, caller: &Caller, id: &str) -> Result<KeyRecord, Problem> {
     let id = parse(id)?;
-    let found = state.table.key_record(caller.tenant.org, id).await?;
+    let found = state.table.key_record(caller.tenant, id).await?;
     found.filter(|record| sees(caller, record)).ok_or_else(not_found)
 }
 
 /// Whether a caller may know of a key: one of test mode knows of test mode alone.
 fn sees(caller: &Caller, record: &KeyRecord) -> bool {
-    caller.tenant.mode == Mode::Live || record.key.mode == Mode::Test
+    caller.tenant.mode() == Mode::Live || record.key.mode == Mode::Test
 }
 
 fn not_found() -> Problem {

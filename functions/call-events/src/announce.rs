@@ -54,7 +54,7 @@ impl CallEvents {
         if owed.is_empty() {
             return Ok(());
         }
-        let shown = wire::Call::new(call, tenant.org);
+        let shown = wire::Call::new(call, tenant.org());
         let messages = owed.into_iter().map(|(receiver, event, name)| work(tenant, &shown, event, receiver, name));
         let messages: Vec<OutMessage> = messages.collect::<Result<_, _>>().map_err(Failure::retry)?;
         sending.join((), messages, |all| together(all, |works| self.send(works))).await
@@ -92,10 +92,10 @@ impl CallEvents {
 
 /// One delivery of an event to a receiver, which knows it by this name.
 fn work(tenant: Tenant, call: &wire::Call, event: &CallEvent, receiver: ReceiverId, name: String) -> Result<OutMessage, serde_json::Error> {
-    let event_id = event_id(tenant.org, tenant.mode, call.id, event.id.as_str());
+    let event_id = event_id(tenant.org(), tenant.mode(), call.id, event.id.as_str());
     let message = DeliveryMessage {
-        organization_id: tenant.org,
-        mode: tenant.mode,
+        organization_id: tenant.org(),
+        mode: tenant.mode(),
         delivery_id: delivery_id(&event_id, receiver.as_uuid()),
         receiver,
         call_id: Some(call.id),

@@ -33,11 +33,13 @@ impl CallEvents {
             Some(id) => self.number(tenant, id).await?,
             None => match self.by_parties(tenant, &event.parties).await? {
                 Ok(id) => self.number(tenant, id).await?,
+                // Carriers go on telling of a number that was given up, and of calls to it.
+                Err(Found::Nothing(_)) if event.id.is_of_carrier() => return Ok(Found::NotTold),
                 Err(found) => return Ok(found),
             },
         };
         let Some(number) = number else {
-            return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no such number in {} mode", tenant.mode)));
+            return Ok(Found::Nothing(format!("data.phone_number_id: the organization has no such number in {} mode", tenant.mode())));
         };
         let told = event.parties.endpoint_id;
         // Whoever calls a number that is switched off hears a busy signal, whatever it rings otherwise.
@@ -48,7 +50,7 @@ impl CallEvents {
             endpoint = self.existing(tenant, number.pinned_endpoint()).await?;
         }
         if told.is_some() && endpoint.is_none() {
-            return Ok(Found::Nothing(format!("data.endpoint_id: the organization has no such endpoint in {} mode", tenant.mode)));
+            return Ok(Found::Nothing(format!("data.endpoint_id: the organization has no such endpoint in {} mode", tenant.mode())));
         }
         // An endpoint that is switched off is as busy; one that the source names took the call.
         let takes = |endpoint: &Endpoint| told.is_some() || (rings && endpoint.status == EndpointStatus::Active);
@@ -92,7 +94,7 @@ impl CallEvents {
         }
         Ok(Err(match (parties.direction, candidates.first()) {
             (Some(_), Some((field, Some(_)))) => {
-                Found::Nothing(format!("data.{field}: the organization does not own this number in {} mode", tenant.mode))
+                Found::Nothing(format!("data.{field}: the organization does not own this number in {} mode", tenant.mode()))
             }
             _ => Found::NotTold,
         }))
@@ -101,8 +103,8 @@ impl CallEvents {
     /// The organization's record of an E.164 number, if it owns the number.
     async fn owned(&self, tenant: Tenant, e164: &E164) -> Result<Option<NumberId>, Failure> {
         for consistency in [Consistency::Eventual, Consistency::Strong] {
-            let claim = self.table.claim(tenant.mode, e164, consistency).await.map_err(Failure::retry)?;
-            if let Some(claim) = claim.filter(|claim| claim.organization_id == tenant.org) {
+            let claim = self.table.claim(tenant.mode(), e164, consistency).await.map_err(Failure::retry)?;
+            if let Some(claim) = claim.filter(|claim| claim.organization_id == tenant.org()) {
                 return Ok(Some(claim.number_id));
             }
         }

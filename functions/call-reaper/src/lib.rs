@@ -170,14 +170,14 @@ impl CallReaper {
             return Ok(None);
         }
         let event = CallEvent::timeout(status, now);
-        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: live.id, alias: None, event };
-        Ok(Some(OutMessage { body: message.to_json()?, delay_seconds: 0, group: Some(tenant.org.to_string()) }))
+        let message = CallEventMessage { organization_id: tenant.org(), mode: tenant.mode(), call_id: live.id, alias: None, event };
+        Ok(Some(OutMessage { body: message.to_json()?, delay_seconds: 0, group: Some(tenant.org().to_string()) }))
     }
 
     /// A call is over and still marked: whoever handled its end died before all was done. Of an erased organization nothing
     /// is done any more, since it would come back.
     async fn clear(&self, tenant: Tenant, live: &LiveCall, record: &CallRecord) -> Result<(), RunError> {
-        if self.table.standing(tenant.org).await? != Standing::Open {
+        if self.table.standing(tenant.org()).await? != Standing::Open {
             return Ok(());
         }
         self.table.recount_call(tenant, record).await?;

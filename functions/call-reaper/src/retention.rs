@@ -53,7 +53,9 @@ impl CallReaper {
 
     /// Goes on with the walk through the list of one data set.
     async fn sweep_one(&self, retention: &Retention, mode: Mode, most: usize) -> Result<usize, RunError> {
-        let (tenant, now) = (Tenant { org: retention.organization_id, mode }, self.clock.now());
+        #[expect(clippy::disallowed_methods, reason = "every organization is swept")]
+        let tenant = Tenant::new(retention.organization_id, mode);
+        let now = self.clock.now();
         let before = now.plus_millis(-i64::from(retention.days) * DAY_MILLIS);
         let goes_on = retention.swept(mode).filter(|swept| now.millis_since(swept.begun_at) < WALK_MILLIS);
         let mut walk = goes_on.unwrap_or(Swept { begun_at: now, after: None });
@@ -88,7 +90,7 @@ impl CallReaper {
         for entry in entries {
             if entry.call.is_some() {
                 // What is deleted does not come back, so each asks anew. The next run goes by what was decided instead.
-                if self.table.retention(tenant.org).await?.is_none_or(|current| current.updated_at != retention.updated_at) {
+                if self.table.retention(tenant.org()).await?.is_none_or(|current| current.updated_at != retention.updated_at) {
                     return Ok((deleted, true));
                 }
                 self.table.delete_old_call(tenant, entry.id, now).await?;

@@ -18,7 +18,7 @@ pub(crate) async fn get_call(
     PathId(id): PathId,
 ) -> Result<Json<wire::CallDetail>, Problem> {
     let record = find(&state, &caller, &id).await?;
-    Ok(Json(wire::CallDetail::new(&record, caller.tenant.org)))
+    Ok(Json(wire::CallDetail::new(&record, caller.tenant.org())))
 }
 
 /// `GET /calls/{id}/events`: the call's events alone, in the order in which they happened.

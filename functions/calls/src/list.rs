@@ -59,7 +59,7 @@ async fn page(state: &crate::State, caller: &Caller, mut query: Query) -> Result
 
 fn answer(found: CallPage, caller: &Caller, limit: usize, page: u64, next_cursor: Option<String>) -> wire::CallList {
     let CallPage { calls, total, .. } = found;
-    let data = calls.into_iter().map(|call| wire::Call::of(call, caller.tenant.org).listed()).collect();
+    let data = calls.into_iter().map(|call| wire::Call::of(call, caller.tenant.org()).listed()).collect();
     wire::CallList { data, total, page, limit, total_pages: total.div_ceil(limit as u64), next_cursor }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn simulate_call(
     Born(birth): Born,
     JsonBody(mut fields): JsonBody,
 ) -> Result<(StatusCode, Json<wire::SimulatedCall>), Problem> {
-    if caller.tenant.mode != Mode::Test {
+    if caller.tenant.mode() != Mode::Test {
         return Err(Problem::new(Code::Forbidden, "Calls are simulated in test data alone: use a key of test mode"));
     }
     let play = read(&mut fields)?;
@@ -66,8 +66,8 @@ const fn own_field(direction: Direction) -> &'static str {
 
 /// A number that is not the organization's would make dead letters and no call: nothing is sent for it.
 async fn require_own(state: &crate::State, tenant: Tenant, play: &Play) -> Result<(), Problem> {
-    let claim = state.table.claim(tenant.mode, &play.own, Consistency::Strong).await?;
-    if claim.is_some_and(|claim| claim.organization_id == tenant.org) {
+    let claim = state.table.claim(tenant.mode(), &play.own, Consistency::Strong).await?;
+    if claim.is_some_and(|claim| claim.organization_id == tenant.org()) {
         return Ok(());
     }
     let problem = "must be a number that the organization holds in test data: buy or register one with a key of test mode";
@@ -77,9 +77,10 @@ async fn require_own(state: &crate::State, tenant: Tenant, play: &Play) -> Resul
 fn messages(tenant: Tenant, simulation: &Simulation) -> Result<Vec<OutMessage>, Problem> {
     let message = |sending: &Sending| {
         let event = sending.event.clone();
-        let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id: simulation.call_id, alias: None, event };
+        let message =
+            CallEventMessage { organization_id: tenant.org(), mode: tenant.mode(), call_id: simulation.call_id, alias: None, event };
         let body = message.to_json().map_err(Problem::internal)?;
-        Ok(OutMessage { body, delay_seconds: sending.delay_seconds, group: Some(tenant.org.to_string()) })
+        Ok(OutMessage { body, delay_seconds: sending.delay_seconds, group: Some(tenant.org().to_string()) })
     };
     simulation.sendings.iter().map(message).collect()
 }
@@ -98,8 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test says whose data is meant")]
     fn every_message_reads_back_as_it_was_made() {
-        let tenant = Tenant { org: "0198c0de-0000-7000-8000-0000000000a1".parse::<OrgId>().unwrap(), mode: Mode::Test };
+        let tenant = Tenant::new("0198c0de-0000-7000-8000-0000000000a1".parse::<OrgId>().unwrap(), Mode::Test);
         let birth = Birth { at: "2026-01-02T03:04:05.678Z".parse().unwrap(), bytes: [7; 10] };
         for script in Script::ALL {
             for direction in Direction::ALL {
@@ -109,7 +111,7 @@ mod tests {
                 assert_eq!(messages.len(), simulation.sendings.len());
                 for (message, sending) in messages.iter().zip(simulation.sendings) {
                     let read = CallEventMessage::from_json(&message.body, birth.at).unwrap();
-                    let (organization_id, mode, call_id) = (tenant.org, Mode::Test, simulation.call_id);
+                    let (organization_id, mode, call_id) = (tenant.org(), Mode::Test, simulation.call_id);
                     assert_eq!(read, CallEventMessage { organization_id, mode, call_id, alias: None, event: sending.event });
                     assert_eq!(message.delay_seconds, sending.delay_seconds);
                 }

@@ -7,7 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use carriers::Verified;
 use domain::{callback::NonceMark, credential::CarrierCredential, secret::SecretKind};
 use futures_util::future::{join_all, try_join_all};
-use store::{Consistency, NonceUse, StoreError, access_patterns};
+use store::{NonceUse, StoreError};
 
 use crate::{
     State,
@@ -23,9 +23,7 @@ impl State {
     /// # Errors
     /// [`Shut::Forbidden`] if there is none, or not with this token; [`Shut::Outage`] if the table cannot be read.
     pub(crate) async fn credential(&self, knock: &Knock) -> Result<CarrierCredential, Shut> {
-        let token = &knock.token;
-        let key = access_patterns::credential(token.org, token.mode, token.credential);
-        let credential: Option<CarrierCredential> = self.table.get(key, Consistency::Strong).await?;
+        let credential = self.table.credential_named_by(&knock.token).await?;
         credential.filter(|credential| is_named(knock, credential)).ok_or(Shut::Forbidden)
     }
 

@@ -57,14 +57,16 @@ impl State {
         };
         let (id, (current, previous)) = tokio::try_join!(stored, self.signing(question))?;
         let call = question.call(id);
-        let event_id = event_id(tenant.org, tenant.mode, call.id, INCOMING);
+        let event_id = event_id(tenant.org(), tenant.mode(), call.id, INCOMING);
         let webhook_id = format!("{}{}", domain::DeliveryId::PREFIX, delivery_id(&event_id, question.endpoint.id.as_uuid()));
         let body = Envelope::of_call(event_id, INCOMING.to_owned(), at, &call).into_body();
         let signatures = Signatures::new(&webhook_id, self.clock.now(), body.as_bytes(), &current, previous.as_ref());
         let attempt = self.asker(question.carrier).post(&url, &signatures.headers(), body.into()).await;
         tracing::info!(endpoint_id = %question.endpoint.id, duration_ms = attempt.duration_ms, outcome = ?attempt.outcome, "an endpoint was asked");
         match attempt.outcome {
-            Outcome::Answered { status: 200..=299 } => Answer::read(&attempt.answer_head).map_err(|_| Reason::EndpointUnclear),
+            Outcome::Answered { status: 200..=299 } if attempt.in_time => {
+                Answer::read(&attempt.answer_head).map_err(|_| Reason::EndpointUnclear)
+            }
             _ => Err(Reason::EndpointSilent),
         }
     }
@@ -99,7 +101,7 @@ impl Question<'_> {
         let (number_id, endpoint_id) = (self.number.id, Some(self.endpoint.id));
         record.route = Some(Route { number_id, endpoint_id, found_by: self.initiated.id.clone() });
         apply(&mut record, self.initiated.clone());
-        wire::Call::new(&record, self.tenant.org)
+        wire::Call::new(&record, self.tenant.org())
     }
 }
 

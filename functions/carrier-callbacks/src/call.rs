@@ -101,8 +101,8 @@ impl<'a> Call<'a> {
     pub(crate) async fn routed(&mut self, seen: Seen) -> Outcome {
         let number = match seen.number {
             Ok(Some(number)) => number,
-            // Given up between two reads.
-            Ok(None) => return Reason::UnknownNumber.into(),
+            // Nobody's, somebody else's, or given up between two reads.
+            Ok(None) => return self.refuse(Reason::UnknownNumber.into()).await,
             Err(error) => return self.unavailable(error).await,
         };
         let blind = self.route(&number, &Found::default());
@@ -123,7 +123,7 @@ impl<'a> Call<'a> {
     async fn looked_up(&mut self, number: &PhoneNumber) -> Result<Found, StoreError> {
         let note = async {
             let Some(claim) = &self.claim else { return };
-            if let Err(error) = self.state.table.note_rings(self.tenant.mode, claim, &number.named_endpoints()).await {
+            if let Err(error) = self.state.table.note_rings(self.tenant.mode(), claim, &number.named_endpoints()).await {
                 tracing::warn!(%error, "what a number rings was not noted");
             }
         };
@@ -177,7 +177,7 @@ impl<'a> Call<'a> {
 
     /// Tells the queue why the call is not connected.
     pub(crate) async fn refuse(&self, refusal: Refusal) -> Outcome {
-        tracing::info!(organization_id = %self.tenant.org, reason = refusal.reason.as_str(), "a call was not connected");
+        tracing::info!(organization_id = %self.tenant.org(), reason = refusal.reason.as_str(), "a call was not connected");
         let end = refused(self.carrier, &self.carrier_call_id, &self.initiated, &refusal);
         let events = if self.is_told { vec![end] } else { vec![self.initiated.clone(), end] };
         self.tell(&events).await;
@@ -197,14 +197,14 @@ impl<'a> Call<'a> {
             return;
         }
         let (call, now) = (CallMark::of(&self.carrier_call_id), self.state.clock.now());
-        if let Err(error) = self.state.table.note_carried(self.holder, self.signed_by, &call, self.tenant.org, now).await {
-            tracing::error!(organization_id = %self.tenant.org, %error, "whose call it is was not noted");
+        if let Err(error) = self.state.table.note_carried(self.holder, self.signed_by, &call, self.tenant.org(), now).await {
+            tracing::error!(organization_id = %self.tenant.org(), %error, "whose call it is was not noted");
         }
     }
 
     /// Tells the queue that something is away that is needed.
     pub(crate) async fn unavailable(&self, error: impl std::fmt::Display + Send) -> Outcome {
-        tracing::error!(organization_id = %self.tenant.org, cause = %error, "a call could not be routed");
+        tracing::error!(organization_id = %self.tenant.org(), cause = %error, "a call could not be routed");
         self.refuse(Reason::Unavailable.into()).await
     }
 }

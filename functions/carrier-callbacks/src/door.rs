@@ -73,7 +73,9 @@ impl From<VaultError> for Shut {
 /// `POST|GET /carriers/{carrier}/{token}/voice` and `/status`. Whatever else is asked for here is forbidden like a request
 /// without a signature: no answer tells what exists.
 pub(crate) async fn knock(State(state): State<crate::State>, request: Request) -> Response {
-    match Knock::read(&state.base_url, request).await {
+    // Without a signature nobody is asked for anything, so that no outage tells what exists.
+    let knock = Knock::read(&state.base_url, request).await.filter(|knock| carriers::is_signed(knock.carrier, &knock.request()));
+    match knock {
         Some(knock) if knock.errand == Errand::Voice => voice::answer(&state, &knock).await,
         Some(knock) => status::take(&state, &knock).await,
         None => forbidden(),
@@ -140,7 +142,7 @@ impl Knock {
 pub(crate) fn status_url(base_url: &str, carrier: Carrier, token: &str, of: Option<Tenant>) -> String {
     let url = format!("{base_url}/carriers/{carrier}/{token}/{}", Errand::Status.as_str());
     match of {
-        Some(tenant) => format!("{url}?{ORGANIZATION}={}", tenant.org),
+        Some(tenant) => format!("{url}?{ORGANIZATION}={}", tenant.org()),
         None => url,
     }
 }

@@ -46,14 +46,14 @@ impl State {
     /// Queues events of one call. True if the queue has them all.
     pub(crate) async fn tell(&self, tenant: Tenant, call: &CallName, events: &[CallEvent]) -> bool {
         // The request's own line says whose call it was.
-        tracing::Span::current().record("organization_id", tracing::field::display(tenant.org));
+        tracing::Span::current().record("organization_id", tracing::field::display(tenant.org()));
         let messages: Result<Vec<OutMessage>, String> = events.iter().map(|event| message(tenant, call, event.clone())).collect();
         let sent = match messages {
             Ok(messages) => self.call_events.send_all(&messages).await.map_err(|error| error.to_string()),
             Err(error) => Err(error),
         };
         if let Err(error) = &sent {
-            tracing::error!(organization_id = %tenant.org, mode = tenant.mode.as_str(), error, "events of a call were not queued");
+            tracing::error!(organization_id = %tenant.org(), mode = tenant.mode().as_str(), error, "events of a call were not queued");
         }
         sent.is_ok()
     }
@@ -72,9 +72,9 @@ fn message(tenant: Tenant, call: &CallName, event: CallEvent) -> Result<OutMessa
         CallName::Id(id) => (*id, None),
         CallName::Alias(alias) => (alias.stored_id(event.timestamp), Some(alias.clone())),
     };
-    let message = CallEventMessage { organization_id: tenant.org, mode: tenant.mode, call_id, alias, event };
+    let message = CallEventMessage { organization_id: tenant.org(), mode: tenant.mode(), call_id, alias, event };
     let body = message.to_json().map_err(|error| error.to_string())?;
-    Ok(OutMessage { body, delay_seconds: 0, group: Some(tenant.org.to_string()) })
+    Ok(OutMessage { body, delay_seconds: 0, group: Some(tenant.org().to_string()) })
 }
 
 /// The event that a call was not connected, and why. Told again, it is the same event.

@@ -55,7 +55,7 @@ impl Query {
 impl crate::State {
     /// The number that is asked about, and what it names; `None` if the asker holds no such number.
     async fn looked_up(&self, asker: Tenant, query: &Query) -> Result<Option<(PhoneNumber, Found)>, Problem> {
-        let claim = self.claim(asker.mode, Some(&query.to)).await?;
+        let claim = self.claim(asker.mode(), Some(&query.to)).await?;
         let Some((tenant, id)) = held(asker, claim.as_ref()) else { return Ok(None) };
         let Some(number) = self.number(Some((tenant, id))).await? else { return Ok(None) };
         let found = self.endpoints(tenant, &number).await?;

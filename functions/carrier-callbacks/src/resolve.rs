@@ -31,7 +31,7 @@ pub(crate) async fn resolve_route(
     }
     let query = Query::read(&mut fields, now)?;
     let name = name.ok_or_else(|| Problem::internal("a faulty field passed as sound"))?;
-    let claim = state.claim(caller.tenant.mode, Some(&query.to)).await?;
+    let claim = state.claim(caller.tenant.mode(), Some(&query.to)).await?;
     let held = held(caller.tenant, claim.as_ref());
     let number = state.number(held).await?;
     let shown = match held.zip(number) {
@@ -99,7 +99,7 @@ fn resolved(outcome: Outcome, of: Option<(Tenant, &PhoneNumber)>, endpoint: Opti
         ),
     };
     shown.action = action;
-    shown.organization_id = of.map(|(tenant, _)| tenant.org);
+    shown.organization_id = of.map(|(tenant, _)| tenant.org());
     shown.phone_number_id = of.map(|(_, number)| number.id);
     shown.endpoint_id = endpoint;
     shown

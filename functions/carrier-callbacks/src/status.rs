@@ -1,7 +1,7 @@
 //! A carrier tells what became of a call.
 //!
 //! The queue has it before the carrier is thanked. If the queue or the table cannot be reached the answer is 503 without a
-//! word: who asks again will be told nothing new, and the event is the same one (ADR 0028).
+//! word, but for who waits for XML: who asks again will be told nothing new, and the event is the same one (ADR 0028).
 
 use std::time::Duration;
 
@@ -33,7 +33,16 @@ pub(crate) async fn take(state: &State, knock: &Knock) -> Response {
         Ok(Err(Shut::Outage(cause))) => cause,
         Err(_) => "it took too long".to_owned(),
     };
+    not_taken(knock, &cause)
+}
+
+/// The answer where the queue does not have it: it is to be sent again. Who waits for XML gets it: an error would be announced to
+/// the caller, and the same is told to the status URL of the leg.
+pub(crate) fn not_taken(knock: &Knock, cause: &str) -> Response {
     tracing::error!(carrier = %knock.carrier, cause, "a status callback was not taken");
+    if carriers::awaits_xml(knock.carrier, &knock.request()) {
+        return xml(carriers::answer(knock.carrier, &Answer::HangUp));
+    }
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
@@ -85,7 +94,7 @@ async fn tenant(state: &State, knock: &Knock, callback: &Told) -> Result<Option<
     let Ok(Some(callback)) = callback else { return Ok(None) };
     let (call, number) = (CallMark::of(&callback.carrier_call_id), own_number(callback));
     let carried = state.table.carried(holder, knock.token.credential, &call);
-    let (carried, claim) = tokio::try_join!(carried, state.claim(holder.mode, number.as_ref()))?;
+    let (carried, claim) = tokio::try_join!(carried, state.claim(holder.mode(), number.as_ref()))?;
     let now_held = || whose::held(holder, claim.as_ref()).map(|(tenant, _)| tenant);
     Ok(carried.map(|org| whose::carried(holder, org)).or_else(now_held))
 }

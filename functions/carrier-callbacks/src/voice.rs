@@ -22,26 +22,33 @@ use crate::{
     status, whose,
 };
 
-/// How long the whole answer may take. Carriers wait for 15 s, Vobiz for 3 s.
+/// How long the whole answer may take. Carriers wait for 15 s, Vobiz for 3 s, in which a process may have to start and a
+/// connection to be made.
 const fn limit(carrier: Carrier) -> Duration {
     Duration::from_millis(match carrier {
         Carrier::Twilio | Carrier::Plivo => 8_000,
-        Carrier::Vobiz => 2_700,
+        Carrier::Vobiz => 2_400,
     })
 }
 
 /// `…/voice`. What cannot be found out in time makes a busy line: a carrier that gets an error hangs up on the caller with
-/// an announcement of its own. The reason is kept if it is known by then whose call it is.
+/// an announcement of its own. The reason is kept if it is known by then whose call it is. What is no question is sent again.
 pub(crate) async fn answer(state: &State, knock: &Knock) -> Response {
+    // Who has not signed is not told whether the request could be read.
+    let asked = carriers::voice(knock.carrier, &knock.request());
+    let is_question = asked.as_ref().is_ok_and(|request| request.awaits_route);
     let mut reached = None;
     // The end of the time is for telling why.
-    let said = timeout(limit(knock.carrier) - TELLING, Box::pin(answered(state, knock, &mut reached))).await;
+    let said = timeout(limit(knock.carrier) - TELLING, Box::pin(answered(state, knock, asked, &mut reached))).await;
     let cause = match said {
         Ok(Ok(response)) => return response,
         Ok(Err(Shut::Forbidden)) => return forbidden(),
         Ok(Err(Shut::Outage(cause))) => cause,
         Err(_) => "the answer took too long".to_owned(),
     };
+    if !is_question {
+        return status::not_taken(knock, &cause);
+    }
     tracing::error!(carrier = %knock.carrier, cause, "a call could not be routed");
     if let Some(call) = reached {
         call.refuse(Reason::Unavailable.into()).await;
@@ -50,9 +57,12 @@ pub(crate) async fn answer(state: &State, knock: &Knock) -> Response {
 }
 
 /// The answer. Once its carrier is let in the call is `reached`, and stays so if the rest is not waited for.
-async fn answered<'a>(state: &'a State, knock: &Knock, reached: &mut Option<Call<'a>>) -> Result<Response, Shut> {
-    // Who has not signed is not told whether the request could be read.
-    let asked = carriers::voice(knock.carrier, &knock.request());
+async fn answered<'a>(
+    state: &'a State,
+    knock: &Knock,
+    asked: Result<VoiceRequest, Unreadable>,
+    reached: &mut Option<Call<'a>>,
+) -> Result<Response, Shut> {
     let dialled = asked.as_ref().ok().and_then(|request| request.to.number.as_ref());
     let (credential, claim) = tokio::join!(state.credential(knock), state.claim(knock.token.mode, dialled));
     let credential = credential?;
@@ -61,7 +71,7 @@ async fn answered<'a>(state: &'a State, knock: &Knock, reached: &mut Option<Call
     let is_let_in = verified.as_ref().is_some_and(|verified| verified.nonces.is_empty());
     let (claim, lost) = claim.map_or_else(|error| (None, Some(error)), |claim| (claim, None));
     let call = asked.as_ref().ok().filter(|request| request.awaits_route).and_then(|request| {
-        let (tenant, claim) = whose::asked(knock.holder(), claim, lost.is_some())?;
+        let (tenant, claim) = whose::asked(knock.holder(), claim)?;
         Call::new(state, tenant, knock, request, claim)
     });
     let stored = async {
@@ -97,7 +107,7 @@ async fn uncalled(
         }
         // It may be somebody's, and nobody can be told.
         (Ok(_), Some(error)) => Err(error.into()),
-        // A call to a number that nobody holds is nobody's: there is no record for a reason.
+        // A call by the operator's credential to a number that nobody holds is nobody's: there is no record for a reason.
         (Ok(_), None) => {
             tracing::info!(carrier = %knock.carrier, reason = Reason::UnknownNumber.as_str(), "a call was not connected");
             Ok(xml(refused(knock.carrier, Reason::UnknownNumber.treatment())))

@@ -66,7 +66,7 @@ impl State {
 
 /// A new token for a credential's callback URLs.
 fn callback(tenant: Tenant, id: CredentialId) -> CallbackToken {
-    CallbackToken::new(tenant.org, tenant.mode, id, random::bytes())
+    CallbackToken::new(tenant.org(), tenant.mode(), id, random::bytes())
 }
 
 /// A path that is no id names nothing.

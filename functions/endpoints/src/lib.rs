@@ -64,13 +64,13 @@ impl State {
 
     /// Makes, of an endpoint as it will be, the event that tells of it; `attached` is the only number that rings it.
     fn telling(&self, caller: &Caller, news: News, attached: Option<E164>) -> impl Fn(&Endpoint) -> OutboxEvent + Send + Sync + use<> {
-        let org = caller.tenant.org;
+        let org = caller.tenant.org();
         move |endpoint| news.of(&wire::Endpoint::masked(endpoint.clone(), org, attached.as_ref()).without_secret())
     }
 
     /// Makes, of a number as it will be, the event that tells of it.
     fn telling_of_number(&self, caller: &Caller, news: News) -> impl Fn(&PhoneNumber) -> OutboxEvent + Send + Sync + use<> {
-        let (org, sip_domain) = (caller.tenant.org, Arc::clone(&self.sip_domain));
+        let (org, sip_domain) = (caller.tenant.org(), Arc::clone(&self.sip_domain));
         move |number| news.of(&wire::Number::new(number.clone(), org, &sip_domain))
     }
 

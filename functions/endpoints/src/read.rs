@@ -55,7 +55,7 @@ pub(crate) async fn list_endpoints(
     let attached = attached(&state, caller.tenant, &endpoints).await?;
     let show = |endpoint: Endpoint| {
         let number = attached.get(&endpoint.id);
-        wire::Endpoint::masked(endpoint, caller.tenant.org, number)
+        wire::Endpoint::masked(endpoint, caller.tenant.org(), number)
     };
     let listed = Listed { list: "endpoints", name: "endpoints", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
     listed.answer(endpoints, Order::Falling, |endpoint| endpoint.id.to_string(), show).await
@@ -64,7 +64,7 @@ pub(crate) async fn list_endpoints(
 /// The endpoint with its secret masked.
 pub(crate) async fn shown(state: &crate::State, tenant: Tenant, endpoint: Endpoint) -> Result<wire::Endpoint, Problem> {
     let number = carried(state, tenant, &endpoint).await?;
-    Ok(wire::Endpoint::masked(endpoint, tenant.org, number.as_ref()))
+    Ok(wire::Endpoint::masked(endpoint, tenant.org(), number.as_ref()))
 }
 
 /// The endpoint with its secret, for callers who may change it; masked for others.

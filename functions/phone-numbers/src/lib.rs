@@ -58,7 +58,7 @@ impl State {
 
     /// Makes, of a number as it will be, the event that tells of it.
     fn telling(&self, caller: &Caller, news: News) -> impl Fn(&PhoneNumber) -> OutboxEvent + Send + Sync + use<> {
-        let (org, sip_domain) = (caller.tenant.org, Arc::clone(&self.sip_domain));
+        let (org, sip_domain) = (caller.tenant.org(), Arc::clone(&self.sip_domain));
         move |number| news.of(&wire::Number::new(number.clone(), org, &sip_domain))
     }
 }

@@ -31,7 +31,7 @@ async fn list_assigned(State(state): State<crate::State>, caller: Caller, uri: O
     query.finish()?;
     let mut numbers = state.table.numbers(caller.tenant).await?;
     numbers.retain(|number| filter.takes(number));
-    let show = |number| wire::Number::new(number, caller.tenant.org, &state.sip_domain);
+    let show = |number| wire::Number::new(number, caller.tenant.org(), &state.sip_domain);
     let listed = Listed { list: "assigned", name: NAME, page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
     listed.answer(numbers, Order::Falling, |number| number.id.to_string(), show).await
 }
@@ -52,7 +52,7 @@ pub(crate) async fn list_available(
     let envelope = query.switch("envelope");
     query.finish()?;
     let Some(country) = country else { return Err(Problem::internal("a country passed as missing")) };
-    let slots = state.table.available(caller.tenant.mode, country, number_type).await?;
+    let slots = state.table.available(caller.tenant.mode(), country, number_type).await?;
     let listed = Listed { list: "available", name: NAME, page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
     listed.answer(slots, Order::Rising, |slot| slot.e164.to_string(), wire::AvailableNumber::from).await
 }

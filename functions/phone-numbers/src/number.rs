@@ -24,7 +24,7 @@ pub(crate) async fn get_number(
 ) -> Result<Json<wire::NumberDetail>, Problem> {
     let number = state.table.number(caller.tenant, parse(&id)?, Consistency::Strong).await?.ok_or_else(not_found)?;
     let (endpoint, sip_credentials) = futures_util::try_join!(endpoint(&state, &caller, &number), credentials(&state, &caller, &number))?;
-    let mut number = wire::Number::new(number, caller.tenant.org, &state.sip_domain);
+    let mut number = wire::Number::new(number, caller.tenant.org(), &state.sip_domain);
     // An endpoint that was deleted is gone from its numbers at that instant, though their rows still name it.
     number.endpoint_id = endpoint.as_ref().map(|endpoint| endpoint.id);
     Ok(Json(wire::NumberDetail { number, endpoint, sip_credentials }))
@@ -57,7 +57,7 @@ pub(crate) async fn update_number(
     match table.update_number(caller.tenant, id, change, state.clock.now(), tell(telling.as_ref())).await? {
         Updated::Done(number) => {
             state.lifecycle.hand_on(news).await;
-            Ok(Json(wire::Number::new(*number, caller.tenant.org, &state.sip_domain)))
+            Ok(Json(wire::Number::new(*number, caller.tenant.org(), &state.sip_domain)))
         }
         Updated::NotFound => Err(not_found()),
         Updated::Released => Err(Problem::new(Code::Conflict, "The number was released")),
@@ -110,7 +110,7 @@ async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber
     }
     let claim = state
         .table
-        .claim(caller.tenant.mode, &number.e164, Consistency::EventualIfThere)
+        .claim(caller.tenant.mode(), &number.e164, Consistency::EventualIfThere)
         .await?
         .filter(|claim| claim.number_id == number.id);
     let Some((username, sealed)) = claim.and_then(|claim| claim.sip_username.zip(claim.sip_password)) else { return Ok(None) };

@@ -27,14 +27,14 @@ pub(crate) async fn purchase_number(
 ) -> Result<(StatusCode, Json<wire::PurchasedNumber>), Problem> {
     let order = Order::read(&mut fields)?;
     let id = NumberId::new(birth.at, birth.bytes);
-    let slot = async { Ok(state.table.slot(caller.tenant.mode, &order.address).await?) };
+    let slot = async { Ok(state.table.slot(caller.tenant.mode(), &order.address).await?) };
     let (slot, news) = futures_util::try_join!(slot, state.lifecycle.about(caller.tenant, LifecycleEvent::NumberPurchased))?;
     let number = match slot {
         Some(slot) => buy(&state, &caller, audit, id, &order, &slot, news).await?,
         None => bought_before(&state, caller.tenant, id, &order.address.e164).await?,
     };
     let total_cost_cents = number.slot().total_cost_cents();
-    let number = wire::Number::new(number, caller.tenant.org, &state.sip_domain);
+    let number = wire::Number::new(number, caller.tenant.org(), &state.sip_domain);
     Ok((StatusCode::CREATED, Json(wire::PurchasedNumber { number, total_cost_cents })))
 }
 
@@ -67,8 +67,8 @@ async fn buy(
 
 /// The number, if an earlier try of this very request bought it; else the refusal that this caller may know.
 async fn bought_before(state: &crate::State, tenant: Tenant, id: NumberId, e164: &E164) -> Result<PhoneNumber, Problem> {
-    let claim = state.table.claim(tenant.mode, e164, Consistency::Strong).await?;
-    let own = claim.filter(|claim| claim.organization_id == tenant.org).ok_or_else(not_available)?;
+    let claim = state.table.claim(tenant.mode(), e164, Consistency::Strong).await?;
+    let own = claim.filter(|claim| claim.organization_id == tenant.org()).ok_or_else(not_available)?;
     if own.number_id != id {
         return Err(already_owned());
     }
@@ -160,7 +160,7 @@ impl Prices {
 async fn claim(state: &crate::State, tenant: Tenant, number: &PhoneNumber, now: Timestamp) -> Result<Claim, Problem> {
     let password = URL_SAFE_NO_PAD.encode(random::bytes::<24>()).into();
     let sealed = state.vault.seal(&tenant.place(SecretKind::SipPassword, number.id.as_uuid()), &password, now).await?;
-    Ok(Claim { sip_username: Some(number.e164.to_string()), sip_password: Some(sealed), ..Claim::of(tenant.org, number) })
+    Ok(Claim { sip_username: Some(number.e164.to_string()), sip_password: Some(sealed), ..Claim::of(tenant.org(), number) })
 }
 
 fn already_owned() -> Problem {

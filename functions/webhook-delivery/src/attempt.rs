@@ -128,7 +128,7 @@ impl WebhookDelivery {
         let Job { tenant, delivery, number, replayed_by, .. } = job;
         let Made { record: attempt, next, .. } = made;
         let AttemptRecord { status, error, duration_ms, .. } = &attempt;
-        queue::batch::belongs_to(tenant.org);
+        queue::batch::belongs_to(tenant.org());
         tracing::info!(delivery_id = %delivery.id, attempt = number, status, error, duration_ms, "attempt");
         let status = match next {
             Next::Delivered => DeliveryStatus::Delivered,
@@ -149,7 +149,7 @@ impl WebhookDelivery {
         if wait_millis > i64::from(MAX_QUEUE_DELAY_SECONDS) * 1_000 {
             return self.table.put_due(&DueAttempt::new(tenant, place, number, at)).await.map_err(Failure::retry);
         }
-        let message = RetryMessage::new(tenant.org, tenant.mode, place, number);
+        let message = RetryMessage::new(tenant.org(), tenant.mode(), place, number);
         self.retries.send_all(&[message.out(wait_millis).map_err(Failure::retry)?]).await.map_err(Failure::retry)
     }
 }

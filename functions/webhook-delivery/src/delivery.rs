@@ -1,6 +1,9 @@
 //! What a message asks for: a delivery that begins, or one that goes on. What is known of the delivery decides.
 
-use domain::delivery::{Delivery, DeliveryPlace, Due};
+use domain::{
+    Mode, OrgId,
+    delivery::{Delivery, DeliveryPlace, Due},
+};
 use queue::{DeliveryMessage, RetryMessage, batch::Failure};
 use store::{Frozen, Tenant};
 
@@ -9,10 +12,15 @@ use crate::{WebhookDelivery, attempt::Job, batch::Batch};
 /// Why a delivery ends whose receiver takes none any more.
 const NO_RECEIVER: &str = "the receiver is gone or not active";
 
+#[expect(clippy::disallowed_methods, reason = "the queue's messages say whose they are")]
+const fn told(org: OrgId, mode: Mode) -> Tenant {
+    Tenant::new(org, mode)
+}
+
 impl WebhookDelivery {
     /// Freezes the body and makes the first attempt, unless it was made before.
     pub(crate) async fn begin(&self, batch: &Batch, message: DeliveryMessage) -> Result<(), Failure> {
-        let tenant = Tenant { org: message.organization_id, mode: message.mode };
+        let tenant = told(message.organization_id, message.mode);
         let _alone = batch.alone_at(tenant, message.delivery_id).await?;
         let Some(receiver) = self.receiver(tenant, message.receiver).await? else {
             tracing::info!(delivery_id = %message.delivery_id, NO_RECEIVER);
@@ -39,7 +47,7 @@ impl WebhookDelivery {
 
     /// Makes a later attempt, unless it was made before.
     pub(crate) async fn go_on(&self, batch: &Batch, message: RetryMessage) -> Result<(), Failure> {
-        let (tenant, place) = (Tenant { org: message.organization_id, mode: message.mode }, message.place());
+        let (tenant, place) = (told(message.organization_id, message.mode), message.place());
         let _alone = batch.alone_at(tenant, place.id).await?;
         let due = self.due(tenant, place, message.retry, message.replayed_by.is_some());
         let (due, delivery) = tokio::join!(due, self.table.delivery(tenant, place.id));

@@ -107,7 +107,7 @@ impl WebhookDelivery {
             replayed_by: job.replayed_by.clone(),
             put_off: job.put_off + 1,
             has_turn: matches!(shut, Shut::Turn(_)),
-            ..RetryMessage::new(job.tenant.org, job.tenant.mode, job.delivery.place(), job.number)
+            ..RetryMessage::new(job.tenant.org(), job.tenant.mode(), job.delivery.place(), job.number)
         };
         let wait_millis = shut.wait_millis(self.clock.now(), schedule::dice(job.delivery.id, job.put_off));
         self.retries.send_all(&[message.out(wait_millis).map_err(Failure::retry)?]).await.map_err(Failure::retry)?;

@@ -91,8 +91,8 @@ impl WebhookDelivery {
         let now = self.clock.now();
         Ok(OutboxEvent {
             id: OutboxId::new(now, random::bytes()),
-            organization_id: tenant.org,
-            mode: tenant.mode,
+            organization_id: tenant.org(),
+            mode: tenant.mode(),
             event: event.as_str().to_owned(),
             at: now,
             data: serde_json::to_string(notice).map_err(Failure::retry)?,

@@ -56,7 +56,7 @@ impl WebhookDelivery {
         };
         let health = async { tokio::join!(self.table.receiver_health(tenant, id), self.table.receiver_pace(tenant, id)) };
         // Boxed: seldom needed, and large beside what is needed each time.
-        let known = Box::pin(async { tokio::join!(stored, health, self.table.standing(tenant.org)) });
+        let known = Box::pin(async { tokio::join!(stored, health, self.table.standing(tenant.org())) });
         let (stored, (health, pace), standing) = known.await;
         // Of an erased organization nothing may come back, and a delivery leaves a body and a log.
         let exists = standing.map_err(Failure::retry)? == Standing::Open;

@@ -28,7 +28,7 @@ pub(crate) async fn update_webhook(
     fields.finish()?;
     let table = audit.on(&state.table, &caller, Action::WebhookUpdated, id.as_uuid());
     let changed = table.change_subscription(caller.tenant, id, &change, state.clock.now()).await?;
-    Ok(Json(wire::Subscription::masked(changed.ok_or_else(read::not_found)?, caller.tenant.org)))
+    Ok(Json(wire::Subscription::masked(changed.ok_or_else(read::not_found)?, caller.tenant.org())))
 }
 
 /// `DELETE /webhooks/{id}`: nothing more is sent to it.

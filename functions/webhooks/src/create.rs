@@ -90,10 +90,10 @@ pub(crate) async fn test_webhook(
     let event_id = format!("evt_{}", domain::OutboxId::new(birth.at, birth.bytes).as_uuid().simple());
     let receiver = ReceiverId::Subscription(subscription.id);
     let delivery = delivery_id(&event_id, receiver.as_uuid());
-    let (org, data) = (caller.tenant.org, json!({"webhook": wire::Subscription::masked(subscription, caller.tenant.org)}));
+    let (org, data) = (caller.tenant.org(), json!({"webhook": wire::Subscription::masked(subscription, caller.tenant.org())}));
     let message = DeliveryMessage {
         organization_id: org,
-        mode: caller.tenant.mode,
+        mode: caller.tenant.mode(),
         delivery_id: delivery,
         receiver,
         call_id: None,

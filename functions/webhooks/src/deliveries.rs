@@ -42,7 +42,7 @@ pub(crate) async fn list_deliveries(
         Some(next) => Some(state.cursors.must_sign(caller.tenant, &list, &next.to_string()).await?),
         None => None,
     };
-    let data = found.found.iter().map(|delivery| wire::Delivery::new(delivery, caller.tenant.org)).collect();
+    let data = found.found.iter().map(|delivery| wire::Delivery::new(delivery, caller.tenant.org())).collect();
     Ok(Walked { data, limit: page.limit, next_cursor }.answer(&uri))
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn get_delivery(
     PathId(id): PathId,
 ) -> Result<Json<wire::DeliveryDetail>, Problem> {
     let (delivery, log) = find(&state, &caller, &id).await?;
-    Ok(Json(wire::DeliveryDetail::new(delivery, &log, caller.tenant.org)))
+    Ok(Json(wire::DeliveryDetail::new(delivery, &log, caller.tenant.org())))
 }
 
 /// A delivery and its state; not found once it is kept no longer.

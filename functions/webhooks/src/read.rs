@@ -31,7 +31,7 @@ pub(crate) async fn list_webhooks(
     query.finish()?;
     let all = state.table.subscriptions(caller.tenant, Consistency::Eventual).await?;
     let listed = Listed { list: "webhooks", name: "webhooks", page, envelope, uri, tenant: caller.tenant, cursors: &state.cursors };
-    let show = |subscription| wire::Subscription::masked(subscription, caller.tenant.org);
+    let show = |subscription| wire::Subscription::masked(subscription, caller.tenant.org());
     listed.answer(all, Order::Falling, |subscription| subscription.id.to_string(), show).await
 }
 
@@ -48,10 +48,10 @@ pub(crate) async fn get_webhook(
 /// The subscription with its secret, for callers who may change it; masked for others.
 pub(crate) async fn shown_whole(state: &crate::State, caller: &Caller, subscription: Subscription) -> Result<wire::Subscription, Problem> {
     if !caller.may(Scope::WebhooksWrite) {
-        return Ok(wire::Subscription::masked(subscription, caller.tenant.org));
+        return Ok(wire::Subscription::masked(subscription, caller.tenant.org()));
     }
     let secret = secrets::reveal(state, caller, &subscription).await?;
-    Ok(wire::Subscription::masked(subscription, caller.tenant.org).with_secret(secret))
+    Ok(wire::Subscription::masked(subscription, caller.tenant.org()).with_secret(secret))
 }
 
 /// A path that is no id names nothing.

@@ -51,7 +51,7 @@ pub(crate) async fn replay_delivery(
     let replay = Replay { state: &state, tenant: caller.tenant, request: birth.name(), now: state.clock.now() };
     replay.send(std::slice::from_ref(&log), replay.now).await?;
     let (_, log) = deliveries::find(&state, &caller, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(wire::Delivery::new(&log, caller.tenant.org))))
+    Ok((StatusCode::ACCEPTED, Json(wire::Delivery::new(&log, caller.tenant.org()))))
 }
 
 /// `POST /webhooks/replay`: the deliveries of a call, or of a receiver and a range of time.
@@ -208,7 +208,7 @@ impl Replay<'_> {
     }
 
     fn message(&self, delivery: &DeliveryState, at: Timestamp) -> Result<OutMessage, Problem> {
-        let goes_on = RetryMessage::new(self.tenant.org, self.tenant.mode, delivery.place(), delivery.last() + 1);
+        let goes_on = RetryMessage::new(self.tenant.org(), self.tenant.mode(), delivery.place(), delivery.last() + 1);
         let message = RetryMessage { replayed_by: Some(self.request.clone()), ..goes_on };
         message.out(at.millis_since(self.now)).map_err(Problem::internal)
     }

@@ -66,7 +66,7 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
 
 impl Credential {
     async fn find(&self, table: &Table, kms: aws_sdk_kms::Client) -> anyhow::Result<Opened> {
-        let owner = Tenant { org: self.organization.unwrap_or(OrgId::PLATFORM), mode: self.mode };
+        let owner = Tenant::new(self.organization.unwrap_or(OrgId::PLATFORM), self.mode);
         let vault = Vault::new(kms, self.key_id.clone());
         Opened::find(table, &vault, owner, self.credential, Clock::System.now()).await
     }

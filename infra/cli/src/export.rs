@@ -78,7 +78,7 @@ impl Export {
         let retention = patiently(|| self.table.retention(self.org)).await?.map(|retention| retention.days);
         let store::Organization { id, name, created_at, .. } = organization;
         lines.put("organization", None, &json!({"id": id, "name": name, "created_at": created_at, "call_retention_days": retention}))?;
-        for record in patiently(|| self.table.key_records(self.org)).await? {
+        for record in patiently(|| self.table.key_records(Tenant::new(self.org, Mode::Live))).await? {
             lines.put("api_key", None, &wire::ApiKey::at(record, self.now))?;
         }
         for member in patiently(|| self.table.members(self.org)).await? {
@@ -89,7 +89,7 @@ impl Export {
             )?;
         }
         for mode in Mode::ALL {
-            let tenant = Tenant { org: self.org, mode };
+            let tenant = Tenant::new(self.org, mode);
             self.settings(tenant, &mut lines).await?;
             self.calls(tenant, &mut lines).await?;
             self.deliveries(tenant, &mut lines).await?;
@@ -100,7 +100,7 @@ impl Export {
 
     /// What the organization has set up.
     async fn settings<W: Write>(&self, tenant: Tenant, lines: &mut Lines<'_, W>) -> anyhow::Result<()> {
-        let mode = Some(tenant.mode);
+        let mode = Some(tenant.mode());
         for number in patiently(|| self.table.numbers(tenant)).await? {
             lines.put("phone_number", mode, &wire::Number::new(number, self.org, ""))?;
         }
@@ -123,7 +123,7 @@ impl Export {
             while let Some(at) = walk {
                 let (records, next) = patiently(|| self.table.walk_calls(tenant, at, PAGE)).await?;
                 for record in records {
-                    lines.put("call", Some(tenant.mode), &wire::CallDetail::new(&record, self.org))?;
+                    lines.put("call", Some(tenant.mode()), &wire::CallDetail::new(&record, self.org))?;
                 }
                 walk = next;
             }
@@ -139,7 +139,7 @@ impl Export {
             let page = patiently(|| self.table.delivery_list(tenant, &all, walk)).await?;
             let whole = stream::iter(page.found).map(|state| self.delivery(tenant, state)).buffered(CONCURRENT);
             for delivery in whole.try_collect::<Vec<Value>>().await? {
-                lines.put("webhook_delivery", Some(tenant.mode), &delivery)?;
+                lines.put("webhook_delivery", Some(tenant.mode()), &delivery)?;
             }
             if page.next.is_none() {
                 return Ok(());

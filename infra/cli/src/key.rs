@@ -101,11 +101,11 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
             let org = owner(table, org).await?;
             let id = match id {
                 Some(id) => id,
-                None => id_of(&table.key_records(org).await?, &hint.unwrap_or_default())?,
+                None => id_of(&table.key_records(Tenant::new(org, Mode::Live)).await?, &hint.unwrap_or_default())?,
             };
             // An unknown key is told of by who revokes.
-            let mode = table.key_record(org, id).await?.map_or(Mode::Live, |record| record.key.mode);
-            let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyRevoked, id.as_uuid())?;
+            let mode = table.key_record(Tenant::new(org, Mode::Live), id).await?.map_or(Mode::Live, |record| record.key.mode);
+            let table = crate::audit::on(table, Tenant::new(org, mode), Action::KeyRevoked, id.as_uuid())?;
             let revoked = revoke(&table, org, id, Clock::System.now()).await?;
             crate::show(json, &[("id", id.to_string()), ("revoked_at", revoked.to_string())]);
         }
@@ -150,7 +150,7 @@ async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
         revoked_at: None,
     };
     let record = KeyRecord::new(key, &text);
-    let table = crate::audit::on(table, Tenant { org, mode }, Action::KeyCreated, record.key.id.as_uuid())?;
+    let table = crate::audit::on(table, Tenant::new(org, mode), Action::KeyCreated, record.key.id.as_uuid())?;
     let created = table.create_api_key(&record).await?;
     if let CreateApiKey::TooMany { most } = created {
         anyhow::bail!("the organization has {most} keys that are not revoked, and no more may be");
@@ -163,7 +163,11 @@ async fn create(table: &Table, wanted: Wanted) -> anyhow::Result<()> {
 async fn list(table: &Table, org: OrgId, include_revoked: bool, json: bool) -> anyhow::Result<()> {
     must_exist(table, org).await?;
     let now = Clock::System.now();
-    let keys = table.key_records(org).await?.into_iter().filter(|record| include_revoked || record.key.revoked_at.is_none());
+    let keys = table
+        .key_records(Tenant::new(org, Mode::Live))
+        .await?
+        .into_iter()
+        .filter(|record| include_revoked || record.key.revoked_at.is_none());
     keys.for_each(|record| println!("{}", line(&wire::ApiKey::at(record, now), json)));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Keys of an organization as the operator names and revokes them.
 
 use anyhow::bail;
-use domain::{KeyId, OrgId, Timestamp, api_key::KeyRecord};
-use store::Table;
+use domain::{KeyId, Mode, OrgId, Timestamp, api_key::KeyRecord};
+use store::{Table, Tenant};
 
 /// How often a revocation is tried anew when somebody else changed the key in between.
 const TRIES: usize = 5;
@@ -29,7 +29,7 @@ pub fn id_of(keys: &[KeyRecord], hint: &str) -> anyhow::Result<KeyId> {
 /// If there is no such key, or the table fails.
 pub async fn revoke(table: &Table, org: OrgId, id: KeyId, now: Timestamp) -> anyhow::Result<Timestamp> {
     for _ in 0..TRIES {
-        let Some(seen) = table.key_record(org, id).await? else { bail!("the organization has no key {id}") };
+        let Some(seen) = table.key_record(Tenant::new(org, Mode::Live), id).await? else { bail!("the organization has no key {id}") };
         if let Some(revoked_at) = seen.key.revoked_at {
             return Ok(revoked_at);
         }

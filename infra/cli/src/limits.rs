@@ -77,11 +77,11 @@ pub(crate) async fn run(table: &Table, limits: Limits) -> anyhow::Result<()> {
         let most = chosen.and_then(Choice::own);
         anyhow::ensure!(most.is_none_or(|most| most <= counted.utmost()), "at most {} {}", counted.utmost(), counted.as_str());
     }
-    let acting = |mode| crate::audit::on(table, Tenant { org, mode }, Action::LimitsChanged, org.as_uuid());
+    let acting = |mode| crate::audit::on(table, Tenant::new(org, mode), Action::LimitsChanged, org.as_uuid());
     for (counted, chosen) in limits.chosen() {
         let Some(chosen) = chosen else { continue };
         for mode in Mode::ALL.iter().copied().filter(|mode| counted != Counted::Keys || *mode == Mode::Live) {
-            acting(mode)?.set_most(Tenant { org, mode }, counted, chosen.own()).await?;
+            acting(mode)?.set_most(Tenant::new(org, mode), counted, chosen.own()).await?;
         }
     }
     let rates = [(RateOf::Organization, limits.rate), (RateOf::Caller, limits.caller_rate)];

@@ -82,7 +82,7 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
 
 /// The table for what is done to one member.
 fn acting(table: &Table, org: OrgId, user: UserId, action: Action) -> anyhow::Result<Table> {
-    crate::audit::on(table, Tenant { org, mode: Mode::Live }, action, user.as_uuid())
+    crate::audit::on(table, Tenant::new(org, Mode::Live), action, user.as_uuid())
 }
 
 const fn last_owner(force: bool) -> LastOwner {

@@ -116,7 +116,7 @@ async fn create(table: &Table, name: String, id: Option<OrgId>, json: bool) -> a
     }
     let id = id.unwrap_or_else(|| OrgId::new(now, random::bytes()));
     ensure!(id != OrgId::PLATFORM, "this id stands for the operator and is no organization's");
-    let table = crate::audit::on(table, Tenant { org: id, mode: Mode::Live }, Action::OrganizationCreated, id.as_uuid())?;
+    let table = crate::audit::on(table, Tenant::new(id, Mode::Live), Action::OrganizationCreated, id.as_uuid())?;
     let organization = table.create_organization(&Organization { id, name, created_at: now }).await?;
     crate::show(json, &[("id", organization.id.to_string()), ("name", organization.name)]);
     Ok(())
@@ -154,7 +154,7 @@ async fn retention(table: &Table, org: OrgId, days: Option<Days>) -> anyhow::Res
     must_exist(table, org).await?;
     let now: Timestamp = Clock::System.now();
     if let Some(days) = days {
-        let table = crate::audit::on(table, Tenant { org, mode: Mode::Live }, Action::RetentionChanged, org.as_uuid())?;
+        let table = crate::audit::on(table, Tenant::new(org, Mode::Live), Action::RetentionChanged, org.as_uuid())?;
         table.set_retention(org, days.number(), now).await?;
     }
     let kept = table.retention(org).await?;

@@ -4,11 +4,11 @@ use std::{io::Read as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use domain::{CredentialId, Mode, carrier::Carrier, credential::CarrierCredential, wire::CallbackUrls};
+use domain::{CredentialId, Mode, audit::Action, carrier::Carrier, credential::CarrierCredential, wire::CallbackUrls};
 use runtime::{Clock, random};
 use secrecy::SecretString;
 use store::Table;
-use trunkline::platform::{self, NewCredential};
+use trunkline::platform::{self, NewCredential, Renewed};
 use vault::Vault;
 
 /// What can be done with the operator's own carrier credentials.
@@ -21,6 +21,18 @@ pub(crate) enum Command {
         /// `live` or `test` data.
         #[arg(long)]
         mode: Mode,
+    },
+    /// Gives one a new token of the same account, read from standard input. Callbacks that were signed with the token before are
+    /// taken for 24 hours more.
+    Renew(Renew),
+    /// Sets the key with which Twilio signs in the token's place, read from standard input, or takes it away.
+    SigningKey {
+        /// The credential, and what seals.
+        #[command(flatten)]
+        renew: Renew,
+        /// Take it away.
+        #[arg(long)]
+        remove: bool,
     },
     /// Gives one new callback URLs and prints them; the ones before end at once.
     RotateCallbacks {
@@ -64,13 +76,42 @@ pub(crate) struct Add {
     json: bool,
 }
 
+/// A credential that gets a new secret.
+#[derive(Debug, Args)]
+pub(crate) struct Renew {
+    /// Its id.
+    id: CredentialId,
+    /// `live` or `test` data.
+    #[arg(long)]
+    mode: Mode,
+    /// The KMS key that seals secrets: the stack's output `VaultKeyArn`.
+    #[arg(long)]
+    key_id: String,
+}
+
+impl Renew {
+    async fn with(self, table: &Table, kms: aws_sdk_kms::Client, renewed: Renewed) -> anyhow::Result<()> {
+        let Self { id, mode, key_id } = self;
+        let table = audited(table, mode, Action::CredentialUpdated, id)?;
+        let credential =
+            platform::renew(&table, &Vault::new(kms, key_id), (mode, id), renewed, Clock::System.now(), random::bytes()).await?;
+        println!("{} {} {}", credential.id, credential.carrier, credential.key_hint());
+        Ok(())
+    }
+}
+
+/// The table for one act on a credential of the operator's.
+fn audited(table: &Table, mode: Mode, action: Action, id: CredentialId) -> anyhow::Result<Table> {
+    crate::audit::on(table, platform::tenant(mode), action, id.as_uuid())
+}
+
 pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Command) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     match command {
         Command::Add(Add { mode, carrier, label, account, key_id, base_url, json }) => {
-            let new = NewCredential { mode, carrier, label, account, token: token()? };
-            let random = (random::bytes(), random::bytes());
-            let (credential, callback) = platform::add(table, &Vault::new(kms, key_id), new, now, random).await?;
+            let new = NewCredential { id: CredentialId::new(now, random::bytes()), mode, carrier, label, account, token: secret()? };
+            let table = audited(table, mode, Action::CredentialCreated, new.id)?;
+            let (credential, callback) = platform::add(&table, &Vault::new(kms, key_id), new, now, random::bytes()).await?;
             show(json, &credential, &CallbackUrls::new(base_url.trim_end_matches('/'), credential.carrier, &callback));
         }
         Command::List { mode } => {
@@ -78,7 +119,11 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
                 println!("{} {} {} {}", credential.id, credential.carrier, credential.key_hint(), credential.label);
             }
         }
+        Command::Renew(renew) => renew.with(table, kms, Renewed::Token(secret()?)).await?,
+        Command::SigningKey { renew, remove: true } => renew.with(table, kms, Renewed::SigningKey(None)).await?,
+        Command::SigningKey { renew, remove: false } => renew.with(table, kms, Renewed::SigningKey(Some(secret()?))).await?,
         Command::RotateCallbacks { id, mode, base_url, json } => {
+            let table = &audited(table, mode, Action::CredentialCallbacksRotated, id)?;
             let (credential, callback) = platform::rotate_callbacks(table, mode, id, now, random::bytes()).await?;
             show(json, &credential, &CallbackUrls::new(base_url.trim_end_matches('/'), credential.carrier, &callback));
         }
@@ -86,10 +131,10 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
     Ok(ExitCode::SUCCESS)
 }
 
-/// The token, from standard input: arguments and the environment can be seen by others.
-fn token() -> anyhow::Result<SecretString> {
+/// A token or a key, from standard input: arguments and the environment can be seen by others.
+fn secret() -> anyhow::Result<SecretString> {
     let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).context("the token cannot be read from standard input")?;
+    std::io::stdin().take(4096).read_to_string(&mut text).context("the secret cannot be read from standard input")?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 

@@ -24,7 +24,7 @@ impl Opened {
     /// # Errors
     /// If its owner has no such credential, or if the table or KMS cannot be reached.
     pub async fn find(table: &Table, vault: &Vault, owner: Tenant, id: CredentialId, now: Timestamp) -> anyhow::Result<Self> {
-        let key = access_patterns::credential(owner.org, owner.mode, id);
+        let key = access_patterns::credential(owner.org(), owner.mode(), id);
         let credential =
             table.get(key, Consistency::Strong).await?.with_context(|| format!("there is no credential {id} of this owner"))?;
         let token = vault.open(&owner.place(SecretKind::CarrierToken, id.as_uuid()), &credential.token, now).await?;

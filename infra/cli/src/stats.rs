@@ -32,7 +32,7 @@ pub(crate) async fn run(table: &Table, command: Command) -> anyhow::Result<ExitC
     let modes = mode.map_or_else(|| Mode::ALL.to_vec(), |mode| vec![mode]);
     let mut left = 0;
     for mode in modes {
-        let tenant = Tenant { org: organization, mode };
+        let tenant = Tenant::new(organization, mode);
         let found = verify(table, tenant, repair).await?;
         left += if repair && found > 0 { verify(table, tenant, false).await? } else { found };
     }
@@ -49,7 +49,7 @@ async fn verify(table: &Table, tenant: Tenant, repair: bool) -> anyhow::Result<u
     };
     let differences = table.verify_calls(tenant, repair, progress).await?;
     bar.finish_and_clear();
-    differences.iter().for_each(|difference| println!("{}: {difference}", tenant.mode));
-    println!("{}: {calls} calls, {} differences{}", tenant.mode, differences.len(), if repair { ", mended" } else { "" });
+    differences.iter().for_each(|difference| println!("{}: {difference}", tenant.mode()));
+    println!("{}: {calls} calls, {} differences{}", tenant.mode(), differences.len(), if repair { ", mended" } else { "" });
     Ok(differences.len())
 }

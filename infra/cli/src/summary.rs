@@ -56,7 +56,7 @@ async fn summary(table: &Table, id: OrgId) -> Result<Option<Summary>, StoreError
         created_at: organization.created_at,
         status: "active",
         api_keys: keys.map_or(0, |count| count.api_keys),
-        calls: table.ended_calls(Tenant { org: id, mode: Mode::Live }).await?,
+        calls: table.ended_calls(Tenant::new(id, Mode::Live)).await?,
         call_retention_days: retention.map(|retention| retention.days),
     }))
 }

@@ -28,12 +28,12 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(table: &Table, arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { org, mode, limit, json } = arguments;
-    let tenant = Tenant { org: org.unwrap_or(OrgId::PLATFORM), mode };
+    let tenant = Tenant::new(org.unwrap_or(OrgId::PLATFORM), mode);
     let (mut left, mut after, all) = (limit, None, AuditFilter::default());
     while left > 0 {
         let some = patiently(|| table.audit_trail(tenant, &all, after, left.min(PAGE), PAGE)).await?;
         left -= some.found.len().min(left);
-        some.found.into_iter().for_each(|entry| println!("{}", line(&wire::AuditEntry::new(entry, tenant.org), json)));
+        some.found.into_iter().for_each(|entry| println!("{}", line(&wire::AuditEntry::new(entry, tenant.org()), json)));
         after = some.next;
         if after.is_none() {
             break;

@@ -104,7 +104,7 @@ impl Caller {
     /// # Errors
     /// `FORBIDDEN`.
     pub(crate) fn require_operator(&self) -> Result<(), Problem> {
-        let is_operator = self.tenant.org == OrgId::PLATFORM && matches!(self.principal, Principal::Key(_));
+        let is_operator = self.tenant.org() == OrgId::PLATFORM && matches!(self.principal, Principal::Key(_));
         if is_operator { Ok(()) } else { Err(Problem::new(Code::Forbidden, "This needs a key of the operator")) }
     }
 
@@ -127,13 +127,15 @@ impl Caller {
         Problem::new(Code::InsufficientScope, message)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the gate has checked the key")]
     fn of_key(key: ApiKey, text: &ApiKeyText) -> Self {
-        let tenant = Tenant { org: key.organization_id, mode: key.mode };
+        let tenant = Tenant::new(key.organization_id, key.mode);
         Self { tenant, principal: Principal::Key(key.id), role: None, scopes: key.scopes, pepper: Some(text.pepper()) }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the gate has checked the user's token and read the membership")]
     fn of_member(member: &Member, mode: Mode) -> Self {
-        let tenant = Tenant { org: member.organization_id, mode };
+        let tenant = Tenant::new(member.organization_id, mode);
         let (principal, role) = (Principal::User(member.user_id), member.role);
         Self { tenant, principal, role: Some(role), scopes: role.scopes(), pepper: None }
     }
@@ -235,10 +237,10 @@ impl Gate {
                 Caller::of_member(&self.chosen(user, named, parts).await?, mode)
             }
         };
-        self.count(caller.tenant.org, caller.principal, &parts.extensions).await?;
+        self.count(caller.tenant.org(), caller.principal, &parts.extensions).await?;
         let span = tracing::Span::current();
-        span.record("organization_id", tracing::field::display(caller.tenant.org));
-        span.record("mode", caller.tenant.mode.as_str());
+        span.record("organization_id", tracing::field::display(caller.tenant.org()));
+        span.record("mode", caller.tenant.mode().as_str());
         Ok(caller)
     }
 

@@ -69,7 +69,7 @@ impl Cursors {
 
 /// What the MAC covers. No list has the separator in its name, and organization and mode are of fixed form.
 fn signed(tenant: Tenant, list: &str, position: &str) -> Vec<u8> {
-    format!("{}\n{}\n{list}\n{position}", tenant.org, tenant.mode).into_bytes()
+    format!("{}\n{}\n{list}\n{position}", tenant.org(), tenant.mode()).into_bytes()
 }
 
 fn take_apart(cursor: &str) -> Option<([u8; TAG_BYTES], String)> {

@@ -48,8 +48,8 @@ impl News {
     pub fn of(&self, resource: &impl Serialize) -> OutboxEvent {
         OutboxEvent {
             id: self.id,
-            organization_id: self.tenant.org,
-            mode: self.tenant.mode,
+            organization_id: self.tenant.org(),
+            mode: self.tenant.mode(),
             event: self.event.as_str().to_owned(),
             at: self.at,
             data: serde_json::to_string(resource).unwrap_or_default(),
@@ -86,7 +86,7 @@ impl Lifecycle {
 
     /// Hands on events that were written.
     pub async fn hand_on(&self, news: impl IntoIterator<Item = News>) {
-        let messages = news.into_iter().map(|news| OutboxMessage { outbox_id: news.id }.out(news.tenant.org));
+        let messages = news.into_iter().map(|news| OutboxMessage { outbox_id: news.id }.out(news.tenant.org()));
         let messages: Vec<OutMessage> = messages.filter_map(Result::ok).collect();
         if messages.is_empty() {
             return;

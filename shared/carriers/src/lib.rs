@@ -48,6 +48,16 @@ pub fn verify(carrier: Carrier, request: &Request<'_>, tokens: &[SecretString]) 
     }
 }
 
+/// Whether a request offers what its carrier signs with, right or wrong. Without that [`verify`] refuses it under any token.
+#[must_use]
+pub fn is_signed(carrier: Carrier, request: &Request<'_>) -> bool {
+    match carrier {
+        Carrier::Twilio => twilio::is_signed(request),
+        Carrier::Plivo => plivo::is_signed(request),
+        Carrier::Vobiz => vobiz::is_signed(request),
+    }
+}
+
 /// The nonces that a request offers, of which nothing is known: a signature stands for each that [`verify`] returns, and for
 /// no other. None for Twilio.
 #[must_use]
@@ -69,6 +79,19 @@ pub fn voice(carrier: Carrier, request: &Request<'_>) -> Result<VoiceRequest, Un
         Carrier::Twilio => twilio::voice(&parameters),
         Carrier::Plivo | Carrier::Vobiz => plivo::voice(carrier, &parameters),
     }
+}
+
+/// Whether a carrier that tells of a call waits for XML too.
+///
+/// It says how the leg ended that an XML answer dialled, and asks what comes next. The same end is told to the leg's status URL,
+/// which waits for none.
+#[must_use]
+pub fn awaits_xml(carrier: Carrier, request: &Request<'_>) -> bool {
+    let name = match carrier {
+        Carrier::Twilio => "DialCallStatus",
+        Carrier::Plivo | Carrier::Vobiz => "DialStatus",
+    };
+    request.parameters(carrier).is_ok_and(|parameters| parameters.get(name).is_some())
 }
 
 /// Reads what a carrier tells of a call: its status, the end of the leg that an XML answer dialled, or a recording.

@@ -65,9 +65,18 @@ const CODES: &[(&str, End)] = &[("1000", End::Cancelled), ("2000", End::Unalloca
 /// Who hung up.
 const SOURCES: &[(&str, HungUp)] = &[("Caller", HungUp::Caller), ("Callee", HungUp::Callee), ("Call recipient", HungUp::Callee)];
 
+pub(crate) fn is_signed(request: &Request<'_>) -> bool {
+    offered(request).next().is_some() && !nonces(request).is_empty()
+}
+
+/// The signatures of the account and of its parent.
+fn offered(request: &Request<'_>) -> impl Iterator<Item = Vec<u8>> {
+    signatures(request.header(SIGNATURE)).chain(signatures(request.header(MAIN_SIGNATURE)))
+}
+
 pub(crate) fn verify(request: &Request<'_>, tokens: &[SecretString]) -> Result<Verified, Refused> {
     let nonce = nonce(request.header(NONCE))?;
-    let signatures: Vec<Vec<u8>> = signatures(request.header(SIGNATURE)).chain(signatures(request.header(MAIN_SIGNATURE))).collect();
+    let signatures: Vec<Vec<u8>> = offered(request).collect();
     let texts: Vec<String> = signed(request)?.into_iter().map(|text| format!("{text}.{nonce}")).collect();
     let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
     let fits = any_fits(HMAC_SHA256, tokens, &texts, &signatures);

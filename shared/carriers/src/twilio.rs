@@ -48,6 +48,10 @@ const STATUSES: &[(&str, Meaning)] = &[
 /// unavailable.
 const HIDDEN: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
 
+pub(crate) fn is_signed(request: &Request<'_>) -> bool {
+    signatures(request.header(SIGNATURE)).next().is_some()
+}
+
 pub(crate) fn verify(request: &Request<'_>, tokens: &[SecretString]) -> Result<Verified, Refused> {
     let algorithm = algorithm(request.header(SIGNATURE_SETTINGS))?;
     let signed = signed_parameters(request)?;

@@ -26,6 +26,13 @@ pub(crate) fn nonces(request: &Request<'_>) -> Vec<String> {
     nonces
 }
 
+pub(crate) fn is_signed(request: &Request<'_>) -> bool {
+    SCHEMES.iter().any(|(own, parents, name, _)| {
+        let offered = signatures(request.header(own)).chain(signatures(request.header(parents))).next();
+        offered.is_some() && nonce(request.header(name)).is_ok()
+    })
+}
+
 /// One scheme is enough. The nonces of both are returned if both fit: a request that was seen with two must not come
 /// again with one of them.
 pub(crate) fn verify(request: &Request<'_>, tokens: &[SecretString]) -> Result<Verified, Refused> {

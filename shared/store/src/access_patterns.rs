@@ -8,7 +8,7 @@
 //! ```
 //! # use {domain::{NumberId, OrgId, number::PhoneNumber}, store::{access_patterns, Get, Tenant}};
 //! # fn example(tenant: Tenant, number: NumberId) {
-//! let key: Get<PhoneNumber> = access_patterns::number(tenant.org, tenant.mode, number);
+//! let key: Get<PhoneNumber> = access_patterns::number(tenant.org(), tenant.mode(), number);
 //! # }
 //! ```
 //!
@@ -17,7 +17,7 @@
 //! ```compile_fail,E0308
 //! # use {domain::{NumberId, OrgId, number::PhoneNumber}, store::{access_patterns, Get, Tenant}};
 //! # fn example(tenant: Tenant, number: NumberId) {
-//! let key: Get<PhoneNumber> = access_patterns::number(number, tenant.mode, tenant.org);
+//! let key: Get<PhoneNumber> = access_patterns::number(number, tenant.mode(), tenant.org());
 //! # }
 //! ```
 //!
@@ -26,7 +26,7 @@
 //! ```compile_fail,E0308
 //! # use {domain::{EndpointId, OrgId, number::PhoneNumber}, store::{access_patterns, Get, Tenant}};
 //! # fn example(tenant: Tenant, number: EndpointId) {
-//! let key: Get<PhoneNumber> = access_patterns::number(tenant.org, tenant.mode, number);
+//! let key: Get<PhoneNumber> = access_patterns::number(tenant.org(), tenant.mode(), number);
 //! # }
 //! ```
 //!
@@ -35,7 +35,7 @@
 //! ```compile_fail,E0308
 //! # use {domain::{NumberId, OrgId, endpoint::Endpoint}, store::{access_patterns, Get, Tenant}};
 //! # fn example(tenant: Tenant, number: NumberId) {
-//! let key: Get<Endpoint> = access_patterns::number(tenant.org, tenant.mode, number);
+//! let key: Get<Endpoint> = access_patterns::number(tenant.org(), tenant.mode(), number);
 //! # }
 //! ```
 //!
@@ -44,7 +44,7 @@
 //! ```
 //! # use {store::{access_patterns, Table, Tenant}};
 //! # async fn example(table: Table, tenant: Tenant) {
-//! let numbers = table.list(access_patterns::numbers(tenant.org, tenant.mode)).await;
+//! let numbers = table.list(access_patterns::numbers(tenant.org(), tenant.mode())).await;
 //! # }
 //! ```
 //!

@@ -23,8 +23,8 @@ pub struct NamedCall {
 }
 
 serde_item!(NamedCall, "named_call", Tenant, |named, tenant| Keys::primary(access_patterns::named_call(
-    tenant.org,
-    tenant.mode,
+    tenant.org(),
+    tenant.mode(),
     &named.alias
 )));
 
@@ -55,7 +55,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn named_call(&self, tenant: Tenant, alias: &CallAlias) -> Result<Option<CallId>, StoreError> {
-        let key = access_patterns::named_call(tenant.org, tenant.mode, alias);
+        let key = access_patterns::named_call(tenant.org(), tenant.mode(), alias);
         Ok(self.get(key, Consistency::EventualIfThere).await?.map(|named| named.id))
     }
 
@@ -64,7 +64,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read or written.
     pub async fn name_call(&self, tenant: Tenant, alias: &CallAlias, at: Timestamp) -> Result<CallId, StoreError> {
-        let key = access_patterns::named_call(tenant.org, tenant.mode, alias);
+        let key = access_patterns::named_call(tenant.org(), tenant.mode(), alias);
         match self.get(key, Consistency::Eventual).await? {
             Some(named) => Ok(named.id),
             None => self.name_new_call(tenant, alias, at).await,

@@ -99,20 +99,20 @@ impl Table {
         self.get(access_patterns::api_key(hash), Consistency::Strong).await
     }
 
-    /// One key of an organization, as it is now.
+    /// One key of the caller's organization, of live or test data, as it is now.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
-    pub async fn key_record(&self, org: OrgId, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        self.get(access_patterns::key_record(org, id), Consistency::Strong).await
+    pub async fn key_record(&self, of: Tenant, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.get(access_patterns::key_record(of.org(), id), Consistency::Strong).await
     }
 
-    /// All keys of an organization, newest first, those among them that were revoked not long ago.
+    /// All keys of the caller's organization, of live and test data, newest first, those among them that were revoked not long ago.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
-    pub async fn key_records(&self, org: OrgId) -> Result<Vec<KeyRecord>, StoreError> {
-        let mut records = self.list(access_patterns::api_keys(org)).await?;
+    pub async fn key_records(&self, of: Tenant) -> Result<Vec<KeyRecord>, StoreError> {
+        let mut records = self.list(access_patterns::api_keys(of.org())).await?;
         records.reverse();
         Ok(records)
     }
@@ -175,7 +175,8 @@ impl Table {
     /// Removes both items of a key, whatever becomes of it meanwhile. Doing it again changes nothing.
     pub(crate) async fn erase_key(&self, org: OrgId, id: KeyId) -> Result<(), StoreError> {
         for _ in 0..TRIES {
-            let Some(seen) = self.key_record(org, id).await? else { return Ok(()) };
+            let record: Option<KeyRecord> = self.get(access_patterns::key_record(org, id), Consistency::Strong).await?;
+            let Some(seen) = record else { return Ok(()) };
             let delete = |key| Delete::builder().table_name(&*self.name).set_key(Some(key));
             let record = delete(key_attributes(&access_patterns::key_record(org, id)))
                 .condition_expression("key_hash = :hash")
@@ -193,7 +194,7 @@ impl Table {
 
 /// Whose key it is.
 const fn keys_of(key: &ApiKey) -> Tenant {
-    Tenant { org: key.organization_id, mode: key.mode }
+    Tenant::new(key.organization_id, key.mode)
 }
 
 /// The condition that a record is as it was seen, and not revoked.

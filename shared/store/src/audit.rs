@@ -25,8 +25,8 @@ use crate::{
 };
 
 serde_item!(AuditEntry, "audit_entry", Tenant, |entry, tenant| Keys::primary(access_patterns::audit_entry(
-    tenant.org,
-    tenant.mode,
+    tenant.org(),
+    tenant.mode(),
     entry.id
 )));
 
@@ -115,7 +115,7 @@ impl Table {
         }
         let (mut page, mut looked_at) = (AuditPage::default(), 0);
         loop {
-            let list = access_patterns::audit_trail(tenant.org, tenant.mode);
+            let list = access_patterns::audit_trail(tenant.org(), tenant.mode());
             let span = list.between(from.as_ref().map(Bound::as_str), before.as_ref().map(Bound::as_str));
             // Without a filter no more is read than is shown.
             let step = if filter_is_free(filter) { limit - page.found.len() } else { STEP };

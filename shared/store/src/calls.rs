@@ -56,7 +56,7 @@ impl Item for CallRecord {
     type Scope = Tenant;
 
     fn keys(&self, tenant: &Tenant) -> Keys {
-        Keys::primary(access_patterns::call(tenant.org, tenant.mode, Shard::of(self.id), self.id))
+        Keys::primary(access_patterns::call(tenant.org(), tenant.mode(), Shard::of(self.id), self.id))
     }
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
@@ -129,7 +129,7 @@ impl Table {
         let set = event_writes(events.iter().zip(&stored).map(|(event, stored)| stored.as_ref().unwrap_or(event)), alias, route)?;
         let routed = if how == EventWrite::IfRouted { format!(" AND attribute_exists({ROUTE})") } else { String::new() };
         let condition = format!("attribute_not_exists({DELETED}){routed}");
-        let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
+        let key = access_patterns::call(tenant.org(), tenant.mode(), Shard::of(call), call);
         let written = self.update(key, &set, Some(condition.as_str())).await;
         if matches!(written, Err(StoreError::TooLarge)) {
             let transcripts = stored.iter().flatten().filter_map(|event| event.facts.stored_transcript.as_ref());
@@ -151,7 +151,7 @@ impl Table {
     /// Whether a call takes events that need a route: it has one, which stays, or it was deleted and absorbs them.
     async fn has_route(&self, tenant: Tenant, call: CallId) -> Result<bool, StoreError> {
         for consistency in [Consistency::Eventual, Consistency::Strong] {
-            let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(call), call);
+            let key = access_patterns::call(tenant.org(), tenant.mode(), Shard::of(call), call);
             if self.get(key, consistency).await?.is_some_and(|record| record.route.is_some() || record.events.is_empty()) {
                 return Ok(true);
             }
@@ -175,7 +175,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn record(&self, tenant: Tenant, id: CallId, consistency: Consistency) -> Result<Option<CallRecord>, StoreError> {
-        let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id);
+        let key = access_patterns::call(tenant.org(), tenant.mode(), Shard::of(id), id);
         Ok(self.get(key, consistency).await?.filter(|record| !record.events.is_empty()))
     }
 

@@ -26,8 +26,8 @@ pub struct CarriedCall {
 }
 
 serde_item!(CarriedCall, "carried_call", (Tenant, CredentialId, CallMark), |_carried, scope| Keys::primary(access_patterns::carried_call(
-    scope.0.org,
-    scope.0.mode,
+    scope.0.org(),
+    scope.0.mode(),
     scope.1,
     &scope.2
 )));
@@ -54,7 +54,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn carried(&self, holder: Tenant, credential: CredentialId, call: &CallMark) -> Result<Option<OrgId>, StoreError> {
-        let key = access_patterns::carried_call(holder.org, holder.mode, credential, call);
+        let key = access_patterns::carried_call(holder.org(), holder.mode(), credential, call);
         Ok(self.get(key, Consistency::Strong).await?.map(|carried| OrgId::from_uuid(call.masked(carried.masked))))
     }
 }

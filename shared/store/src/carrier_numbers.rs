@@ -79,9 +79,9 @@ impl Table {
         let (Some(credential), Some(carrier)) = (number.credentials_id, number.carrier) else {
             return Err(StoreError::Refused("a number of an own carrier needs a credential".to_owned()));
         };
-        let claim = Claim::of(tenant.org, number);
+        let claim = Claim::of(tenant.org(), number);
         let mut writes = vec![
-            TransactWriteItem::builder().put(self.put_new(whole(&claim, &tenant.mode)?)?).build(),
+            TransactWriteItem::builder().put(self.put_new(whole(&claim, &tenant.mode())?)?).build(),
             TransactWriteItem::builder().put(self.put_new(whole(number, &tenant)?)?).build(),
             self.count_at_credential(tenant, credential, Some(carrier))?,
             self.count(tenant, Counted::Numbers, Step::Up)?,
@@ -98,7 +98,7 @@ impl Table {
         let taken = Outcome::failed(reasons, CLAIM);
         if let Some(reason) = taken {
             let owner: Claim = read(reason.item.clone().unwrap_or_default())?;
-            if (owner.organization_id, owner.number_id) == (tenant.org, id)
+            if (owner.organization_id, owner.number_id) == (tenant.org(), id)
                 && let Some(before) = self.number(tenant, id, Consistency::Strong).await?
             {
                 return Ok(Registered::Before(Box::new(before)));
@@ -133,7 +133,7 @@ impl Table {
             // Versions are told apart by their time.
             let now = now.max(seen.updated_at.plus_millis(1));
             let after = PhoneNumber { agent_id: agent.map(str::to_owned), updated_at: now, ..seen.clone() };
-            let mut writes = vec![self.update_as_seen(tenant, &seen, pin(agent, now))?, self.rings_write(tenant.mode, &after)?];
+            let mut writes = vec![self.update_as_seen(tenant, &seen, pin(agent, now))?, self.rings_write(tenant.mode(), &after)?];
             writes.extend(self.told(tell, &after)?);
             if let Outcome::Done = self.transact(writes).await? {
                 return Ok(true);
@@ -151,7 +151,7 @@ impl Table {
     ) -> Result<TransactWriteItem, StoreError> {
         let mut update = Update::builder()
             .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::credential(tenant.org, tenant.mode, credential))))
+            .set_key(Some(key_attributes(&access_patterns::credential(tenant.org(), tenant.mode(), credential))))
             .update_expression("ADD numbers_count :step")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         update = match carrier {

@@ -42,10 +42,13 @@ pub struct EndpointCount {
     pub most: Option<u32>,
 }
 
-serde_item!(NumberCount, "number_count", Tenant, |_count, tenant| Keys::primary(access_patterns::number_count(tenant.org, tenant.mode)));
+serde_item!(NumberCount, "number_count", Tenant, |_count, tenant| Keys::primary(access_patterns::number_count(
+    tenant.org(),
+    tenant.mode()
+)));
 serde_item!(EndpointCount, "endpoint_count", Tenant, |_count, tenant| Keys::primary(access_patterns::endpoint_count(
-    tenant.org,
-    tenant.mode
+    tenant.org(),
+    tenant.mode()
 )));
 
 /// One more or one less.
@@ -66,7 +69,7 @@ struct Place {
 
 impl Place {
     fn of(tenant: Tenant, counted: Counted) -> Self {
-        let Tenant { org, mode } = tenant;
+        let (org, mode) = (tenant.org(), tenant.mode());
         let (key, kind, attribute) = match counted {
             Counted::Numbers => (key_attributes(&access_patterns::number_count(org, mode)), NumberCount::KIND, "numbers"),
             Counted::Endpoints => (key_attributes(&access_patterns::endpoint_count(org, mode)), EndpointCount::KIND, "endpoints"),

@@ -6,6 +6,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     CredentialId, Timestamp,
+    callback::CallbackToken,
     carrier::{AccountKey, Carrier},
     credential::CarrierCredential,
     secret::Sealed,
@@ -17,14 +18,14 @@ use crate::{
     expression::SetExpression,
     item::serde_item,
     keys::{Keys, Tenant},
-    table::{Created, Table},
+    table::{Consistency, Created, Table},
     transaction::TRIES,
     update::{Changed, Deleted},
 };
 
 serde_item!(CarrierCredential, "credential", Tenant, |credential, tenant| Keys::primary(access_patterns::credential(
-    tenant.org,
-    tenant.mode,
+    tenant.org(),
+    tenant.mode(),
     credential.id
 )));
 
@@ -99,12 +100,20 @@ impl Table {
         })
     }
 
+    /// The credential that a callback token names, as it is now, whether or not the token is its own.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn credential_named_by(&self, token: &CallbackToken) -> Result<Option<CarrierCredential>, StoreError> {
+        self.get(access_patterns::credential(token.org, token.mode, token.credential), Consistency::Strong).await
+    }
+
     /// All carrier credentials of an organization, newest first. Eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn credentials(&self, tenant: Tenant) -> Result<Vec<CarrierCredential>, StoreError> {
-        let mut credentials = self.list(access_patterns::credentials(tenant.org, tenant.mode)).await?;
+        let mut credentials = self.list(access_patterns::credentials(tenant.org(), tenant.mode())).await?;
         credentials.reverse();
         Ok(credentials)
     }
@@ -136,7 +145,7 @@ impl Table {
                 sign_by(&mut set, key.as_ref());
                 condition += " AND carrier = :twilio";
             }
-            let key = access_patterns::credential(tenant.org, tenant.mode, id);
+            let key = access_patterns::credential(tenant.org(), tenant.mode(), id);
             let existing = match self.update(key, &set, Some(&condition)).await? {
                 Changed::Done(credential) => return Ok(ChangedCredential::Done(Box::new(credential))),
                 Changed::Refused(None) => return Ok(ChangedCredential::NotFound),
@@ -173,7 +182,7 @@ impl Table {
         let mut set = SetExpression::default();
         set.set("callback", AttributeValue::S(hash.to_owned()));
         set.set("updated_at", AttributeValue::S(now.to_string()));
-        let key = access_patterns::credential(tenant.org, tenant.mode, id);
+        let key = access_patterns::credential(tenant.org(), tenant.mode(), id);
         Ok(self.update(key, &set, Some("attribute_exists(pk)")).await?.done())
     }
 
@@ -183,7 +192,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn delete_credential(&self, tenant: Tenant, id: CredentialId) -> Result<DeletedCredential, StoreError> {
-        Ok(match self.delete_unused(access_patterns::credential(tenant.org, tenant.mode, id), "numbers_count").await? {
+        Ok(match self.delete_unused(access_patterns::credential(tenant.org(), tenant.mode(), id), "numbers_count").await? {
             Deleted::Done => DeletedCredential::Done,
             Deleted::NotFound => DeletedCredential::NotFound,
             Deleted::Used => DeletedCredential::InUse,

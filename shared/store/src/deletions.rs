@@ -40,7 +40,7 @@ impl Table {
     pub async fn delete_call(&self, tenant: Tenant, id: CallId, now: Timestamp) -> Result<DeletedCall, StoreError> {
         let mut spread = Spread::FIRST;
         for tries in 1..=TRIES {
-            let key = access_patterns::call(tenant.org, tenant.mode, Shard::of(id), id);
+            let key = access_patterns::call(tenant.org(), tenant.mode(), Shard::of(id), id);
             let Some(record) = self.get(key, Consistency::Strong).await? else { return Ok(DeletedCall::NotFound) };
             if record.events.is_empty() {
                 // An earlier try may have died before its sweep.
@@ -78,7 +78,7 @@ impl Table {
 
     /// Tries once.
     async fn bury(&self, tenant: Tenant, record: &CallRecord, now: Timestamp, spread: Spread) -> Result<Attempt, StoreError> {
-        let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
+        let key = access_patterns::listed_call(tenant.org(), tenant.mode(), record.id);
         let Some(seen) = self.get(key, Consistency::Strong).await? else {
             // Its last event is still being handled: it is counted first, so that one thing is to be taken back.
             self.count_calls(tenant, vec![CountWork::new(record)]).await?;
@@ -98,7 +98,7 @@ impl Table {
         writes.extend(self.row_writes(tenant, deltas, spread)?);
         // Whoever counted it may have died before its marker went.
         let marker =
-            Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&live_call(tenant.org, tenant.mode, record.id))));
+            Delete::builder().table_name(&*self.name).set_key(Some(key_attributes(&live_call(tenant.org(), tenant.mode(), record.id))));
         writes.push(TransactWriteItem::builder().delete(built(marker.build())?).build());
         self.try_act(writes).await
     }

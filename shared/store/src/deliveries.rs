@@ -69,7 +69,7 @@ impl Item for Delivery {
     type Scope = Tenant;
 
     fn keys(&self, tenant: &Tenant) -> Keys {
-        Keys::primary(access_patterns::delivery(tenant.org, tenant.mode, self.id))
+        Keys::primary(access_patterns::delivery(tenant.org(), tenant.mode(), self.id))
     }
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
@@ -159,14 +159,14 @@ impl Item for DeliveryState {
 fn state_keys(tenant: Tenant, place: DeliveryPlace, call_id: Option<CallId>) -> Keys {
     let keys = Keys::primary(state_key(tenant, place));
     match call_id {
-        Some(call) => keys.listed_in(access_patterns::deliveries_of(tenant.org, tenant.mode, call), &LogPlace::of(place)),
+        Some(call) => keys.listed_in(access_patterns::deliveries_of(tenant.org(), tenant.mode(), call), &LogPlace::of(place)),
         None => keys,
     }
 }
 
 pub(crate) fn state_key(tenant: Tenant, place: DeliveryPlace) -> Get<DeliveryState> {
     let lane = Lane::of(place.receiver.as_uuid(), place.id);
-    access_patterns::delivery_state(tenant.org, tenant.mode, lane, LogPlace::of(place))
+    access_patterns::delivery_state(tenant.org(), tenant.mode(), lane, LogPlace::of(place))
 }
 
 fn packed_attempt(attempt: &AttemptRecord) -> Result<AttributeValue, StoreError> {
@@ -202,7 +202,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn delivery(&self, tenant: Tenant, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        self.get(access_patterns::delivery(tenant.org, tenant.mode, id), Consistency::EventualIfThere).await
+        self.get(access_patterns::delivery(tenant.org(), tenant.mode(), id), Consistency::EventualIfThere).await
     }
 
     /// What became of a delivery; `None` before its first attempt was recorded.

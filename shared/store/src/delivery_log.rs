@@ -178,7 +178,7 @@ impl Table {
         filter: &DeliveryFilter,
         walk: DeliveryWalk,
     ) -> Result<DeliveryPage, StoreError> {
-        let rows = self.all_items(self.query(access_patterns::deliveries_of(tenant.org, tenant.mode, call))).await?;
+        let rows = self.all_items(self.query(access_patterns::deliveries_of(tenant.org(), tenant.mode(), call))).await?;
         let key = |row: &crate::item::Attributes, name: &str| row.get(name).and_then(|value| value.as_s().ok()).cloned();
         let rows = rows.iter().filter_map(|row| {
             let (pk, sk) = (key(row, Primary::PK)?, key(row, Primary::SK)?);
@@ -237,7 +237,7 @@ impl Run {
             let end = if newest_first { &mut until } else { &mut from };
             *end = Some(last.to_string());
         }
-        let list = access_patterns::deliveries(tenant.org, tenant.mode, self.lane);
+        let list = access_patterns::deliveries(tenant.org(), tenant.mode(), self.lane);
         // One more, because the last one may come again: bounds are included.
         let read = table.range(list.between(from.as_deref(), until.as_deref()), newest_first, self.step + 1).await?;
         self.ended = read.len() <= self.step;

@@ -47,8 +47,8 @@ impl DueAttempt {
     #[must_use]
     pub const fn new(tenant: Tenant, place: DeliveryPlace, attempt: u32, due_at: Timestamp) -> Self {
         Self {
-            organization_id: tenant.org,
-            mode: tenant.mode,
+            organization_id: tenant.org(),
+            mode: tenant.mode(),
             delivery_id: place.id,
             receiver: place.receiver,
             frozen_at: place.created_at,

@@ -53,7 +53,7 @@ impl Table {
         OPTIONAL.iter().filter(|name| !attributes.contains_key(**name)).for_each(|name| set.remove(name));
         attributes.into_iter().filter(|(name, _)| name != COUNT).for_each(|(name, value)| set.set(&name, value));
         let mut condition = as_seen(&mut set, seen);
-        let key = access_patterns::endpoint(tenant.org, tenant.mode, endpoint.id);
+        let key = access_patterns::endpoint(tenant.org(), tenant.mode(), endpoint.id);
         let mut beside: Vec<TransactWriteItem> = self.told(tell, endpoint)?.into_iter().collect();
         if is_switched_on(seen, endpoint) {
             beside.push(self.forget_health(tenant, ReceiverId::Endpoint(endpoint.id))?);
@@ -111,7 +111,7 @@ impl Table {
             set.value(":webhook", AttributeValue::S(Provider::Webhook.as_str().to_owned()));
             condition += &format!(" AND provider {equals} :webhook");
         }
-        let key = access_patterns::endpoint(tenant.org, tenant.mode, id);
+        let key = access_patterns::endpoint(tenant.org(), tenant.mode(), id);
         Ok(match self.update(key, &set, Some(&condition)).await? {
             Changed::Done(endpoint) => ChangedEndpoint::Done(Box::new(endpoint)),
             Changed::Refused(Some(_)) => ChangedEndpoint::LookFirst,

@@ -89,7 +89,7 @@ impl Table {
     async fn delete_unrung(&self, tenant: Tenant, id: EndpointId) -> Result<Deleted, StoreError> {
         let delete = Delete::builder()
             .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, id))))
+            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org(), tenant.mode(), id))))
             .condition_expression("phone_numbers_count = :none")
             .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -110,7 +110,7 @@ impl Table {
         now: Timestamp,
         tell: Tell<'_, Endpoint>,
     ) -> Result<Option<Endpoint>, StoreError> {
-        let key = access_patterns::endpoint(tenant.org, tenant.mode, id);
+        let key = access_patterns::endpoint(tenant.org(), tenant.mode(), id);
         for _ in 0..TRIES {
             let Some(seen) = self.endpoint(tenant, id, Consistency::Strong).await? else { return Ok(None) };
             let delete = Delete::builder()
@@ -147,13 +147,13 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read or written.
     pub async fn sweep(&self, sweep: Sweep, now: Timestamp) -> Result<(), StoreError> {
-        let (tenant, endpoint) = (Tenant { org: sweep.organization_id, mode: sweep.mode }, sweep.endpoint_id);
-        let rows = self.all_items(self.query(access_patterns::numbers(tenant.org, tenant.mode)).consistent_read(true)).await?;
+        let (tenant, endpoint) = (Tenant::new(sweep.organization_id, sweep.mode), sweep.endpoint_id);
+        let rows = self.all_items(self.query(access_patterns::numbers(tenant.org(), tenant.mode())).consistent_read(true)).await?;
         let (numbers, _) = numbers_and_gone(rows)?;
         let named = numbers.into_iter().filter(|number| number.endpoint_id == Some(endpoint));
         let sweeping = stream::iter(named.map(Ok));
         sweeping.try_for_each_concurrent(SWEPT_AT_ONCE, |number| self.detach(tenant, number.id, endpoint, now)).await?;
-        self.delete(access_patterns::sweep(tenant.org, tenant.mode, endpoint)).await
+        self.delete(access_patterns::sweep(tenant.org(), tenant.mode(), endpoint)).await
     }
 
     /// Detaches a number from an endpoint if it still names that one.
@@ -162,12 +162,12 @@ impl Table {
         set.set("updated_at", AttributeValue::S(now.to_string()));
         set.remove("endpoint_id");
         set.value(":endpoint", AttributeValue::S(endpoint.to_string()));
-        self.update(access_patterns::number(tenant.org, tenant.mode, number), &set, Some("endpoint_id = :endpoint")).await.map(drop)
+        self.update(access_patterns::number(tenant.org(), tenant.mode(), number), &set, Some("endpoint_id = :endpoint")).await.map(drop)
     }
 }
 
 const fn sweep(tenant: Tenant, endpoint_id: EndpointId, deleted_at: Timestamp) -> Sweep {
-    Sweep { organization_id: tenant.org, mode: tenant.mode, endpoint_id, deleted_at }
+    Sweep { organization_id: tenant.org(), mode: tenant.mode(), endpoint_id, deleted_at }
 }
 
 /// The numbers of a partition as they are stored, and the deleted endpoints that some of them may still name.

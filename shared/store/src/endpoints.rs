@@ -24,7 +24,7 @@ impl Item for Endpoint {
     type Scope = Tenant;
 
     fn keys(&self, tenant: &Tenant) -> Keys {
-        Keys::primary(access_patterns::endpoint(tenant.org, tenant.mode, self.id))
+        Keys::primary(access_patterns::endpoint(tenant.org(), tenant.mode(), self.id))
     }
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
@@ -120,7 +120,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn endpoints(&self, tenant: Tenant) -> Result<Vec<Endpoint>, StoreError> {
-        let mut endpoints = self.list(access_patterns::endpoints(tenant.org, tenant.mode)).await?;
+        let mut endpoints = self.list(access_patterns::endpoints(tenant.org(), tenant.mode())).await?;
         endpoints.reverse();
         Ok(endpoints)
     }
@@ -130,7 +130,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn endpoint(&self, tenant: Tenant, id: EndpointId, consistency: Consistency) -> Result<Option<Endpoint>, StoreError> {
-        self.get(access_patterns::endpoint(tenant.org, tenant.mode, id), consistency).await
+        self.get(access_patterns::endpoint(tenant.org(), tenant.mode(), id), consistency).await
     }
 
     /// Points a number that was seen at one endpoint to another.

@@ -46,7 +46,7 @@ impl Segment for ReceiverId {
 }
 
 pub(crate) fn key(tenant: Tenant, receiver: ReceiverId) -> Get<ReceiverHealth> {
-    access_patterns::receiver_health(tenant.org, tenant.mode, receiver)
+    access_patterns::receiver_health(tenant.org(), tenant.mode(), receiver)
 }
 
 /// Whether a probe may be sent.

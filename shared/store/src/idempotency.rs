@@ -56,8 +56,8 @@ pub struct KeptRequest {
 }
 
 serde_item!(KeptRequest, "request", (Tenant, RequestKey), |_request, scope| Keys::primary(access_patterns::request(
-    scope.0.org,
-    scope.0.mode,
+    scope.0.org(),
+    scope.0.mode(),
     scope.1
 )));
 
@@ -118,7 +118,7 @@ impl Table {
         set: SetExpression,
         condition: &str,
     ) -> Result<Result<Timestamp, KeptRequest>, StoreError> {
-        let key = access_patterns::request(tenant.org, tenant.mode, request);
+        let key = access_patterns::request(tenant.org(), tenant.mode(), request);
         match self.update(key, &set, Some(condition)).await? {
             Changed::Done(kept) => {
                 let first_at = Timestamp::from_millis(kept.first_at).map_err(|error| StoreError::corrupt(KeptRequest::KIND, error))?;
@@ -153,7 +153,7 @@ impl Table {
     }
 
     async fn change_request(&self, tenant: Tenant, request: RequestKey, set: &SetExpression, condition: &str) -> Result<(), StoreError> {
-        let key = access_patterns::request(tenant.org, tenant.mode, request);
+        let key = access_patterns::request(tenant.org(), tenant.mode(), request);
         self.update(key, set, Some(condition)).await.map(drop)
     }
 }

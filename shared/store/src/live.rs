@@ -58,7 +58,7 @@ impl LiveCall {
     }
 }
 
-serde_item!(LiveCall, "live", Tenant, |live, tenant| Keys::primary(access_patterns::live_call(tenant.org, tenant.mode, live.id)));
+serde_item!(LiveCall, "live", Tenant, |live, tenant| Keys::primary(access_patterns::live_call(tenant.org(), tenant.mode(), live.id)));
 
 /// A tenant that may have calls that go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl BusyTenant {
     /// Whose calls they are.
     #[must_use]
     pub const fn tenant(&self) -> Tenant {
-        Tenant { org: self.organization_id, mode: self.mode }
+        Tenant::new(self.organization_id, self.mode)
     }
 }
 
@@ -94,7 +94,7 @@ impl Table {
         for (name, value) in LiveCall::begun(id, now).to_attributes()? {
             if name == SINCE { set.set_once(&name, value) } else { set.set(&name, value) }
         }
-        self.update(access_patterns::live_call(tenant.org, tenant.mode, id), &set, None).await.map(drop)
+        self.update(access_patterns::live_call(tenant.org(), tenant.mode(), id), &set, None).await.map(drop)
     }
 
     /// Notes of several calls that they go on, as [`Table::mark_live`] does of one, in one request for each 25. Answers each in
@@ -132,12 +132,12 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn note_busy(&self, tenant: Tenant, now: Timestamp) -> Result<(), StoreError> {
-        self.put(&BusyTenant { organization_id: tenant.org, mode: tenant.mode, noted_at: now }, &()).await
+        self.put(&BusyTenant { organization_id: tenant.org(), mode: tenant.mode(), noted_at: now }, &()).await
     }
 
     /// Notes a tenant's calls that have gone on for a while, unless it is noted already: a newer note must not look old.
     pub(crate) async fn note_busy_since(&self, tenant: Tenant, since: Timestamp) -> Result<(), StoreError> {
-        self.create(&BusyTenant { organization_id: tenant.org, mode: tenant.mode, noted_at: since }, &()).await.map(|_| ())
+        self.create(&BusyTenant { organization_id: tenant.org(), mode: tenant.mode(), noted_at: since }, &()).await.map(|_| ())
     }
 
     /// The tenants that may have calls that go on.
@@ -162,7 +162,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn live_calls(&self, tenant: Tenant) -> Result<Vec<LiveCall>, StoreError> {
-        self.list(access_patterns::live_calls(tenant.org, tenant.mode)).await
+        self.list(access_patterns::live_calls(tenant.org(), tenant.mode())).await
     }
 
     /// Takes a marker away that was seen to be left over, unless the call was marked again.
@@ -170,7 +170,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn unmark_left_over(&self, tenant: Tenant, live: &LiveCall) -> Result<(), StoreError> {
-        let key = access_patterns::live_call(tenant.org, tenant.mode, live.id);
+        let key = access_patterns::live_call(tenant.org(), tenant.mode(), live.id);
         self.delete_if(key, MARKED_AT, live.marked_at.map(|at| AttributeValue::S(at.to_string()))).await
     }
 
@@ -179,7 +179,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn unmark_live(&self, tenant: Tenant, id: CallId) -> Result<(), StoreError> {
-        self.delete(access_patterns::live_call(tenant.org, tenant.mode, id)).await
+        self.delete(access_patterns::live_call(tenant.org(), tenant.mode(), id)).await
     }
 
     /// Notes of several calls that they do not go on any more, as [`Table::unmark_live`] does of one.
@@ -187,7 +187,7 @@ impl Table {
         if let [id] = *calls {
             return self.unmark_live(tenant, id).await;
         }
-        let markers = calls.iter().map(|id| delete_request(&access_patterns::live_call(tenant.org, tenant.mode, *id)));
+        let markers = calls.iter().map(|id| delete_request(&access_patterns::live_call(tenant.org(), tenant.mode(), *id)));
         self.write_all(markers.collect::<Result<_, _>>()?).await
     }
 
@@ -196,7 +196,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read or written.
     pub async fn unmark_unknown(&self, tenant: Tenant, id: CallId) -> Result<(), StoreError> {
-        let key = access_patterns::live_call(tenant.org, tenant.mode, id);
+        let key = access_patterns::live_call(tenant.org(), tenant.mode(), id);
         // The marker first: whoever writes the call's first event marks it before.
         let Some(live) = self.get(key, Consistency::Strong).await? else { return Ok(()) };
         match self.record(tenant, id, Consistency::Strong).await? {

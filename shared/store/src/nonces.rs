@@ -30,8 +30,8 @@ pub struct UsedNonce {
 }
 
 serde_item!(UsedNonce, "nonce", (Tenant, CredentialId, NonceMark), |_used, scope| Keys::primary(access_patterns::used_nonce(
-    scope.0.org,
-    scope.0.mode,
+    scope.0.org(),
+    scope.0.mode(),
     scope.1,
     &scope.2
 )));
@@ -68,7 +68,7 @@ impl Table {
         set.set("request", value);
         set.set(EXPIRES_AT, number(now.as_seconds() + NONCE_KEPT_SECONDS));
         set.value(":now", number(now.as_seconds()));
-        let key = access_patterns::used_nonce(tenant.org, tenant.mode, credential, nonce);
+        let key = access_patterns::used_nonce(tenant.org(), tenant.mode(), credential, nonce);
         // TTL may take its time: what is over counts as gone.
         Ok(match self.update(key, &set, Some("attribute_not_exists(pk) OR expires_at <= :now")).await? {
             Changed::Done(_) => NonceUse::First,

@@ -24,7 +24,7 @@ use crate::{
     update::Changed,
 };
 
-serde_item!(PhoneNumber, "number", Tenant, |number, tenant| Keys::primary(access_patterns::number(tenant.org, tenant.mode, number.id)));
+serde_item!(PhoneNumber, "number", Tenant, |number, tenant| Keys::primary(access_patterns::number(tenant.org(), tenant.mode(), number.id)));
 serde_item!(Claim, "claim", domain::Mode, |claim, mode| Keys::primary(access_patterns::claim(*mode, &claim.e164)));
 
 /// What became of a purchase.
@@ -98,7 +98,7 @@ impl Table {
     ) -> Result<Bought, StoreError> {
         let mut writes = vec![
             TransactWriteItem::builder().delete(self.take_slot(tenant, slot)?).build(),
-            TransactWriteItem::builder().put(self.put_new(whole(claim, &tenant.mode)?)?).build(),
+            TransactWriteItem::builder().put(self.put_new(whole(claim, &tenant.mode())?)?).build(),
             TransactWriteItem::builder().put(self.put_new(whole(number, &tenant)?)?).build(),
         ];
         if let Some(endpoint) = number.endpoint_id {
@@ -110,7 +110,7 @@ impl Table {
         let Outcome::Refused(reasons) = self.transact(writes).await? else { return Ok(Bought::Done) };
         if let Some(taken) = Outcome::failed(&reasons, 1) {
             let owner: Claim = read(taken.item.clone().unwrap_or_default())?;
-            return Ok(if owner.organization_id == tenant.org { Bought::OwnAlready } else { Bought::NotAvailable });
+            return Ok(if owner.organization_id == tenant.org() { Bought::OwnAlready } else { Bought::NotAvailable });
         }
         if Outcome::failed(&reasons, 0).is_some() {
             return Ok(Bought::NotAvailable);
@@ -126,7 +126,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn number(&self, tenant: Tenant, id: NumberId, consistency: Consistency) -> Result<Option<PhoneNumber>, StoreError> {
-        self.get(access_patterns::number(tenant.org, tenant.mode, id), consistency).await
+        self.get(access_patterns::number(tenant.org(), tenant.mode(), id), consistency).await
     }
 
     /// All numbers of an organization, newest first, released ones included. One whose row names an endpoint that was
@@ -135,7 +135,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn numbers(&self, tenant: Tenant) -> Result<Vec<PhoneNumber>, StoreError> {
-        let rows = self.all_items(self.query(access_patterns::numbers(tenant.org, tenant.mode))).await?;
+        let rows = self.all_items(self.query(access_patterns::numbers(tenant.org(), tenant.mode()))).await?;
         let (mut numbers, gone) = numbers_and_gone(rows)?;
         for number in &mut numbers {
             number.endpoint_id = number.endpoint_id.filter(|endpoint| !gone.contains(endpoint));
@@ -207,7 +207,7 @@ impl Table {
 
     /// Changes everything but the endpoint: one write, its condition tells 404 from 409.
     async fn change_settings(&self, tenant: Tenant, id: NumberId, change: NumberChange, now: Timestamp) -> Result<Updated, StoreError> {
-        let key = access_patterns::number(tenant.org, tenant.mode, id);
+        let key = access_patterns::number(tenant.org(), tenant.mode(), id);
         let condition = "attribute_exists(pk) AND attribute_not_exists(released_at)";
         Ok(match self.update(key, &settings(change, now), Some(condition)).await? {
             Changed::Done(number) => Updated::Done(Box::new(number)),
@@ -234,7 +234,7 @@ impl Table {
         let mut writes = vec![self.repoint(tenant, seen, after.endpoint_id, change, now)?];
         writes.extend(target.map(|new| self.count_at(tenant, new, Attach::Up)).transpose()?);
         writes.extend(self.told(tell, &after)?);
-        writes.extend(moves.then(|| self.rings_write(tenant.mode, &after)).transpose()?);
+        writes.extend(moves.then(|| self.rings_write(tenant.mode(), &after)).transpose()?);
         let reasons = match self.transact_leaving(tenant, writes, seen.endpoint_id.filter(|_| moves)).await? {
             Outcome::Done => return Ok(Some(Updated::Done(Box::new(after)))),
             Outcome::Refused(reasons) => reasons,
@@ -281,7 +281,7 @@ impl Table {
     pub(crate) fn count_at(&self, tenant: Tenant, endpoint: EndpointId, attach: Attach) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org, tenant.mode, endpoint))))
+            .set_key(Some(key_attributes(&access_patterns::endpoint(tenant.org(), tenant.mode(), endpoint))))
             .update_expression("ADD phone_numbers_count :step")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":step", attach.step())
@@ -294,7 +294,7 @@ impl Table {
         built(
             Delete::builder()
                 .table_name(&*self.name)
-                .set_key(Some(key_attributes(&access_patterns::slot(tenant.mode, slot.country, slot.number_type, &slot.e164))))
+                .set_key(Some(key_attributes(&access_patterns::slot(tenant.mode(), slot.country, slot.number_type, &slot.e164))))
                 .condition_expression("setup_cost_cents = :setup AND monthly_cost_cents = :monthly")
                 .expression_attribute_values(":setup", AttributeValue::N(slot.setup_cost_cents.to_string()))
                 .expression_attribute_values(":monthly", AttributeValue::N(slot.monthly_cost_cents.to_string()))

@@ -37,7 +37,7 @@ impl OutboxEvent {
     /// Whose event it is.
     #[must_use]
     pub const fn tenant(&self) -> Tenant {
-        Tenant { org: self.organization_id, mode: self.mode }
+        Tenant::new(self.organization_id, self.mode)
     }
 }
 

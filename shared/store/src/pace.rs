@@ -52,7 +52,7 @@ fn time(millis: i64) -> Result<Timestamp, StoreError> {
 }
 
 fn key(tenant: Tenant, receiver: ReceiverId) -> Get<ReceiverPace> {
-    access_patterns::receiver_pace(tenant.org, tenant.mode, receiver)
+    access_patterns::receiver_pace(tenant.org(), tenant.mode(), receiver)
 }
 
 fn number(number: i64) -> AttributeValue {

@@ -168,7 +168,7 @@ impl Table {
     fn remove_claim(&self, tenant: Tenant, seen: &PhoneNumber, condition: &str) -> Result<TransactWriteItem, StoreError> {
         let claim = Delete::builder()
             .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::claim(tenant.mode, &seen.e164))))
+            .set_key(Some(key_attributes(&access_patterns::claim(tenant.mode(), &seen.e164))))
             .condition_expression(condition)
             .expression_attribute_values(":id", AttributeValue::S(seen.id.to_string()))
             .build();
@@ -177,7 +177,7 @@ impl Table {
 
     /// Offers a number again, at the price that it was bought at.
     fn put_slot_back(&self, tenant: Tenant, seen: &PhoneNumber) -> Result<TransactWriteItem, StoreError> {
-        let slot = Put::builder().table_name(&*self.name).set_item(Some(whole(&seen.slot(), &tenant.mode)?)).build();
+        let slot = Put::builder().table_name(&*self.name).set_item(Some(whole(&seen.slot(), &tenant.mode())?)).build();
         Ok(TransactWriteItem::builder().put(built(slot)?).build())
     }
 
@@ -216,7 +216,7 @@ impl Table {
 }
 
 fn number_key(tenant: Tenant, id: NumberId) -> Get<PhoneNumber> {
-    access_patterns::number(tenant.org, tenant.mode, id)
+    access_patterns::number(tenant.org(), tenant.mode(), id)
 }
 
 /// The condition that a number did not change since it was read: neither its settings, nor its endpoint, nor its

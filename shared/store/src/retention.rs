@@ -115,7 +115,7 @@ impl Table {
         after: Option<CallId>,
         limit: usize,
     ) -> Result<Vec<ListedCall>, StoreError> {
-        let list = access_patterns::listed_calls(tenant.org, tenant.mode);
+        let list = access_patterns::listed_calls(tenant.org(), tenant.mode());
         let (from, until) = (after.map(Bound::after), Bound::at(before));
         self.range(list.between(from.as_ref().map(Bound::as_str), Some(until.as_str())), false, limit).await
     }

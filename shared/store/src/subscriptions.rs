@@ -26,8 +26,8 @@ use crate::{
 };
 
 serde_item!(Subscription, "subscription", Tenant, |subscription, tenant| Keys::primary(access_patterns::subscription(
-    tenant.org,
-    tenant.mode,
+    tenant.org(),
+    tenant.mode(),
     subscription.id
 )));
 
@@ -43,8 +43,8 @@ pub struct SubscriptionCount {
 }
 
 serde_item!(SubscriptionCount, "subscription_count", Tenant, |_count, tenant| Keys::primary(access_patterns::subscription_count(
-    tenant.org,
-    tenant.mode
+    tenant.org(),
+    tenant.mode()
 )));
 
 /// What became of a new subscription.
@@ -95,7 +95,7 @@ impl Table {
         id: SubscriptionId,
         consistency: Consistency,
     ) -> Result<Option<Subscription>, StoreError> {
-        self.get(access_patterns::subscription(tenant.org, tenant.mode, id), consistency).await
+        self.get(access_patterns::subscription(tenant.org(), tenant.mode(), id), consistency).await
     }
 
     /// All subscriptions of an organization, newest first.
@@ -103,7 +103,7 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn subscriptions(&self, tenant: Tenant, consistency: Consistency) -> Result<Vec<Subscription>, StoreError> {
-        let list = access_patterns::subscriptions(tenant.org, tenant.mode);
+        let list = access_patterns::subscriptions(tenant.org(), tenant.mode());
         let mut subscriptions = match consistency {
             Consistency::Strong => self.list_now(list).await?,
             Consistency::Eventual | Consistency::EventualIfThere => self.list(list).await?,
@@ -126,7 +126,7 @@ impl Table {
         change: &SubscriptionChange,
         now: Timestamp,
     ) -> Result<Option<Subscription>, StoreError> {
-        let key = || access_patterns::subscription(tenant.org, tenant.mode, id);
+        let key = || access_patterns::subscription(tenant.org(), tenant.mode(), id);
         let mut set = settings(change, now);
         if change.active != Some(true) {
             return Ok(self.update(key(), &set, Some("attribute_exists(pk)")).await?.done());
@@ -159,7 +159,7 @@ impl Table {
         attributes.into_iter().for_each(|(name, value)| set.set(&name, value));
         set.value(":seen", AttributeValue::S(seen.updated_at.to_string()));
         set.value(":secret", AttributeValue::S(seen.secret.encoded().to_owned()));
-        let key = access_patterns::subscription(tenant.org, tenant.mode, subscription.id);
+        let key = access_patterns::subscription(tenant.org(), tenant.mode(), subscription.id);
         // The secret may have been sealed anew without any other change.
         Ok(self.update(key, &set, Some("updated_at = :seen AND secret = :secret")).await?.done().is_some())
     }
@@ -171,7 +171,7 @@ impl Table {
     pub async fn delete_subscription(&self, tenant: Tenant, id: SubscriptionId) -> Result<bool, StoreError> {
         let delete = Delete::builder()
             .table_name(&*self.name)
-            .set_key(Some(key_attributes(&access_patterns::subscription(tenant.org, tenant.mode, id))))
+            .set_key(Some(key_attributes(&access_patterns::subscription(tenant.org(), tenant.mode(), id))))
             .condition_expression("attribute_exists(pk)")
             .build();
         let writes = vec![TransactWriteItem::builder().delete(built(delete)?).build(), self.count(tenant, Counted::Webhooks, Step::Down)?];

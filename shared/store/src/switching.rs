@@ -77,12 +77,12 @@ impl Table {
                 set.set("status", AttributeValue::S(EndpointStatus::Error.as_str().to_owned()));
                 set.value(":active", AttributeValue::S(EndpointStatus::Active.as_str().to_owned()));
                 set.name("#status", "status");
-                self.update_write(&access_patterns::endpoint(tenant.org, tenant.mode, id), &set, "#status = :active")?
+                self.update_write(&access_patterns::endpoint(tenant.org(), tenant.mode(), id), &set, "#status = :active")?
             }
             ReceiverId::Subscription(id) => {
                 set.set("active", AttributeValue::Bool(false));
                 set.value(":on", AttributeValue::Bool(true));
-                self.update_write(&access_patterns::subscription(tenant.org, tenant.mode, id), &set, "active = :on")?
+                self.update_write(&access_patterns::subscription(tenant.org(), tenant.mode(), id), &set, "active = :on")?
             }
         };
         Ok(vec![receiver_write, self.forget_health(tenant, receiver)?, self.put_outbox(event)?])

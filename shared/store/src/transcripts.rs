@@ -63,7 +63,7 @@ impl Item for TranscriptPart {
     type Scope = Tenant;
 
     fn keys(&self, tenant: &Tenant) -> Keys {
-        Keys::primary(access_patterns::transcript_part(tenant.org, tenant.mode, self.call, self.name.clone()))
+        Keys::primary(access_patterns::transcript_part(tenant.org(), tenant.mode(), self.call, self.name.clone()))
     }
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {
@@ -113,7 +113,7 @@ impl Table {
             return Ok(record);
         }
         // As fresh as the record, which names them.
-        let parts = self.list_now(access_patterns::transcript_parts(tenant.org, tenant.mode, record.id)).await?;
+        let parts = self.list_now(access_patterns::transcript_parts(tenant.org(), tenant.mode(), record.id)).await?;
         for event in record.events.values_mut() {
             if let Some(stored) = &event.facts.stored_transcript
                 && let Some(text) = whole(stored, &parts)?
@@ -133,14 +133,15 @@ impl Table {
             return Ok(());
         }
         let names = (0..stored.parts).map(|part| PartName::new(stored, part));
-        let gone = names.map(|name| self.delete(access_patterns::transcript_part(tenant.org, tenant.mode, call, name)));
+        let gone = names.map(|name| self.delete(access_patterns::transcript_part(tenant.org(), tenant.mode(), call, name)));
         try_join_all(gone).await.map(|_| ())
     }
 
     /// Removes whatever transcripts of a call there are.
     pub(crate) async fn remove_transcripts(&self, tenant: Tenant, call: CallId) -> Result<(), StoreError> {
-        let parts = self.list_now(access_patterns::transcript_parts(tenant.org, tenant.mode, call)).await?;
-        let gone = parts.into_iter().map(|part| self.delete(access_patterns::transcript_part(tenant.org, tenant.mode, call, part.name)));
+        let parts = self.list_now(access_patterns::transcript_parts(tenant.org(), tenant.mode(), call)).await?;
+        let gone =
+            parts.into_iter().map(|part| self.delete(access_patterns::transcript_part(tenant.org(), tenant.mode(), call, part.name)));
         try_join_all(gone).await.map(|_| ())
     }
 }

@@ -110,7 +110,7 @@ impl Table {
 impl Verifier<'_> {
     /// The records of a shard after one of them, oldest first.
     async fn records(&self, shard: Shard, last: Option<CallId>) -> Result<Vec<CallRecord>, StoreError> {
-        let list = access_patterns::calls(self.tenant.org, self.tenant.mode, shard);
+        let list = access_patterns::calls(self.tenant.org(), self.tenant.mode(), shard);
         let from = last.map(Bound::after);
         self.table.range(list.between(from.as_ref().map(Bound::as_str), None), false, PAGE).await
     }
@@ -118,7 +118,7 @@ impl Verifier<'_> {
     async fn check(&mut self, records: Vec<CallRecord>) -> Result<(), StoreError> {
         let (table, tenant) = (self.table, self.tenant);
         let entry = |record: CallRecord| async move {
-            let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
+            let key = access_patterns::listed_call(tenant.org(), tenant.mode(), record.id);
             let entry = if record.is_over() { table.get(key, Consistency::Strong).await? } else { None };
             Ok::<_, StoreError>((record, entry))
         };
@@ -177,7 +177,7 @@ impl Verifier<'_> {
     async fn entries_without_records(&mut self) -> Result<(), StoreError> {
         let mut last = None;
         loop {
-            let list = access_patterns::listed_calls(self.tenant.org, self.tenant.mode);
+            let list = access_patterns::listed_calls(self.tenant.org(), self.tenant.mode());
             let from = last.map(Bound::after);
             let span = list.between(from.as_ref().map(Bound::as_str), None);
             let entries: Vec<ListedCall> = self.table.range(span, false, PAGE).await?;
@@ -186,7 +186,7 @@ impl Verifier<'_> {
                 self.differences.push(Difference::Unknown(entry.id));
                 // A call that came since its shard was read is none of these.
                 if self.repair && self.table.call(self.tenant, entry.id).await?.is_none() {
-                    self.table.delete(access_patterns::listed_call(self.tenant.org, self.tenant.mode, entry.id)).await?;
+                    self.table.delete(access_patterns::listed_call(self.tenant.org(), self.tenant.mode(), entry.id)).await?;
                 }
             }
             if last.is_none() {
@@ -247,7 +247,7 @@ impl Verifier<'_> {
     async fn actual(&self, dimension: Dimension, mut days: BTreeSet<Day>) -> Result<BTreeMap<Place, Cells>, StoreError> {
         let counters = Counters::all(self.tenant, dimension);
         let mut rows: Vec<CountRow> = counters.years(self.table).await?;
-        let by_day = self.table.list(access_patterns::counts_by_day(self.tenant.org, self.tenant.mode, dimension)).await?;
+        let by_day = self.table.list(access_patterns::counts_by_day(self.tenant.org(), self.tenant.mode(), dimension)).await?;
         days.extend(by_day.iter().map(CountRow::day));
         rows.extend(by_day);
         if dimension == Dimension::Organization {

@@ -39,7 +39,7 @@ impl Table {
         walk: CallWalk,
         limit: usize,
     ) -> Result<(Vec<CallRecord>, Option<CallWalk>), StoreError> {
-        let list = access_patterns::calls(tenant.org, tenant.mode, walk.shard);
+        let list = access_patterns::calls(tenant.org(), tenant.mode(), walk.shard);
         let from = walk.after.map(Bound::after);
         let records: Vec<CallRecord> = self.range(list.between(from.as_ref().map(Bound::as_str), None), false, limit).await?;
         let after = records.last().filter(|_| records.len() == limit).map(|record| record.id);

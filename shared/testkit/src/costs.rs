@@ -295,7 +295,7 @@ impl Bench {
     /// The six messages of an answered call to a number.
     fn call(&self, to: &str) -> Vec<String> {
         let file = crate::call::events_folder().join(Path::new("call-events/answered-call.json"));
-        let (_, bodies) = crate::call::messages(&file, &self.fixture.tenant.org.to_string(), "live", to, fixture::now(), 300).unwrap();
+        let (_, bodies) = crate::call::messages(&file, &self.fixture.tenant.org().to_string(), "live", to, fixture::now(), 300).unwrap();
         bodies.iter().map(ToString::to_string).collect()
     }
 }

@@ -62,7 +62,7 @@ impl Fixture {
     pub async fn create(table: &Table, mode: Mode) -> Self {
         let org = OrgId::new(now(), random::bytes());
         table.create_organization(&Organization { id: org, name: "Fixture".to_owned(), created_at: now() }).await.unwrap();
-        let tenant = Tenant { org, mode };
+        let tenant = Tenant::new(org, mode);
         let key = key(table, tenant, Scope::ALL.iter().copied().collect()).await;
         Self { tenant, key }
     }
@@ -100,8 +100,8 @@ pub async fn member(table: &Table, org: OrgId, role: Role) -> UserId {
 pub fn api_key(tenant: Tenant) -> ApiKey {
     ApiKey {
         id: KeyId::new(now(), random::bytes()),
-        organization_id: tenant.org,
-        mode: tenant.mode,
+        organization_id: tenant.org(),
+        mode: tenant.mode(),
         name: "fixture".to_owned(),
         scopes: Scope::ALL.iter().copied().collect(),
         created_at: now(),
@@ -132,13 +132,13 @@ pub fn slot(n: u32) -> Slot {
 pub fn purchase(tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) -> (PhoneNumber, Claim) {
     let settings = PurchaseSettings { endpoint_id, allow_inbound: true, allow_outbound: false };
     let number = PhoneNumber::purchased(NumberId::new(now(), random::bytes()), slot, settings, now());
-    let claim = Claim::of(tenant.org, &number);
+    let claim = Claim::of(tenant.org(), &number);
     (number, claim)
 }
 
 /// Puts a number on offer and has a tenant buy it.
 pub async fn bought(table: &Table, tenant: Tenant, slot: &Slot, endpoint_id: Option<EndpointId>) -> PhoneNumber {
-    table.import_slot(tenant.mode, slot).await.unwrap();
+    table.import_slot(tenant.mode(), slot).await.unwrap();
     let (number, claim) = purchase(tenant, slot, endpoint_id);
     assert_eq!(table.buy_number(tenant, slot, &number, &claim, None).await.unwrap(), Bought::Done);
     number

@@ -78,6 +78,8 @@ pub struct Attempt {
     pub duration_ms: u64,
     /// The first 1,024 bytes of the answer; what is not UTF-8 is replaced. Written by a stranger: show it as text.
     pub answer_head: String,
+    /// Whether the answer came to its end, or was cut, before the limit of time.
+    pub in_time: bool,
     /// How many seconds the receiver asked to wait, if it asked.
     pub retry_after_seconds: Option<u64>,
 }
@@ -86,7 +88,13 @@ impl Attempt {
     /// The attempt at a URL that is none of a receiver: nothing is done.
     #[must_use]
     pub const fn refused() -> Self {
-        Self { outcome: Outcome::Refused { address: None }, duration_ms: 0, answer_head: String::new(), retry_after_seconds: None }
+        Self {
+            outcome: Outcome::Refused { address: None },
+            duration_ms: 0,
+            answer_head: String::new(),
+            in_time: false,
+            retry_after_seconds: None,
+        }
     }
 }
 
@@ -177,6 +185,7 @@ impl WebhookClient {
             outcome: answer.outcome,
             duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
             answer_head: answer.head,
+            in_time: answer.in_time,
             retry_after_seconds: answer.retry_after_seconds,
         }
     }

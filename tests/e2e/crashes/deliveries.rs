@@ -90,8 +90,8 @@ impl Bench {
 
     fn messages(&self, endpoint: EndpointId) -> Vec<DeliveryMessage> {
         let message = |n: usize| DeliveryMessage {
-            organization_id: self.tenant.org,
-            mode: self.tenant.mode,
+            organization_id: self.tenant.org(),
+            mode: self.tenant.mode(),
             delivery_id: DeliveryId::new(fixture::now(), random::bytes()),
             receiver: ReceiverId::Endpoint(endpoint),
             call_id: Some(CallId::new(fixture::now(), random::bytes())),

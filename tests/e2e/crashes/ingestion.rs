@@ -72,7 +72,7 @@ impl Bench {
         let mut bodies = Vec::new();
         for call in &self.calls {
             for event in call.events.values() {
-                let (organization_id, mode) = (self.tenant.org, self.tenant.mode);
+                let (organization_id, mode) = (self.tenant.org(), self.tenant.mode());
                 let message = CallEventMessage { organization_id, mode, call_id: call.id, alias: None, event: event.clone() };
                 let times = if dice.below(4) == 0 { 2 } else { 1 };
                 bodies.extend(vec![message.to_json().unwrap(); times]);
@@ -149,7 +149,7 @@ impl Bench {
         let mut owed: BTreeSet<DeliveryId> = BTreeSet::new();
         for call in &self.calls {
             for event in call.events.values().filter(|event| owes(event)) {
-                let id = event_id(self.tenant.org, self.tenant.mode, call.id, event.id.as_str());
+                let id = event_id(self.tenant.org(), self.tenant.mode(), call.id, event.id.as_str());
                 owed.extend(self.line(call).1.map(|endpoint| delivery_id(&id, endpoint.as_uuid())));
                 owed.extend(filter.name_for(event.kind.as_str()).map(|_| delivery_id(&id, self.subscription.as_uuid())));
             }

@@ -86,7 +86,7 @@ impl Bench {
     async fn ask(&self, deliveries: &[Delivery], number: u32, dice: &mut Dice) {
         let mut bodies = Vec::new();
         for delivery in deliveries {
-            let message = RetryMessage::new(self.tenant.org, self.tenant.mode, delivery.place(), number);
+            let message = RetryMessage::new(self.tenant.org(), self.tenant.mode(), delivery.place(), number);
             bodies.extend(vec![message.to_json().unwrap(); if dice.below(10) == 0 { 2 } else { 1 }]);
         }
         self.queue.send(&dice.shuffled(bodies)).await;

@@ -55,8 +55,8 @@ async fn left_behind(bench: &Bench) -> OutboxId {
     let id = OutboxId::new(at, random::bytes());
     let event = |endpoint: &Endpoint| OutboxEvent {
         id,
-        organization_id: bench.tenant.org,
-        mode: bench.tenant.mode,
+        organization_id: bench.tenant.org(),
+        mode: bench.tenant.mode(),
         event: "endpoint.created".to_owned(),
         at,
         data: json!({"id": endpoint.id}).to_string(),

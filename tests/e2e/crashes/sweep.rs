@@ -35,7 +35,7 @@ async fn call_reaper_that_is_killed_at_every_step_of_its_sweep_deletes_what_is_n
     let (table, queue) = (&local.table, EventSource::create(&stack).await);
     let plan = Plan::of_a_year(CALLS, Day::of(fixture::now()), 521);
     plan.load(table, tenant, |_| {}).await.unwrap();
-    table.set_retention(tenant.org, Some(DAYS), fixture::now()).await.unwrap();
+    table.set_retention(tenant.org(), Some(DAYS), fixture::now()).await.unwrap();
     let wire = Wire::new(522);
     let own = [("CALL_EVENTS_QUEUE_URL", queue.url.as_str()), ("CALL_LIMIT_SECONDS", "14400"), ("RINGING_LIMIT_SECONDS", "120")];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();

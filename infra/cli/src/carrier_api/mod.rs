@@ -5,11 +5,16 @@
 mod applications;
 mod twilio;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use domain::{CredentialId, E164, callback::CallbackToken, carrier::Carrier};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+
+/// How long a carrier may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much of a carrier's refusal is repeated, in characters.
 const TOLD_CHARS: usize = 300;
@@ -99,7 +104,8 @@ impl CarrierApi {
             Carrier::Vobiz => "https://api.vobiz.ai",
         };
         let base_url = base_url.unwrap_or_else(|| own.to_owned()).trim_end_matches('/').to_owned();
-        Ok(Self { http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?, base_url, account })
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?;
+        Ok(Self { http, base_url, account })
     }
 
     /// Asks the carrier whether it knows the account under this token, and answers what it calls it.

@@ -13,13 +13,14 @@ pub(super) struct Work {
     form: Vec<(&'static str, String)>,
 }
 
-/// A number's settings: their names in answers and in requests. An application would go before the URL.
-const SETTINGS: [(&str, &str); 5] = [
+/// A number's settings: their names in answers and in requests. A trunk or an application would go before the URL.
+const SETTINGS: [(&str, &str); 6] = [
     ("voice_url", "VoiceUrl"),
     ("voice_method", "VoiceMethod"),
     ("status_callback", "StatusCallback"),
     ("status_callback_method", "StatusCallbackMethod"),
     ("voice_application_sid", "VoiceApplicationSid"),
+    ("trunk_sid", "TrunkSid"),
 ];
 
 impl CarrierApi {
@@ -40,7 +41,7 @@ impl CarrierApi {
         let is_its = |known: &&Value| known["phone_number"].as_str() == Some(number.as_str());
         let numbers = found["incoming_phone_numbers"].as_array();
         let known = numbers.and_then(|numbers| numbers.iter().find(is_its)).context("the account has no such number")?;
-        let wanted = [target.voice_url.as_str(), "POST", target.status_url.as_str(), "POST", ""];
+        let wanted = [target.voice_url.as_str(), "POST", target.status_url.as_str(), "POST", "", ""];
         let changes: Vec<Change> =
             SETTINGS.iter().zip(wanted).filter_map(|((name, _), wanted)| change(name, known.get(name), wanted)).collect();
         let changed = |name: &str| changes.iter().find(|change| change.setting == name);

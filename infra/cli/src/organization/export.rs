@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(table: &Table, arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { org, out } = arguments;
-    let table = crate::audit::on(table, Tenant { org, mode: Mode::Live }, Action::OrganizationExported, org.as_uuid())?;
+    let table = crate::audit::on(table, Tenant::new(org, Mode::Live), Action::OrganizationExported, org.as_uuid())?;
     let export = Export { table, org, now: Clock::System.now() };
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {human_pos} lines")?);
     let mut progress = |lines| bar.inc(lines);

@@ -43,6 +43,14 @@ impl EventId {
         Self(format!("{carrier}_{}", hex::encode(half)).into())
     }
 
+    /// Whether the id is one that [`of_carrier`](Self::of_carrier) makes: what it names was told at the carriers' door, under a
+    /// signature of the organization's own credential or the operator's.
+    #[must_use]
+    pub fn is_of_carrier(&self) -> bool {
+        let made = self.0.split_once('_').filter(|(carrier, _)| carrier.parse::<Carrier>().is_ok());
+        made.is_some_and(|(_, hash)| hash.len() == 32 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+    }
+
     /// The id as the source wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::Timestamp;
+use crate::{Timestamp, carrier::Carrier};
 
 const BEGIN: &str = "2026-01-02T03:04:05Z";
 
@@ -286,5 +286,15 @@ proptest! {
             }
             before = call;
         }
+    }
+}
+
+#[test]
+fn a_carriers_word_is_known_by_its_id() {
+    for carrier in Carrier::ALL {
+        assert!(EventId::of_carrier(carrier, &["CA1", "refused"]).is_of_carrier());
+    }
+    for other in ["~timeout", "evt_1", "twilio_", "nobody_0123456789abcdef0123456789abcdef", "twilio_0123456789ABCDEF0123456789abcdef"] {
+        assert!(!other.parse::<EventId>().unwrap().is_of_carrier(), "{other}");
     }
 }

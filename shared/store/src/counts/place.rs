@@ -124,9 +124,9 @@ impl Place {
     pub(crate) fn key(self, tenant: Tenant, spread: Spread) -> Get<CountRow> {
         let Self { dimension, span, part } = self;
         match span {
-            Span::Year(year) => access_patterns::year_counts(tenant.org, tenant.mode, dimension, year, part, spread),
-            Span::Day(day) => access_patterns::day_counts(tenant.org, tenant.mode, dimension, day, part, spread),
-            Span::Watch(day, watch) => access_patterns::watch_counts(tenant.org, tenant.mode, dimension, day, watch, part, spread),
+            Span::Year(year) => access_patterns::year_counts(tenant.org(), tenant.mode(), dimension, year, part, spread),
+            Span::Day(day) => access_patterns::day_counts(tenant.org(), tenant.mode(), dimension, day, part, spread),
+            Span::Watch(day, watch) => access_patterns::watch_counts(tenant.org(), tenant.mode(), dimension, day, watch, part, spread),
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_place_reads_back_from_its_key() {
         let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-        let tenant = Tenant { org: domain::OrgId::new(now, [1; 10]), mode: domain::Mode::Live };
+        let tenant = Tenant::new(domain::OrgId::new(now, [1; 10]), domain::Mode::Live);
         let dimension = Dimension::Number(NumberId::new(now, [2; 10]));
         let endpoint = Part(Some(EndpointId::new(now, [3; 10])));
         for span in [Span::Year(Year(2026)), Span::Day(Day::of(now)), Span::Watch(Day::of(now), Watch(5))] {

@@ -37,7 +37,7 @@ impl Counters {
     /// The rows of every year.
     pub(crate) async fn years(self, table: &Table) -> Result<Vec<CountRow>, StoreError> {
         let Self { tenant, dimension, .. } = self;
-        Ok(self.own(table.list(access_patterns::counts_by_year(tenant.org, tenant.mode, dimension)).await?))
+        Ok(self.own(table.list(access_patterns::counts_by_year(tenant.org(), tenant.mode(), dimension)).await?))
     }
 
     /// The rows of the days from one to before another.
@@ -46,7 +46,7 @@ impl Counters {
             return Ok(Vec::new());
         }
         let Self { tenant, dimension, .. } = self;
-        let list = access_patterns::counts_by_day(tenant.org, tenant.mode, dimension);
+        let list = access_patterns::counts_by_day(tenant.org(), tenant.mode(), dimension);
         // A row's key goes on after its day, so none ends with the day after the last.
         let span = list.between(Some(&first.to_string()), Some(&end.to_string()));
         Ok(self.own(table.range(span, false, usize::MAX).await?))
@@ -55,7 +55,7 @@ impl Counters {
     /// The rows of the watches of a day, which only the whole organization has.
     pub(crate) async fn watches(self, table: &Table, day: Day) -> Result<Vec<CountRow>, StoreError> {
         let Self { tenant, dimension, .. } = self;
-        table.list(access_patterns::counts_by_watch(tenant.org, tenant.mode, dimension, day)).await
+        table.list(access_patterns::counts_by_watch(tenant.org(), tenant.mode(), dimension, day)).await
     }
 
     fn own(self, mut rows: Vec<CountRow>) -> Vec<CountRow> {

@@ -86,7 +86,7 @@ impl Table {
         set.value(":counted", AttributeValue::S(entry.counted_name().to_owned()));
         set.name("#version", MADE_FROM);
         set.name("#counted", COUNTED);
-        let key = access_patterns::listed_call(tenant.org, tenant.mode, record.id);
+        let key = access_patterns::listed_call(tenant.org(), tenant.mode(), record.id);
         Ok(match self.update(key, &set, Some("#version < :version AND #counted = :counted")).await? {
             Changed::Done(_) => Settled::UpToDate,
             Changed::Refused(Some(seen)) if seen.call.is_none() => Settled::Deleted,

@@ -110,7 +110,7 @@ impl Table {
         // Before the items that tell of them: keys by their hashes, memberships, and claims.
         let mut found = walk.access().await?;
         for mode in Mode::ALL {
-            found = found.and(walk.numbers(Tenant { org, mode }).await?);
+            found = found.and(walk.numbers(Tenant::new(org, mode)).await?);
         }
         found = found.and(walk.lone_items().await?).and(walk.shared().await?);
         let own = stream::iter(partitions(org)?).map(|key| walk.partition(key)).buffer_unordered(CONCURRENT);
@@ -185,7 +185,7 @@ impl Walk<'_> {
 
     /// A number goes with its claim, and back to the inventory.
     async fn numbers(&self, tenant: Tenant) -> Result<Found, StoreError> {
-        let query = self.table.query(access_patterns::numbers(tenant.org, tenant.mode)).consistent_read(true);
+        let query = self.table.query(access_patterns::numbers(tenant.org(), tenant.mode())).consistent_read(true);
         let (numbers, _) = numbers_and_gone(self.table.all_items(query).await?)?;
         let given_up = stream::iter(numbers).map(async |number| match self.treatment {
             Treatment::Erase => self.number(tenant, number.id).await,

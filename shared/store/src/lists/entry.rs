@@ -75,7 +75,7 @@ impl Item for ListedCall {
     type Scope = Tenant;
 
     fn keys(&self, tenant: &Tenant) -> Keys {
-        Keys::primary(access_patterns::listed_call(tenant.org, tenant.mode, self.id))
+        Keys::primary(access_patterns::listed_call(tenant.org(), tenant.mode(), self.id))
     }
 
     fn to_attributes(&self) -> Result<Attributes, StoreError> {

@@ -174,7 +174,7 @@ impl Table {
     }
 
     async fn is_listed(&self, tenant: Tenant, id: CallId) -> Result<bool, StoreError> {
-        Ok(self.get(access_patterns::listed_call(tenant.org, tenant.mode, id), Consistency::Strong).await?.is_some())
+        Ok(self.get(access_patterns::listed_call(tenant.org(), tenant.mode(), id), Consistency::Strong).await?.is_some())
     }
 
     /// Ended calls that a filter takes, the newest `need` of a stretch of the list, read `step` by `step`.
@@ -188,7 +188,7 @@ impl Table {
     ) -> Result<Vec<Call>, StoreError> {
         let mut calls = Vec::new();
         loop {
-            let list = access_patterns::listed_calls(tenant.org, tenant.mode);
+            let list = access_patterns::listed_calls(tenant.org(), tenant.mode());
             let span = list.between(from.as_ref().map(Bound::as_str), until.as_ref().map(Bound::as_str));
             let entries = self.range(span, true, step).await?;
             let last = entries.last().filter(|_| entries.len() == step).map(|entry| entry.id);

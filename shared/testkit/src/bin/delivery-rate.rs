@@ -107,7 +107,7 @@ impl Bench {
         let (call, event) = (CallId::new(fixture::now(), random::bytes()), format!("evt_{n}"));
         let data = json!({"call_id": call, "caller": "Zoë ☎", "filling": "x".repeat(BODY_BYTES)});
         json!({
-            "organization_id": self.tenant.org, "mode": "live", "delivery_id": delivery_id(&event, call.as_uuid()),
+            "organization_id": self.tenant.org(), "mode": "live", "delivery_id": delivery_id(&event, call.as_uuid()),
             "endpoint_id": self.endpoints[n % 2], "call_id": call, "event_id": event, "event": "call.completed", "attempt": 1,
             "body": json!({"id": event, "event": "call.completed", "data": data}).to_string(),
         })

@@ -105,7 +105,7 @@ impl Bench {
         let mut event = events.get(at).copied().context("a call has six events")?.clone();
         event.parties.to_number = Some(self.to.clone());
         event.parties.direction = Some(domain::call::Direction::Inbound);
-        let Tenant { org: organization_id, mode } = self.tenant;
+        let (organization_id, mode) = (self.tenant.org(), self.tenant.mode());
         Ok(CallEventMessage { organization_id, mode, call_id: call.id, alias: None, event }.to_json()?)
     }
 

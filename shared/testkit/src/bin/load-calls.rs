@@ -1,6 +1,7 @@
 //! Writes realistic calls of a year for the demo organization of the running stack, so that anyone can try lists and
 //! statistics at size.
 #![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
+#![expect(clippy::disallowed_methods, reason = "a fixture says whose data is meant")]
 
 use anyhow::Context as _;
 use domain::{Day, Mode};
@@ -16,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--count");
     let count: usize = arguments.next().context(USAGE)?.parse().context(USAGE)?;
     let stack = Stack::load()?;
-    let tenant = Tenant { org: stack.organization_id.parse()?, mode: Mode::Live };
+    let tenant = Tenant::new(stack.organization_id.parse()?, Mode::Live);
     let table = stack.table();
     let mut plan = Plan::of_a_year(count, Day::of(Clock::System.now()), u64::from_be_bytes(random::bytes()));
     // Filters by what the organization has find something then.

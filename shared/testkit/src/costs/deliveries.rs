@@ -5,7 +5,6 @@ use http::Method;
 use queue::RetryMessage;
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::Tenant;
 use webhooks::guard::Loopback;
 
 use super::{Bench, batch};
@@ -68,7 +67,7 @@ impl Bench {
         let walk = store::DeliveryWalk { newest_first: true, after: None, limit: 1, reach: 100 };
         let failed = self.local.table.delivery_list(self.fixture.tenant, &filter, walk).await.unwrap().found.remove(0);
         let asked = Some("a replay begins a series, and its first wait is short".to_owned());
-        let Tenant { org, mode } = self.fixture.tenant;
+        let (org, mode) = (self.fixture.tenant.org(), self.fixture.tenant.mode());
         let retry = RetryMessage { replayed_by: asked, ..RetryMessage::new(org, mode, failed.place(), 5) };
         let second = function.handle(batch(&[retry.to_json().unwrap()]));
         self.row("deliver a webhook at a later attempt, receiver cached", (2, 1.5, 1.0), second).await;
@@ -79,22 +78,22 @@ impl Bench {
         let now = fixture::now();
         let call = domain::CallId::new(now, runtime::random::bytes());
         let number = domain::NumberId::new(now, runtime::random::bytes());
-        let event = domain::webhook::event_id(self.fixture.tenant.org, Mode::Live, call, &n.to_string());
+        let event = domain::webhook::event_id(self.fixture.tenant.org(), Mode::Live, call, &n.to_string());
         let delivery = domain::webhook::delivery_id(&event, call.as_uuid());
         let body = json!({
-            "id": event, "event": "call.completed", "timestamp": now, "created_at": now, "organization_id": self.fixture.tenant.org,
+            "id": event, "event": "call.completed", "timestamp": now, "created_at": now, "organization_id": self.fixture.tenant.org(),
             "data": {
                 "id": call, "from_number": "+14155550123", "to_number": "+2348030000001", "direction": "inbound", "status": "completed",
                 "duration": 93, "cost": 3.125, "cost_cents": 3, "latency_ms": 412, "phone_number_id": number, "endpoint_id": endpoint,
                 "recording_url": format!("https://recordings.example.com/2026/01/02/{call}.mp3"), "hangup_cause": "NORMAL_CLEARING",
                 "hangup_reason": "user_hangup", "carrier": "twilio", "carrier_call_id": format!("CA{}", call.as_uuid().simple()),
                 "metadata": {"campaign": "winter-appointments", "agent": "agent_77f0c1a9d2e34b58", "language": "en-NG"},
-                "organization_id": self.fixture.tenant.org, "created_at": now, "answered_at": now, "completed_at": now,
+                "organization_id": self.fixture.tenant.org(), "created_at": now, "answered_at": now, "completed_at": now,
                 "transcript": null, "has_transcript": false, "call_id": call,
             },
         });
         json!({
-            "organization_id": self.fixture.tenant.org, "mode": "live", "delivery_id": delivery, "endpoint_id": endpoint,
+            "organization_id": self.fixture.tenant.org(), "mode": "live", "delivery_id": delivery, "endpoint_id": endpoint,
             "call_id": call, "event_id": event, "event": "call.completed", "attempt": 1, "body": body.to_string(),
         })
         .to_string()

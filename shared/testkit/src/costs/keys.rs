@@ -30,7 +30,7 @@ impl Bench {
     /// Users of an issuer that signs with a secret; published keys cost no table at all.
     pub(super) async fn users(&mut self) {
         tokens::keep_secret(&self.local.table, &self.vault, tokens::ISSUER, tokens::SECRET).await;
-        let org = self.fixture.tenant.org;
+        let org = self.fixture.tenant.org();
         let (user, other) =
             (fixture::member(&self.local.table, org, Role::Owner).await, fixture::member(&self.local.table, org, Role::Member).await);
         let state = api_keys::State::new(self.local.table.clone(), self.vault.clone(), runtime::Clock::System);

@@ -14,12 +14,13 @@ use super::{ANSWER_HEAD_BYTES, Outcome};
 pub(super) struct Answer {
     pub(super) outcome: Outcome,
     pub(super) head: String,
+    pub(super) in_time: bool,
     pub(super) retry_after_seconds: Option<u64>,
 }
 
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, head: String::new(), retry_after_seconds: None }
+        Self { outcome, head: String::new(), in_time: false, retry_after_seconds: None }
     }
 }
 
@@ -28,13 +29,20 @@ impl Answer {
         let (parts, mut body) = response.into_parts();
         let mut head = Vec::new();
         // The receiver has spoken: a body that stalls or breaks, or is longer than is read, does not make it unsaid.
-        while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-            let Ok(data) = frame.into_data() else { break };
-            head.extend(data.iter().take(ANSWER_HEAD_BYTES.saturating_sub(head.len())));
-        }
+        let in_time = loop {
+            match timeout_at(deadline, body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    head.extend(data.iter().take(ANSWER_HEAD_BYTES.saturating_sub(head.len())));
+                }
+                Ok(None | Some(Err(_))) => break true,
+                Err(_) => break false,
+            }
+        };
         Self {
             outcome: Outcome::Answered { status: parts.status.as_u16() },
             head: String::from_utf8_lossy(&head).into_owned(),
+            in_time,
             retry_after_seconds: retry_after_seconds(&parts.headers),
         }
     }

@@ -64,7 +64,7 @@ async fn a_webhook_arrives_with_its_headers_and_bytes() {
     expected.respond_with(ResponseTemplate::new(201).set_body_string("thanks")).expect(1).mount(&server).await;
     let attempt = post(&url(&format!("{}/hook", server.uri()))).await;
     assert_eq!(attempt.outcome, Outcome::Answered { status: 201 });
-    assert_eq!((attempt.answer_head.as_str(), attempt.retry_after_seconds), ("thanks", None));
+    assert_eq!((attempt.answer_head.as_str(), attempt.in_time, attempt.retry_after_seconds), ("thanks", true, None));
     assert!(attempt.duration_ms < 10_000);
     let sent = &server.received_requests().await.unwrap()[0];
     assert!(!sent.headers.contains_key("accept-encoding"), "nothing compressed is asked for");
@@ -94,7 +94,7 @@ async fn an_answer_whose_body_stalls_still_counts() {
     let hasty = WebhookClient::with_limit(Loopback::Allowed, Duration::from_millis(500)).unwrap();
     let attempt = hasty.post(&url, &[], Bytes::new()).await;
     assert_eq!(attempt.outcome, Outcome::Answered { status: 200 });
-    assert_eq!(attempt.answer_head, "half");
+    assert_eq!((attempt.answer_head.as_str(), attempt.in_time), ("half", false));
 }
 
 #[tokio::test]
