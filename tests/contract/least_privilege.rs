@@ -13,6 +13,9 @@ use crate::{
     whole_life::Life,
 };
 
+/// Partitions that say who is let in: who could write them would be anybody.
+const DOORS: [&str; 2] = ["KEY#*", "USER#*"];
+
 /// One statement of a role's policy, as far as it allows something on the table, its indexes, the vault's key or a queue.
 #[derive(Debug)]
 struct Grant {
@@ -29,13 +32,16 @@ impl Grant {
         self.actions.iter().any(|action| action == deed.action) && self.on.contains(&deed.on) && self.named.contains(&deed.named)
     }
 
-    /// Its parts of which nothing came.
-    fn unused<'a>(&'a self, deeds: &BTreeSet<Deed>) -> Vec<&'a str> {
+    /// Its parts of which nothing came. Of what opens doors everything that it allows must have been done.
+    fn unused(&self, deeds: &BTreeSet<Deed>) -> Vec<String> {
         let used: Vec<&Deed> = deeds.iter().filter(|deed| self.covers(deed)).collect();
         let actions = self.actions.iter().filter(|action| !used.iter().any(|deed| deed.action == *action));
         let on = self.on.iter().filter(|on| !used.iter().any(|deed| deed.on == **on));
         let named = self.named.iter().filter(|named| !used.iter().any(|deed| deed.named == **named));
-        actions.chain(on).chain(named).map(String::as_str).collect()
+        let doors = self.named.iter().filter(|named| DOORS.contains(&named.as_str()));
+        let pairs = doors.flat_map(|named| self.actions.iter().map(move |action| (action, named)));
+        let pairs = pairs.filter(|(action, named)| !used.iter().any(|deed| deed.action == **action && deed.named == **named));
+        actions.chain(on).chain(named).cloned().chain(pairs.map(|(action, named)| format!("{action} of {named}"))).collect()
     }
 }
 
