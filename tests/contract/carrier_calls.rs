@@ -92,6 +92,30 @@ async fn a_call_that_nobody_takes_ends_as_its_carrier_says(
     assert_eq!((&stats["total"], &stats["by_status"][status], &stats["total_duration"]), (&json!(1), &json!(1), &json!(0)));
 }
 
+/// Twilio counts what it tells of a call; its times are whole seconds.
+#[rstest]
+#[case::busy("busy", "completed", "busy")]
+#[case::completed("completed", "busy", "completed")]
+#[tokio::test]
+async fn of_two_ends_in_one_second_twilios_count_decides(
+    #[case] second: &str,
+    #[case] third: &str,
+    #[case] status: &str,
+    #[values(false, true)] backwards: bool,
+) {
+    let (world, account, to) = line(Carrier::Twilio).await;
+    let told = |word, count| {
+        let at = [("CallStatus", word), ("SequenceNumber", count), ("Timestamp", "Fri, 02 Jan 2026 03:04:40 +0000")];
+        let known = account.question(account.call(), &to).into_iter().filter(|(name, _)| *name != "CallStatus");
+        known.chain(at).collect::<Vec<_>>()
+    };
+    for callback in [told(second, "2"), told(third, "3")] {
+        assert_eq!(world.send(&account, &account.status, &callback).await.status, 200);
+    }
+    world.handle(|count| if backwards { (0..count).rev().collect() } else { (0..count).collect() }).await;
+    assert_eq!(world.call().await["status"], status);
+}
+
 #[tokio::test]
 async fn what_is_not_known_is_kept_and_thanked_for() {
     let (world, account, to) = line(Carrier::Twilio).await;

@@ -1,10 +1,12 @@
 //! Numbers from the inventory: the operator's own carrier, and the operator's SIP edge.
 
 use domain::{
-    CredentialId, Mode, OrgId,
+    CredentialId, EndpointId, Mode, OrgId,
     carrier::Carrier,
+    endpoint::{Endpoint, EndpointStatus, Provider},
     inventory::{Slot, Trunk},
-    number::PhoneNumber,
+    number::{NumberChange, NumberStatus, PhoneNumber},
+    secret::SecretKind,
 };
 use http::Method;
 use rstest::rstest;
@@ -18,7 +20,7 @@ use testkit::{
 };
 use trunkline::platform::{self, NewCredential, Renewed};
 
-use crate::carrier_world::World;
+use crate::carrier_world::{World, agent};
 
 /// The operator's account with a carrier, and a number that came by it to the organization of a world.
 pub(crate) async fn bought(carrier: Carrier) -> (World, Account, PhoneNumber) {
@@ -159,20 +161,70 @@ async fn resolve(world: &World, key: &str, body: Value) -> testkit::client::Answ
 
 #[tokio::test]
 async fn the_operators_sip_edge_gets_the_same_answer() {
-    let (world, account, number) = bought(Carrier::Twilio).await;
+    let (world, _, number) = bought(Carrier::Twilio).await;
     let operator = fixture::key(&world.local.table, platform::tenant(Mode::Live), Default::default()).await;
     let to = json!({"to": number.e164, "from": "+14155550100"});
     let told = resolve(&world, operator.reveal(), to.clone()).await.expect(200);
     assert_eq!((&told["action"], &told["sip_uri"]), (&json!("dial"), &json!("sip:agent-7@sip.vogent.ai")));
     assert_eq!((&told["organization_id"], &told["phone_number_id"]), (&json!(world.fixture.tenant.org()), &json!(number.id)));
-    let change = domain::number::NumberChange { allow_inbound: Some(false), ..Default::default() };
+    let change = NumberChange { allow_inbound: Some(false), ..Default::default() };
     world.local.table.update_number(world.fixture.tenant, number.id, change, fixture::now(), None).await.unwrap();
     let told = resolve(&world, operator.reveal(), to.clone()).await.expect(200);
     assert_eq!((&told["action"], &told["reason"], &told["sip_uri"]), (&json!("reject"), &json!("inbound_not_allowed"), &Value::Null));
     let unknown = resolve(&world, operator.reveal(), json!({"to": "+12025550199"})).await.expect(200);
     assert_eq!((&unknown["action"], &unknown["reason"]), (&json!("reject"), &json!("unknown_number")));
     assert!(world.sent.is_empty(), "the SIP edge tells of its calls itself");
-    assert_eq!(account.carrier, Carrier::Twilio);
+}
+
+/// What is not the carrier's to say: where a call goes, with which user and headers, or why it does not.
+#[rstest]
+#[case::agent(agent(), NumberChange::default())]
+#[case::address(sip(), NumberChange::default())]
+#[case::silent(fixture::endpoint(), NumberChange::default())]
+#[case::switched_off(Endpoint { status: EndpointStatus::Inactive, ..agent() }, NumberChange::default())]
+#[case::without_address(Endpoint { provider_config: Default::default(), ..agent() }, NumberChange::default())]
+#[case::inactive(agent(), NumberChange { status: Some(NumberStatus::Inactive), ..Default::default() })]
+#[case::no_callers(agent(), NumberChange { allow_inbound: Some(false), ..Default::default() })]
+#[tokio::test]
+async fn the_sip_edge_and_the_carrier_are_told_the_same(#[case] endpoint: Endpoint, #[case] change: NumberChange) {
+    let (world, account, number) = bought(Carrier::Twilio).await;
+    let id = EndpointId::new(fixture::now(), [9; 10]);
+    let place = world.fixture.tenant.place(SecretKind::EndpointPassword, id.as_uuid());
+    let password = world.vault.seal(&place, &"canary-sip".into(), fixture::now()).await.unwrap();
+    let password = Some(password).filter(|_| endpoint.provider == Provider::CustomSip);
+    world.endpoint(Endpoint { id, password, ..endpoint }).await;
+    let change = NumberChange { endpoint_id: Some(Some(id)), ..change };
+    world.local.table.update_number(world.fixture.tenant, number.id, change, fixture::now(), None).await.unwrap();
+
+    let operator = fixture::key(&world.local.table, platform::tenant(Mode::Live), Default::default()).await;
+    let told = resolve(&world, operator.reveal(), json!({"to": number.e164, "from": "+14155550100"})).await.expect(200);
+    let question = account.question(account.call(), number.e164.as_str());
+    let said = world.send(&account, &account.voice, &question).await.text;
+    world.handle(|count| (0..count).collect()).await;
+    let text = |name: &str| told[name].as_str().map(str::to_owned);
+    assert_eq!(text("reason"), world.call().await["metadata"]["route_reason"].as_str().map(str::to_owned), "{told:#}");
+    let Some(uri) = text("sip_uri") else {
+        let heard = if told["action"] == "busy" { "busy" } else { "rejected" };
+        assert!(said.contains(&format!("<Reject reason=\"{heard}\"/>")), "{said} {told:#}");
+        return;
+    };
+    let query = if told["headers"]["X-Team"] == "sales" { "?X-Team=sales" } else { "" };
+    assert!(told["action"] == "dial" && said.contains(&format!(">{uri}{query}</Sip>")), "{said} {told:#}");
+    for name in ["username", "password"] {
+        let attribute = text(name).map(|value| format!("{name}=\"{value}\""));
+        assert_eq!(said.contains(&format!("{name}=")), attribute.is_some(), "{said} {told:#}");
+        assert!(attribute.is_none_or(|attribute| said.contains(&attribute)), "{said} {told:#}");
+    }
+}
+
+/// An address that wants a user, a password and a header.
+fn sip() -> Endpoint {
+    Endpoint {
+        provider: Provider::CustomSip,
+        given_url: Some("sip:desk@pbx.example.com".to_owned()),
+        provider_config: serde_json::from_value(json!({"username": "u", "headers": {"X-Team": "sales"}})).unwrap(),
+        ..agent()
+    }
 }
 
 #[tokio::test]

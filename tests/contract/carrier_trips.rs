@@ -29,7 +29,10 @@ use tokio::net::TcpListener;
 use vault::Vault;
 use webhooks::SigningSecret;
 
-use crate::carrier_world::{Said, World, agent, door, knock};
+use crate::{
+    carrier_platform::bought,
+    carrier_world::{Said, World, agent, door, knock},
+};
 
 const BUSY: &str = r#"reason="busy""#;
 const REJECTED: &str = r#"reason="rejected""#;
@@ -114,6 +117,10 @@ impl Line {
         if let Some(endpoint) = endpoint.filter(|_| is_there) {
             world.endpoint(endpoint).await;
         }
+        Self::of(world, account, number).await
+    }
+
+    async fn of(world: World, account: Account, number: PhoneNumber) -> Self {
         let cloud = Cloud::default();
         let url = cloud.start().await;
         Self { world, account, number, cloud, url, trips: Trips::default(), receiver: Arc::new(Receiver::start().await) }
@@ -210,6 +217,16 @@ fn second(carrier: Carrier) -> &'static [&'static str] {
 async fn a_call_that_is_put_through_takes_three_trips(#[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier) {
     let line = Line::ringing(carrier, agent()).await;
     line.takes("<Dial", &["call.initiated"], &[FIRST, second(carrier), QUEUE], &[FIRST, WARM, QUEUE]).await;
+}
+
+/// Whose it is is noted beside the queue.
+#[rstest]
+#[tokio::test]
+async fn a_call_to_a_bought_number_takes_as_many(#[values(Carrier::Twilio, Carrier::Plivo, Carrier::Vobiz)] carrier: Carrier) {
+    let (world, account, number) = bought(carrier).await;
+    let line = Line::of(world, account, number).await;
+    let told: &[&str] = &["queue", "table"];
+    line.takes("<Dial", &["call.initiated"], &[FIRST, second(carrier), told], &[FIRST, WARM, told]).await;
 }
 
 #[rstest]
