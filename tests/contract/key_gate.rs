@@ -252,7 +252,7 @@ async fn a_test_key_and_a_live_one_of_one_organization_are_two() {
 #[test]
 fn the_documents_publish_the_pattern_for_secret_scanners() {
     let page = include_str!("../../infra/docs/api-keys.md");
-    assert!(page.contains(&format!("\n    {}\n", domain::api_key::PATTERN)), "the pattern stands on a line of its own");
+    assert!(page.contains(&format!("\n{}\n", domain::api_key::PATTERN)), "the pattern stands on a line of its own");
     for scope in Scope::ALL {
         let (family, _) = scope.as_str().split_once(':').unwrap();
         assert!(page.contains(&format!("`{family}`")) || page.contains(&format!("`{scope}`")), "{scope}");

@@ -31,6 +31,7 @@ mod numbers_changes;
 mod numbers_contract;
 mod numbers_lists;
 mod numbers_purchase;
+mod pages;
 mod routes;
 mod secrets;
 mod setup;

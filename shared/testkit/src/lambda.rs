@@ -182,7 +182,8 @@ impl Drop for Sandbox {
 }
 
 /// The folder of the workspace's binaries: where this one is, or above it if this one is a test.
-fn binaries() -> PathBuf {
+#[must_use]
+pub fn binaries() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.parent().unwrap();
     if folder.ends_with("deps") { folder.parent().unwrap().to_owned() } else { folder.to_owned() }

@@ -16,7 +16,8 @@ use crate::python::Environment;
 
 const SCRIPT: &str = "infra/local/deploy.py";
 const TEMPLATE: &str = "infra/template.yaml";
-const STACK_NAME: &str = "trunkline";
+/// Under which name.
+pub(super) const STACK_NAME: &str = "trunkline";
 
 /// Whose users' tokens a local cloud believes. Nobody is there: whoever knows the stack's secret signs them.
 pub(crate) const JWT_ISSUER: &str = "https://auth.trunkline.example/auth/v1";

@@ -6,6 +6,7 @@ mod deployment;
 mod emulator;
 mod gateway;
 mod seed;
+mod shell;
 mod stack;
 
 use std::fs;
@@ -59,6 +60,7 @@ impl LocalCloud {
         progress.done(step);
 
         let stack = Stack::new(&gateway, &emulator, deployment, seeds);
+        shell::write(&stack, &held.folder().file(shell::FILE))?;
         stack.write(&held.folder().stack_file())?;
         Ok(Self { stack, gateway, emulator, held })
     }
@@ -81,6 +83,7 @@ impl Drop for LocalCloud {
     fn drop(&mut self) {
         // First of all, so that nobody finds a stack that is going away.
         let _ = fs::remove_file(self.held.folder().stack_file());
+        let _ = fs::remove_file(self.held.folder().file(shell::FILE));
     }
 }
 

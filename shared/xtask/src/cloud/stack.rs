@@ -24,6 +24,8 @@ pub(crate) struct Stack {
     pub(crate) live_key: String,
     pub(crate) test_key: String,
     pub(crate) table: String,
+    /// The KMS key that seals secrets.
+    pub(crate) vault_key_id: String,
     pub(crate) queues: BTreeMap<String, String>,
     pub(crate) jwt: Jwt,
     pub(crate) aws: Aws,
@@ -60,6 +62,7 @@ impl Stack {
             live_key: seeds.live_key,
             test_key: seeds.test_key,
             table: deployment.table,
+            vault_key_id: deployment.vault_key_id,
             queues: deployment.queues,
             jwt: Jwt { issuer: JWT_ISSUER.to_owned(), secret: seeds.jwt_secret },
             aws: Aws::emulated(emulator.endpoint_url()),
@@ -75,18 +78,9 @@ impl Stack {
 
     /// Writes it whole: a reader finds all of it or none.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let aside = path.with_extension("json.new");
-        let _ = fs::remove_file(&aside);
         let mut text = serde_json::to_vec_pretty(self).context("a stack is always JSON")?;
         text.push(b'\n');
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&aside)
-            .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| fs::rename(&aside, path))
-            .with_context(|| format!("cannot write {}", path.display()))
+        write_whole(path, &text)
     }
 
     /// What a person does first with it.
@@ -100,6 +94,9 @@ Trunkline runs at {base_url}
   live key      {live_key}
   test key      {test_key}
 
+The commands of README.md and infra/docs find all that in a shell that has read it:
+  . target/local/env
+
 Numbers to buy in Nigeria:
   curl -sS -H 'x-api-key: {live_key}' '{base_url}/v1/phone-numbers?action=available&country=NG'
 
@@ -111,6 +108,20 @@ The organization's calls:
 "#
         )
     }
+}
+
+/// Writes a file that only its owner may read, and lets nobody see a part of it.
+pub(super) fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
+    let aside = path.with_extension("new");
+    let _ = fs::remove_file(&aside);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&aside)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&aside, path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 impl Aws {
@@ -140,6 +151,7 @@ mod tests {
             live_key: "live".into(),
             test_key: "test".into(),
             table: "table".into(),
+            vault_key_id: "key".into(),
             queues: [("call-events".to_owned(), "http://q".to_owned())].into(),
             jwt: Jwt { issuer: "issuer".into(), secret: "secret".into() },
             aws: Aws::emulated("http://127.0.0.1:2"),
@@ -157,6 +169,7 @@ mod tests {
                 "live_key": "live",
                 "test_key": "test",
                 "table": "table",
+                "vault_key_id": "key",
                 "queues": {"call-events": "http://q"},
                 "jwt": {"issuer": "issuer", "secret": "secret"},
                 "aws": {
