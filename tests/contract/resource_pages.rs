@@ -1,0 +1,72 @@
+//! The tables of requests on the documentation's pages, and the description of the API: what one has the other has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use serde_json::Value;
+
+/// What no page lists: it is for browsers, monitors and carriers, or goes without saying.
+const ELSEWHERE: [&str; 5] = ["/docs", "/health", "/openapi.json", "/carriers/", "/v1/phone-numbers/available"];
+
+/// A request: its method, and its path as the pages write it.
+type Request = (String, String);
+
+/// The successful statuses and the scope of every operation.
+fn described() -> BTreeMap<Request, (BTreeSet<String>, Option<String>)> {
+    let document: Value = serde_json::from_str(include_str!("../../infra/openapi.json")).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |(method, told)| (path, method, told)));
+    let kept = operations.filter(|(path, _, told)| told["responses"].is_object() && !ELSEWHERE.iter().any(|other| path.starts_with(other)));
+    kept.map(|(path, method, told)| {
+        let statuses = told["responses"].as_object().unwrap().keys().filter(|status| status.starts_with('2')).cloned().collect();
+        let scope = told["security"][0]["apiKey"][0].as_str().map(str::to_owned);
+        ((method.to_uppercase(), path.trim_start_matches("/api").to_owned()), (statuses, scope))
+    })
+    .collect()
+}
+
+/// The rows that list requests, as page, requests and the other two cells.
+fn rows() -> Vec<(String, Vec<Request>, String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/docs");
+    let pages =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
+    pages
+        .flat_map(|page| {
+            let (name, text) = (page.display().to_string(), fs::read_to_string(&page).unwrap());
+            text.lines().filter_map(|line| row(&name, line)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn row(page: &str, line: &str) -> Option<(String, Vec<Request>, String, String)> {
+    let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+    let [requests, scope, answer] = cells.as_slice() else { return None };
+    let words = requests.split('`').filter_map(|word| word.split_once(' '));
+    let requests: Vec<Request> = words
+        .filter(|(method, path)| ["GET", "POST", "PATCH", "DELETE"].contains(method) && path.starts_with('/'))
+        .map(|(method, path)| (method.to_owned(), path.split('?').next().unwrap().to_owned()))
+        .collect();
+    (!requests.is_empty()).then(|| (page.to_owned(), requests, (*scope).to_owned(), (*answer).to_owned()))
+}
+
+#[test]
+fn every_request_stands_in_a_table_with_its_scope_and_its_answer_and_no_table_has_another() {
+    let mut described = described();
+    let all: BTreeSet<Request> = described.keys().cloned().collect();
+    let mut listed = BTreeSet::new();
+    for (page, requests, scope, answer) in rows() {
+        for request in requests {
+            let (statuses, asked) = described.get_mut(&request).unwrap_or_else(|| panic!("{page}: there is no {request:?}"));
+            let told: BTreeSet<String> =
+                answer.split([' ', ':', ',', ';']).filter(|word| word.len() == 3 && word.starts_with('2')).map(str::to_owned).collect();
+            assert!(!told.is_empty() && told.is_subset(statuses), "{page}: {request:?} is answered with {statuses:?}");
+            assert!(asked.as_ref().is_none_or(|asked| scope.contains(&format!("`{asked}`"))), "{page}: {request:?} needs {asked:?}");
+            listed.insert(request);
+        }
+    }
+    let missing: Vec<&Request> = all.difference(&listed).collect();
+    assert!(missing.is_empty(), "on no page: {missing:?}");
+}
