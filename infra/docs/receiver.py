@@ -1,11 +1,13 @@
 """A webhook receiver to try things with: verifies what comes and prints one line of each. Run: receiver.py PORT SECRET"""
 
-import base64
-import hashlib
-import hmac
 import http.server
 import json
 import sys
+
+# What the function needs, as the documentation shows it.
+import base64
+import hashlib
+import hmac
 import time
 
 

@@ -28,17 +28,17 @@ fn described() -> BTreeMap<Request, (BTreeSet<String>, Option<String>)> {
     .collect()
 }
 
+/// The pages, by their paths.
+fn pages() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/docs");
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let pages = paths.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap())).collect()
+}
+
 /// The rows that list requests, as page, requests and the other two cells.
 fn rows() -> Vec<(String, Vec<Request>, String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/docs");
-    let pages =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "md"));
-    pages
-        .flat_map(|page| {
-            let (name, text) = (page.display().to_string(), fs::read_to_string(&page).unwrap());
-            text.lines().filter_map(|line| row(&name, line)).collect::<Vec<_>>()
-        })
-        .collect()
+    pages().iter().flat_map(|(page, text)| text.lines().filter_map(|line| row(page, line)).collect::<Vec<_>>()).collect()
 }
 
 fn row(page: &str, line: &str) -> Option<(String, Vec<Request>, String, String)> {
@@ -69,4 +69,19 @@ fn every_request_stands_in_a_table_with_its_scope_and_its_answer_and_no_table_ha
     }
     let missing: Vec<&Request> = all.difference(&listed).collect();
     assert!(missing.is_empty(), "on no page: {missing:?}");
+}
+
+#[test]
+fn every_schema_that_a_page_sends_its_reader_to_is_there() {
+    let document: Value = serde_json::from_str(include_str!("../../infra/openapi.json")).unwrap();
+    let mut named = 0;
+    for (page, text) in pages() {
+        for rest in text.split("/docs`, schema").skip(1) {
+            for name in rest.split(['.', ':']).next().unwrap().split('`').skip(1).step_by(2) {
+                assert!(!document["components"]["schemas"][name].is_null(), "{page}: there is no schema {name}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
 }

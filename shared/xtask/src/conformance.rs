@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: other people's libraries judge what the product makes, and so do the functions that the
 //! documentation shows to receivers. Installs what it needs, and says what is missing.
 
+mod cases;
 mod snippets;
 
 use std::process::ExitCode;

@@ -2,17 +2,9 @@
 package main
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"log"
-	"net/http"
 	"os"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // HERE

@@ -1,6 +1,5 @@
 // Has the function of the documentation judge every case of a file.
 
-const crypto = require("node:crypto");
 const { readFileSync } = require("node:fs");
 
 // HERE

@@ -1,11 +1,7 @@
 """Has the function of the documentation judge every case of a file."""
 
-import base64
-import hashlib
-import hmac
 import json
 import sys
-import time
 
 # HERE
 

@@ -1,7 +1,5 @@
 //! Has the function of the documentation judge every case of a file.
 
-use aws_lc_rs::hmac;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 // HERE

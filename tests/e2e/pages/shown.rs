@@ -45,12 +45,18 @@ pub(super) fn schema(name: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Looks whether a file has these lines, one after the other; they may be indented otherwise.
+/// Looks whether a file has these lines: each paragraph one line after the other, and the paragraphs in this order. They may be
+/// indented otherwise.
 pub(super) fn quotation(path: &str, text: &str) -> Result<(), String> {
     let file = fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))?;
     let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
-    let (file, quoted) = (lines(&file), lines(text));
-    if file.windows(quoted.len()).any(|part| part == quoted) { Ok(()) } else { Err(format!("{path} says something else")) }
+    let file = lines(&file);
+    let mut rest = file.as_slice();
+    for paragraph in text.split("\n\n").map(|part| lines(part.trim_matches('\n'))).filter(|lines| !lines.is_empty()) {
+        let at = rest.windows(paragraph.len()).position(|part| part == paragraph).ok_or_else(|| format!("{path} has no {paragraph:?}"))?;
+        rest = &rest[at + paragraph.len()..];
+    }
+    Ok(())
 }
 
 /// The folder of the repository.
