@@ -61,6 +61,7 @@ async fn run() -> anyhow::Result<()> {
     for play in &plays {
         read_back(&client, play, &number, &endpoint).await?;
     }
+    give_back(&client, &number).await?;
     println!("\n✓ {expected} events, {expected} webhooks, every signature verified, both calls exact.");
     Ok(())
 }
@@ -78,6 +79,16 @@ async fn number(client: &Client, endpoint: &Value) -> anyhow::Result<Value> {
     let id = owned.get(0).map(|number| text(&number["id"]).to_owned()).context("no number is on offer and none is owned")?;
     println!("Every number is bought; one that is owned rings it from now on");
     ok(client.patch(&format!("/v1/phone-numbers/{id}"), json!({"endpointId": endpoint})).await, 200)
+}
+
+/// Releases the number if it was bought here, so that the next one who shows or tries something finds it on offer.
+async fn give_back(client: &Client, number: &Value) -> anyhow::Result<()> {
+    if number["total_cost_cents"].is_null() {
+        return Ok(());
+    }
+    ok(client.delete(&format!("/v1/phone-numbers/{}?action=release", text(&number["id"]))).await, 200)?;
+    println!("\nThe number went back to the inventory; its record and its calls stay.");
+    Ok(())
 }
 
 fn play(stack: &Stack, file: &str, number: &Value, status: &'static str, duration: u64) -> anyhow::Result<Play> {
