@@ -48,6 +48,21 @@ pub(super) fn of_page(page: &Path) -> Result<Vec<Block>, String> {
     if open.is_some() { Err("a fence has no end".to_owned()) } else { Ok(blocks) }
 }
 
+/// What stands between backticks within the sentences of a page, on one line each.
+pub(super) fn spans(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let (mut sentences, mut within) = (String::new(), true);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            within = !within;
+        } else if within {
+            sentences += line;
+            sentences.push('\n');
+        }
+    }
+    sentences.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
 fn fenced(line: usize, info: &str) -> Result<Block, String> {
     let mut words = info.split_whitespace().map(str::to_owned);
     let language = words.next().ok_or_else(|| format!("line {}: the fence names no language", line - 1))?;

@@ -151,6 +151,19 @@ fn every_block_of_every_page_is_checked_in_some_way_and_what_is_not_run_is_named
 }
 
 #[test]
+fn commands_of_ours_within_sentences_are_there() {
+    let (mut faults, mut met) = (Vec::new(), 0);
+    for page in pages() {
+        let ours = |span: &String| ["trunkline ", "cargo xtask ", "cargo run "].iter().any(|program| span.starts_with(program));
+        for span in blocks::spans(&page).into_iter().filter(ours) {
+            met += 1;
+            faults.extend(parsed::check(&span).err().map(|fault| format!("{}: {span}: {fault}", name(&page))));
+        }
+    }
+    assert!(met > 20 && faults.is_empty(), "{met}: {}", faults.join("\n"));
+}
+
+#[test]
 fn every_link_of_every_page_leads_somewhere() {
     let broken: Vec<_> =
         pages().into_iter().map(|page| (name(&page), links::broken(&page))).filter(|(_, links)| !links.is_empty()).collect();

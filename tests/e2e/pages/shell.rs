@@ -68,6 +68,7 @@ impl Desk {
         for program in ["trunkline", "demo"] {
             symlink(binaries().join(program), desk.folder.join("bin").join(program)).unwrap();
         }
+        // The machine may have neither: these are of the environment that the suite made.
         let python = variable("TRUNKLINE_TEST_PYTHON");
         desk.program("python3", &format!("#!/bin/sh\nexec '{python}' \"$@\"\n"));
         desk.program("jq", &format!("#!/bin/sh\nexec '{python}' '{}/e2e/pages/jq_filter.py' \"$@\"\n", env!("CARGO_MANIFEST_DIR")));
