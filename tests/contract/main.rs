@@ -37,6 +37,7 @@ mod delivery_schedule;
 mod delivery_world;
 mod docs;
 mod documented;
+mod earlier_forms;
 mod encryption_outages;
 mod endpoint_deletions;
 mod erasure;

@@ -217,6 +217,11 @@ fn every_parameter_is_used_and_every_environment_sets_parameters_that_there_are(
         let parameter = declared.get(name).unwrap_or_else(|| panic!("samconfig.toml sets {name}, which is no parameter"));
         let allowed: Vec<String> = parameter["AllowedValues"].as_sequence().into_iter().flatten().map(shown).collect();
         assert!(allowed.is_empty() || allowed.iter().any(|allowed| allowed == value), "{name}={value}: {allowed:?}");
+        if parameter["Type"].as_str() == Some("Number") {
+            let (number, limit) = (value.parse::<u64>().unwrap(), |name: &str| parameter[name].as_u64());
+            let range = limit("MinValue").unwrap_or(0)..=limit("MaxValue").unwrap_or(u64::MAX);
+            assert!(range.contains(&number), "{name}={value}: {range:?}");
+        }
     }
 }
 

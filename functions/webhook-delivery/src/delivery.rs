@@ -23,7 +23,7 @@ impl WebhookDelivery {
         let tenant = told(message.organization_id, message.mode);
         let _alone = batch.alone_at(tenant, message.delivery_id).await?;
         let Some(receiver) = self.receiver(tenant, message.receiver).await? else {
-            tracing::info!(delivery_id = %message.delivery_id, NO_RECEIVER);
+            tracing::info!(delivery_id = %message.delivery_id, "{NO_RECEIVER}");
             return Ok(());
         };
         let delivery = Delivery {
@@ -61,7 +61,7 @@ impl WebhookDelivery {
             Due::Nothing => return Ok(()),
         };
         let Some(receiver) = self.receiver(tenant, message.receiver).await? else {
-            tracing::info!(delivery_id = %place.id, NO_RECEIVER);
+            tracing::info!(delivery_id = %place.id, "{NO_RECEIVER}");
             return self.table.give_up_delivery(tenant, place, NO_RECEIVER).await.map_err(Failure::retry);
         };
         let RetryMessage { retry: number, replayed_by, put_off, has_turn, .. } = message;

@@ -28,6 +28,8 @@ pub trait Item: Sized {
     const KIND: &'static str;
     /// The version in which items are written today; older ones stay readable.
     const VERSION: u8 = 1;
+    /// The newest version that can be read: ahead of [`VERSION`](Self::VERSION) by one in the release before one that writes it.
+    const READS: u8 = Self::VERSION;
     /// What the keys need that the item itself does not carry.
     type Scope;
 
@@ -45,6 +47,14 @@ pub trait Item: Sized {
     /// # Errors
     /// [`StoreError::Corrupt`] if they are not what was written.
     fn from_attributes(attributes: Attributes) -> Result<Self, StoreError>;
+
+    /// Gives attributes of version `from` the shape of the version after it. Every version but the newest is known here.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if there was no such version, or they are not of it.
+    fn upgrade(_: Attributes, from: u8) -> Result<Attributes, StoreError> {
+        Err(StoreError::corrupt(Self::KIND, format!("there is no version {from} of it")))
+    }
 }
 
 /// Everything that is written for an item: its attributes, kind, version and keys.
@@ -58,12 +68,23 @@ pub(crate) fn whole<I: Item>(item: &I, scope: &I::Scope) -> Result<Attributes, S
     Ok(attributes)
 }
 
-/// Reads an item after checking that it is of the kind that was asked for.
+/// Reads an item of any version, after checking that it is of the kind that was asked for.
 pub(crate) fn read<I: Item>(attributes: Attributes) -> Result<I, StoreError> {
     match attributes.get(KIND) {
-        Some(AttributeValue::S(kind)) if kind == I::KIND => I::from_attributes(attributes),
+        Some(AttributeValue::S(kind)) if kind == I::KIND => I::from_attributes(upgraded::<I>(attributes)?),
         _ => Err(StoreError::corrupt(I::KIND, "the item is of another kind")),
     }
+}
+
+/// The attributes in the newest shape, step by step from the one in which they were written.
+fn upgraded<I: Item>(attributes: Attributes) -> Result<Attributes, StoreError> {
+    let written = attributes.get(VERSION).and_then(|version| version.as_n().ok()?.parse::<u8>().ok());
+    let written = written.ok_or_else(|| StoreError::corrupt(I::KIND, "the item names no version"))?;
+    if written > I::READS {
+        let newest = I::READS;
+        return Err(StoreError::corrupt(I::KIND, format!("it was written in version {written}, and {newest} is the newest known here")));
+    }
+    (written..I::READS).try_fold(attributes, I::upgrade)
 }
 
 /// A type's attributes by its serde form.
@@ -106,3 +127,63 @@ macro_rules! serde_item {
 }
 
 pub(crate) use serde_item;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Keys;
+
+    /// A thing whose one attribute was called `title` in version 1, and is called `name` since.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Thing(String);
+
+    impl Item for Thing {
+        const KIND: &'static str = "thing";
+        const VERSION: u8 = 2;
+        type Scope = ();
+
+        fn keys(&self, (): &()) -> Keys {
+            Keys { attributes: Vec::new() }
+        }
+
+        fn to_attributes(&self) -> Result<Attributes, StoreError> {
+            Ok([("name".to_owned(), AttributeValue::S(self.0.clone()))].into())
+        }
+
+        fn from_attributes(mut attributes: Attributes) -> Result<Self, StoreError> {
+            match attributes.remove("name") {
+                Some(AttributeValue::S(name)) => Ok(Self(name)),
+                _ => Err(StoreError::corrupt(Self::KIND, "it has no name")),
+            }
+        }
+
+        fn upgrade(mut attributes: Attributes, from: u8) -> Result<Attributes, StoreError> {
+            match (from, attributes.remove("title")) {
+                (1, Some(title)) => attributes.insert("name".to_owned(), title),
+                _ => return Err(StoreError::corrupt(Self::KIND, "it was never so")),
+            };
+            Ok(attributes)
+        }
+    }
+
+    fn stored(version: &str, attribute: &str) -> Attributes {
+        let texts = [(KIND, "thing"), (attribute, "a")].map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned())));
+        texts.into_iter().chain([(VERSION.to_owned(), AttributeValue::N(version.to_owned()))]).collect()
+    }
+
+    #[test]
+    fn what_an_older_release_wrote_is_read_as_if_it_had_been_written_today() {
+        assert_eq!(read::<Thing>(stored("1", "title")).unwrap(), Thing("a".to_owned()));
+        let written = whole(&Thing("a".to_owned()), &()).unwrap();
+        assert_eq!(written.get(VERSION), Some(&AttributeValue::N("2".to_owned())));
+        assert_eq!(read::<Thing>(written).unwrap(), Thing("a".to_owned()));
+    }
+
+    #[test]
+    fn what_a_newer_release_wrote_is_not_guessed_at() {
+        for version in ["3", "255", "0", "x"] {
+            let error = read::<Thing>(stored(version, "name")).unwrap_err();
+            assert!(matches!(error, StoreError::Corrupt { kind: "thing", .. }), "{version}: {error}");
+        }
+    }
+}

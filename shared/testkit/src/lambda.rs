@@ -55,6 +55,7 @@ pub struct Function {
     environment: Vec<(String, String)>,
     timeout: Duration,
     log: Option<PathBuf>,
+    program: Option<PathBuf>,
     sandbox: Option<Sandbox>,
 }
 
@@ -91,13 +92,19 @@ impl Function {
     /// The function of this name, with nothing but these variables in its environment.
     #[must_use]
     pub fn new(name: &str, timeout: Duration, environment: Vec<(String, String)>) -> Self {
-        Self { name: name.to_owned(), environment, timeout, log: None, sandbox: None }
+        Self { name: name.to_owned(), environment, timeout, log: None, program: None, sandbox: None }
     }
 
     /// Has what it logs written to a file, which the next process begins anew.
     #[must_use]
     pub fn logging_to(self, file: &Path) -> Self {
         Self { log: Some(file.to_owned()), ..self }
+    }
+
+    /// Runs this binary, and not the one that was built with the tests.
+    #[must_use]
+    pub fn with_program(self, program: &Path) -> Self {
+        Self { program: Some(program.to_owned()), ..self }
     }
 
     /// Sends the process that waits for its next event a signal, and waits for its end.
@@ -154,7 +161,7 @@ impl Function {
         let (events, waiting) = mpsc::unbounded_channel();
         let host = Host { name: self.name.clone(), events: waiting.into(), handled: Mutex::default() };
         let host = tokio::spawn(async move { axum::serve(listener, app(host)).await.unwrap() });
-        let program = binaries().join(&self.name);
+        let program = self.program.clone().unwrap_or_else(|| binaries().join(&self.name));
         let child = Command::new(&program)
             .env_clear()
             .envs([

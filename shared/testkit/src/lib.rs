@@ -13,6 +13,7 @@ pub mod carrier;
 pub mod client;
 pub mod costs;
 pub mod event_source;
+pub mod events;
 pub mod faults;
 pub mod fixture;
 pub mod lambda;

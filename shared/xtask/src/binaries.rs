@@ -51,7 +51,8 @@ pub(crate) async fn openapi(layout: &Layout) -> Result<ExitCode> {
     Ok(passed_on(run_shown(&mut layout.program(&layout.binaries().join("openapi"))).await?))
 }
 
-fn passed_on(status: ExitStatus) -> ExitCode {
+/// Ends as another program did.
+pub(crate) fn passed_on(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
 }

@@ -9,6 +9,7 @@ use crate::{
     mutants,
     process::must_run_shown,
     progress::{Echo, Progress},
+    sam,
     tools::Nextest,
 };
 
@@ -17,6 +18,7 @@ const HISTORIES: &str = "0..10000";
 
 pub(crate) async fn test(layout: &Layout) -> Result<ExitCode> {
     histories(layout).await?;
+    sam::test(layout).await?;
     mutants::test(layout).await
 }
 

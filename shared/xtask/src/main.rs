@@ -74,12 +74,17 @@ enum Command {
     /// Have the reference libraries of other languages verify recorded webhooks
     Conformance,
     /// Check and build with AWS's own tools; in containers, if there is an engine, put every event to its function
-    Sam,
+    Sam {
+        /// Instead of asking, keep what the events speak of until Ctrl-C, for the SAM CLI by hand
+        #[arg(long)]
+        stay: bool,
+    },
     /// Check format and lints, then run every test against a local cloud of its own
     Test {
         /// Only tests with this in their name; skips format, lints and documentation
         filter: Option<String>,
-        /// What takes hours instead: put faults into the code that keeps strangers out, and see that tests notice each
+        /// What takes hours instead: more histories of calls, the binaries as they are deployed, and faults put into the code that
+        /// keeps strangers out, to see that tests notice each
         #[arg(long, conflicts_with = "filter")]
         long: bool,
     },
@@ -114,7 +119,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
         Command::Openapi => unless_interrupted(binaries::openapi(&layout)).await,
-        Command::Sam => unless_interrupted(sam::sam(&layout)).await,
+        Command::Sam { stay } => unless_interrupted(sam::sam(&layout, stay)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
         Command::Test { long: true, .. } => unless_interrupted(long::test(&layout)).await,
         Command::Test { filter, .. } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,

@@ -48,6 +48,7 @@ impl Deployment {
             .args(["--stack-name", STACK_NAME])
             .args(["--parameter", &format!("Architecture={}", architecture(ARCH))])
             .args(["--parameter", "Environment=local"])
+            .args(["--parameter", &format!("AwsEndpointUrl={}", emulator.endpoint_url())])
             .args(["--parameter", &format!("PublicBaseUrl={base_url}")])
             .args(["--parameter", &format!("JwtIssuers={JWT_ISSUER} HS256")])
             // No account's quota holds here, and nobody takes traces.
