@@ -53,6 +53,9 @@ async fn what_is_written_today_is_read_today_and_can_be_kept_for_those_who_come(
     let lines = exported(&world.local, filled.org, world.now()).await;
     let items = raw(&world.local, "Scan", json!({ "TableName": local_table::NAME })).await;
     assert!(items.get("LastEvaluatedKey").is_none(), "more than one page");
+    for item in items["Items"].as_array().unwrap() {
+        assert!(item["kind"]["S"].is_string() && item["v"]["N"].is_string(), "{item}");
+    }
     let kept = json!({ "organization": filled.org, "now": world.now(), "items": items["Items"], "export": lines });
     if let Some(release) = runtime::env::optional("TRUNKLINE_WRITE_FORMS") {
         std::fs::write(file(&release), serde_json::to_string(&kept).unwrap()).unwrap();
