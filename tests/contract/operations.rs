@@ -203,11 +203,12 @@ fn every_suppressed_check_says_why_beside_its_resource() {
 }
 
 #[test]
-fn every_parameter_is_used_and_every_environment_sets_parameters_that_there_are() {
-    let (text, template) = (read("infra/template.yaml"), template());
+fn every_parameter_is_used_and_explained_and_every_environment_sets_values_that_are_allowed() {
+    let (text, guide, template) = (read("infra/template.yaml"), read("infra/docs/deploy.md"), template());
     let declared = template["Parameters"].as_mapping().unwrap();
     for name in declared.keys().map(|name| name.as_str().unwrap()) {
         assert!(text.contains(&format!("!Ref {name}")), "{name} is read by nothing");
+        assert!(guide.contains(&format!("`{name}`")), "infra/docs/deploy.md says nothing of {name}");
     }
     let configuration = read("samconfig.toml");
     let overrides = configuration.lines().filter_map(|line| line.strip_prefix("parameter_overrides = [")).collect::<Vec<_>>();
