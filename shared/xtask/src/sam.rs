@@ -42,7 +42,7 @@ pub(crate) async fn sam(layout: &Layout, stay: bool) -> Result<ExitCode> {
     let mut events = layout.program(&layout.binaries().join(EVENTS));
     with_tools(&mut events, &sam)?;
     events.arg(if stay { "stay" } else { "containers" }).arg("--sam").arg(sam.program("sam")).args(address().await);
-    events.arg("--settings").arg(layout.tools().join("sam-settings.json"));
+    events.args(["--parameters", &architecture()]).arg("--settings").arg(layout.tools().join("sam-settings.json"));
     Ok(passed_on(run_shown(&mut events).await?))
 }
 
@@ -71,13 +71,19 @@ async fn smoke(layout: &Layout) -> Result<()> {
     must_run_shown(layout.program(&layout.binaries().join(EVENTS)).args(["processes", "--built", BUILT])).await
 }
 
-/// The SAM CLI finds cargo-lambda and Zig on the path before anything else. No account of the user's is lent to containers.
+/// The SAM CLI finds cargo-lambda and Zig on the path before anything else. It finds no account of the user's: it would lend
+/// functions the credentials, and ask whose they are before each call.
 fn with_tools(command: &mut Command, tools: &Environment) -> Result<()> {
     let own = tools.program("sam").parent().context("a program without a folder")?.to_path_buf();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path: OsString = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).context("PATH")?;
-    command.env("PATH", path).env("SAM_CLI_TELEMETRY", "0").env("AWS_DEFAULT_REGION", "us-east-1").env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_PROFILE");
+    for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"] {
+        command.env_remove(variable);
+    }
+    for variable in ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"] {
+        command.env(variable, "/dev/null");
+    }
+    command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_DEFAULT_REGION", "us-east-1").env("SAM_CLI_TELEMETRY", "0").env("PATH", path);
     Ok(())
 }
 
