@@ -78,8 +78,11 @@ pub(crate) fn read<I: Item>(attributes: Attributes) -> Result<I, StoreError> {
 
 /// The attributes in the newest shape, step by step from the one in which they were written.
 fn upgraded<I: Item>(attributes: Attributes) -> Result<Attributes, StoreError> {
-    let written = attributes.get(VERSION).and_then(|version| version.as_n().ok()?.parse::<u8>().ok());
-    let written = written.ok_or_else(|| StoreError::corrupt(I::KIND, "the item names no version"))?;
+    let written = match attributes.get(VERSION) {
+        // Written by hand, or by what knew no versions yet.
+        None => 1,
+        Some(version) => version.as_n().ok().and_then(|version| version.parse::<u8>().ok()).unwrap_or(u8::MAX),
+    };
     if written > I::READS {
         let newest = I::READS;
         return Err(StoreError::corrupt(I::KIND, format!("it was written in version {written}, and {newest} is the newest known here")));
@@ -177,6 +180,9 @@ mod tests {
         let written = whole(&Thing("a".to_owned()), &()).unwrap();
         assert_eq!(written.get(VERSION), Some(&AttributeValue::N("2".to_owned())));
         assert_eq!(read::<Thing>(written).unwrap(), Thing("a".to_owned()));
+        let mut first = stored("1", "title");
+        first.remove(VERSION);
+        assert_eq!(read::<Thing>(first).unwrap(), Thing("a".to_owned()));
     }
 
     #[test]
