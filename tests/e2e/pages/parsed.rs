@@ -31,7 +31,9 @@ pub(super) fn check(command: &str) -> Result<(), String> {
             there(script)?;
             parameters.map(|(name, _)| name).try_for_each(|name| in_template("Parameters", name))
         }
-        ["aws" | "git" | "rustup" | "python3" | "export" | "curl", ..] => outputs(command),
+        ["sh", script] => there(script),
+        ["aws" | "git" | "rustup" | "python3" | "export" | "curl" | "for" | "output()", ..] => outputs(command),
+        [first, ..] if first.contains('=') => outputs(command),
         _ => Err(format!("nothing is known of such a command: {command}")),
     }
 }
@@ -67,7 +69,9 @@ fn sam(arguments: &[&str]) -> Result<(), String> {
 
 /// Outputs that a query of the stack names are those of the template.
 fn outputs(command: &str) -> Result<(), String> {
-    let names = command.split("OutputKey==").skip(1).filter_map(|rest| rest.split(['\'', '`', '"']).nth(1));
+    let queried = command.split("OutputKey==").skip(1).filter_map(|rest| rest.split(['\'', '`', '"']).nth(1));
+    let asked = command.split("$(output ").skip(1).filter_map(|rest| rest.split(')').next());
+    let names: Vec<&str> = queried.filter(|name| !name.starts_with('$')).chain(asked).collect();
     names.into_iter().try_for_each(|name| in_template("Outputs", name))
 }
 
