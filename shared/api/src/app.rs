@@ -23,6 +23,7 @@ use crate::{
     problem::{Code, Problem},
     rate::{Stranger, Told},
     request_id::{self, RequestId},
+    sent_path,
     spent::{self, Spent},
     style::Style,
 };
@@ -57,7 +58,7 @@ where
         Some(origins) => served.layer(origins.layer()),
         None => served,
     };
-    served.layer(middleware::from_fn_with_state(gate, spent::measure)).layer(middleware::from_fn(frame))
+    sent_path::kept(served.layer(middleware::from_fn_with_state(gate, spent::measure)).layer(middleware::from_fn(frame)))
 }
 
 /// Gives routes that stand outside of the API's prefixes what every request has: an id and a log line.
@@ -70,10 +71,11 @@ pub fn framed(routes: Router, gate: Gate) -> Router {
 /// Gives the routes of a function that works on no table the frame of the API: an id and a log line for each request, the answers to
 /// unknown paths and wrong methods in the API's words.
 pub fn open(routes: Router) -> Router {
-    routes
+    let routes = routes
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
         .layer(middleware::from_fn(limited))
-        .layer(middleware::from_fn(frame))
+        .layer(middleware::from_fn(frame));
+    sent_path::kept(routes)
 }
 
 /// Hands the request on, unless its body is too large: also where nobody would read it.

@@ -300,6 +300,8 @@ impl Gate {
         if chosen::organization(parts)?.is_some_and(|named| named != key.organization_id) {
             return Err(Problem::new(Code::Forbidden, "The key belongs to another organization than the one that is named"));
         }
+        // A key tells its mode by itself; what is no mode is a mistake all the same.
+        chosen::mode(&parts.headers)?;
         self.note_use(&key, parts.extensions.get()).await;
         Ok(Known::Key(Box::new(key), text))
     }

@@ -173,10 +173,10 @@ impl Fields {
         }
     }
 
-    /// A whole number of at least 0; null counts as absent.
+    /// A whole number of at least 0, also as `1.0`; null counts as absent.
     pub fn whole_number(&mut self, field: &str) -> Option<u64> {
         let value = self.take(field).flatten()?;
-        let number = value.as_u64();
+        let number = value.as_u64().or_else(|| whole(value.as_f64()?));
         if number.is_none() {
             self.fault(field, "must be a whole number of at least 0");
         }
@@ -207,6 +207,11 @@ impl Fields {
 /// Where the JSON goes wrong, without a word of its content.
 fn position(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
+}
+
+/// What JSON calls an integer is a matter of value, not of spelling (JSON Schema 2020-12, §4.2.3).
+fn whole(number: f64) -> Option<u64> {
+    Some(number).filter(|number| number.fract() == 0.0).and_then(|number| format!("{:.0}", number + 0.0).parse().ok())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod query;
 mod rate;
 mod request_id;
 mod routes;
+mod sent_path;
 mod settings;
 mod spent;
 mod style;
