@@ -60,7 +60,8 @@ fn named(max: usize) -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": max, "pattern": NAME})
 }
 
-fn countries() -> Value {
+/// The countries of numbers.
+pub(crate) fn countries() -> Value {
     json!({"type": "string", "enum": Country::all().map(|country| country.to_string()).collect::<Vec<_>>()})
 }
 
@@ -73,11 +74,20 @@ fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
-fn types() -> Vec<&'static str> {
+/// The types of endpoints.
+pub(crate) fn types() -> Vec<&'static str> {
     let mut all = vec!["agent", "direct_sip"];
     all.extend(Provider::ALL.map(Provider::as_str));
     all
 }
+
+/// Addresses as far as a pattern tells.
+const HTTPS_URL: &str = r"[Hh][Tt][Tt][Pp][Ss]://[^\s\u0000-\u001f\u007f-\u009f\\]+";
+const SIP_URI: &str = r"[Ss][Ii][Pp][Ss]?:[!#-;=?-\[\]-~]+";
+
+/// Where ElevenLabs keeps data, and how a SIP server is spoken to: as `domain::endpoint` reads them.
+pub(crate) const REGIONS: [&str; 3] = ["eu", "in", "sg"];
+pub(crate) const TRANSPORTS: [&str; 3] = ["udp", "tcp", "tls"];
 
 /// How receivers know an event.
 const EVENT_ID: &str = "^evt_[0-9a-f]{32}$";
@@ -163,7 +173,8 @@ fn of_answers() -> Vec<FieldRule> {
     ]
 }
 
-fn resource_types() -> Vec<&'static str> {
+/// What acts are done to.
+pub(crate) fn resource_types() -> Vec<&'static str> {
     let mut all: Vec<&str> = audit::Action::ALL.iter().map(|action| action.resource_type()).collect();
     all.sort_unstable();
     all.dedup();
@@ -204,10 +215,10 @@ fn of_calls() -> Vec<FieldRule> {
 
 fn of_orders() -> Vec<FieldRule> {
     let switched = || one_of([EndpointStatus::Active.as_str(), EndpointStatus::Inactive.as_str()]);
-    let webhook = || json!({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]://", "maxLength": 2_048});
+    let webhook = || json!({"type": "string", "pattern": format!("^{HTTPS_URL}$"), "maxLength": 2_048});
     let scopes = || json!({"minItems": 1, "items": one_of(Scope::ALL.iter().map(|scope| scope.as_str()))});
-    let addresses = || json!({"maxItems": MAX_ALLOWED_IPS, "items": {"type": "string", "maxLength": 49}});
-    let url = || json!({"maxLength": 2_048});
+    let addresses = || json!({"maxItems": MAX_ALLOWED_IPS, "items": {"type": "string", "maxLength": 49, "pattern": "^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"}});
+    let url = || json!({"maxLength": 2_048, "pattern": format!("^({HTTPS_URL}|{SIP_URI})$")});
     let config = || json!({"maxProperties": 40});
     let number = NumberId::PREFIX;
     vec![
@@ -296,34 +307,87 @@ fn of_config() -> Vec<FieldRule> {
     all.extend([
         ("ProviderConfig", "provider", json!({"maxLength": 32})),
         ("ProviderConfig", "credential_id", json!({"pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"})),
-        ("ProviderConfig", "region", or_null(one_of(["eu", "in", "sg"]))),
+        ("ProviderConfig", "region", or_null(one_of(REGIONS))),
         ("ProviderConfig", "livekit_sip_uri", json!({"maxLength": MAX_SIP_URI_LENGTH, "pattern": "^[Ss][Ii][Pp][Ss]?:"})),
         ("ProviderConfig", "livekit_agent_name", json!({"pattern": "^[!-~]([ -~]{0,126}[!-~])?$"})),
-        ("ProviderConfig", "transport", or_null(one_of(["udp", "tcp", "tls"]))),
+        ("ProviderConfig", "transport", or_null(one_of(TRANSPORTS))),
         ("ProviderConfig", "password", json!({"minLength": 1, "maxLength": 128, "writeOnly": true})),
         ("ProviderConfig", "headers", json!({"maxProperties": 10, "additionalProperties": {"type": "string", "maxLength": 256}})),
     ]);
     all
 }
 
+/// The one, or else the other. Not as a choice (`anyOf`): of one, generators of clients make a type for each branch, with the fields
+/// of that branch alone.
+fn or_else(one: Value, other: Value) -> Value {
+    json!({"if": {"not": one}, "then": other})
+}
+
+/// What an object holds if a field of it has one of these values, and what if not. Both are lists of at least two, because linters take
+/// the fields of a bare condition for all that there are.
+fn by(field: &str, values: &[&str], then: &[Value], otherwise: &[Value]) -> Value {
+    let mut choice = json!({"if": {"required": [field], "properties": {field: {"enum": values}}}, "then": {"allOf": then}});
+    if !otherwise.is_empty() {
+        choice["else"] = json!({"allOf": otherwise});
+    }
+    choice
+}
+
+fn there(field: &str) -> Value {
+    json!({"required": [field], "properties": {field: {}}})
+}
+
+/// A field that is there and a text.
+fn text(field: &str) -> [Value; 2] {
+    [there(field), json!({"properties": {field: {"type": "string"}}})]
+}
+
+/// The number that is the organization's own.
+fn own_number() -> Value {
+    by("direction", &[Direction::Outbound.as_str()], &text("from"), &text("to"))
+}
+
+/// Where an endpoint of a type may be: a webhook at a web address, every other one at a SIP address.
+fn by_type_of_endpoint() -> Value {
+    let at = |pattern: &str| json!({"properties": {"url": {"pattern": pattern}}});
+    let [url, is_text] = text("url");
+    let custom = by("type", &["custom_sip", "direct_sip"], &[url.clone(), is_text.clone()], &[]);
+    by("type", &[Provider::Webhook.as_str()], &[url, is_text, at("^[Hh][Tt][Tt][Pp][Ss]:")], &[at("^[Ss][Ii][Pp][Ss]?:"), custom])
+}
+
+/// What an account with a carrier is told by.
+fn by_carrier() -> Value {
+    let account = |id: &str| json!({"properties": {"credentials": {"allOf": [there(id), there("auth_token")]}}});
+    let pattern = json!({"properties": {"credentials": {"properties": {"auth_id": {"pattern": "^[MS]A[A-Z0-9]{18}$"}}}}});
+    let plivo = by("provider", &[Carrier::Plivo.as_str()], &[there("credentials"), pattern], &[]);
+    let twilio = [there("credentials"), account("account_sid")];
+    by("provider", &[Carrier::Twilio.as_str()], &twilio, &[account("auth_id"), plivo])
+}
+
 /// What holds of whole schemas: fields that go together, and keys that are closed.
 fn wholes() -> Vec<(&'static str, Value)> {
     let text = |field: &str| json!({"required": [field], "properties": {field: {"type": "string"}}});
-    let starts = ["start_date", "from_date", "from"].map(text);
+    let starts = ["start_date", "from_date", "from"]
+        .map(|field| json!({"required": [field], "properties": {field: crate::parameters::day_or_time()}}));
     let receiver = |field: &str| json!({"allOf": [text(field), {"anyOf": starts}]});
+    let receivers = ["endpoint_id", "subscription_id", "receiver_id"].map(receiver);
     let by_number = ["e164", "country", "type"].map(text);
     vec![
-        ("NumberOrder", json!({"anyOf": [text("inventory_id"), {"allOf": by_number}]})),
-        ("ReplayOrder", json!({"anyOf": [text("call_id"), receiver("endpoint_id"), receiver("subscription_id"), receiver("receiver_id")]})),
-        ("Simulation", json!({"anyOf": [text("to"), text("from")]})),
+        ("NumberOrder", or_else(text("inventory_id"), json!({"allOf": by_number}))),
+        ("ReplayOrder", or_else(text("call_id"), json!({"anyOf": receivers}))),
+        ("Simulation", own_number()),
+        ("EndpointOrder", by_type_of_endpoint()),
+        ("CarrierCredentialOrder", by_carrier()),
         ("CarrierAccount", json!({"additionalProperties": false, "minProperties": 2, "maxProperties": 2})),
         (
             "CarrierCredentialChange",
-            json!({"anyOf": [
+            or_else(
                 text("label"),
-                {"required": ["credentials"], "properties": {"credentials": {"type": "object"}}},
-                {"required": ["signing_key"]},
-            ]}),
+                json!({"anyOf": [
+                    {"required": ["credentials"], "properties": {"credentials": {"type": "object"}}},
+                    {"required": ["signing_key"], "properties": {"signing_key": {"type": ["string", "null"]}}},
+                ]}),
+            ),
         ),
     ]
 }

@@ -6,8 +6,10 @@
 
 mod constraints;
 mod examples;
+mod links;
 mod lists;
 mod message;
+mod names;
 mod operation;
 mod operations;
 mod parameters;
@@ -75,10 +77,11 @@ impl std::error::Error for Mismatch {}
 /// [`Mismatch`] for a route without a description and for a description without a route.
 pub fn document() -> Result<Value, Mismatch> {
     let mut parts = Parts::default();
-    let paths = parts.paths()?;
+    let mut paths = parts.paths()?;
+    links::add(&mut paths);
     let webhooks = webhooks::webhooks(&mut parts.schemas);
     let queue = message::queue(&mut parts.schemas);
-    Ok(json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": info(),
         "servers": [{"url": "/", "description": "The deployment that serves this document"}],
@@ -93,7 +96,9 @@ pub fn document() -> Result<Value, Mismatch> {
             "responses": parts.problems.components(&mut parts.schemas),
             "schemas": parts.schemas.finished(),
         },
-    }))
+    });
+    names::refer(&mut document);
+    Ok(document)
 }
 
 /// The document as it is kept in the repository and served: `infra/openapi.json`.

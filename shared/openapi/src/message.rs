@@ -14,7 +14,8 @@ const NAME: &str = "CallEventMessage";
 /// Takes the schema in, and says of the queue what a message is. A document of OpenAPI knows no queues: hence the extension.
 pub(crate) fn queue(schemas: &mut Schemas) -> Value {
     let Ok(Value::Object(mut schema)) = serde_json::from_str::<Value>(SCHEMA) else { return Value::Null };
-    for keyword in ["$schema", "$id"] {
+    // Its title would be a second name.
+    for keyword in ["$schema", "$id", "title"] {
         schema.remove(keyword);
     }
     let parts = schema.remove("$defs").and_then(|parts| parts.as_object().cloned()).unwrap_or_default();

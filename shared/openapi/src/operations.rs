@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::operation::Operation;
 
+pub(crate) use calls::statuses as call_statuses;
 pub(crate) use outside::outside;
 
 /// The operations that functions declare below the API's prefixes.

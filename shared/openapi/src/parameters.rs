@@ -84,9 +84,12 @@ pub(crate) fn range(of: &str) -> Vec<Value> {
     ]
 }
 
+/// A day of some month, and perhaps a time of day with its offset.
+const DAY_OR_TIME: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?))?$";
+
 /// A date, or an RFC 3339 time.
 pub(crate) fn day_or_time() -> Value {
-    json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$", "maxLength": 64, "examples": ["2026-01-02", "2026-01-02T03:04:05Z"]})
+    json!({"type": "string", "pattern": DAY_OR_TIME, "maxLength": 64, "examples": ["2026-01-02", "2026-01-02T03:04:05Z"]})
 }
 
 fn cursor() -> Value {
@@ -115,7 +118,7 @@ pub(crate) fn in_path(path: &str) -> Vec<Value> {
 /// Parameters that many operations share.
 pub(crate) fn components() -> Value {
     let header = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "header", "required": false, "description": description, "schema": schema});
-    let organization = ids(&[domain::OrgId::PREFIX]);
+    let organization = json!({"type": "string", "format": "uuid"});
     json!({
         "OrganizationId": header("x-organization-id", organization.clone(),
             "For users' tokens: which organization is meant; the user's first one if it is absent. A key acts for its own. \
@@ -127,8 +130,9 @@ pub(crate) fn components() -> Value {
             "For users' tokens: whether live or test data is meant. A key tells by itself."),
         "IdempotencyKey": header("Idempotency-Key", json!({"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS, "pattern": "^[ -~]+$"}),
             "Makes the request safe to send again: within 24 hours the same key and body get the first answer, and nothing is done twice."),
-        "RequestId": header("x-request-id", json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"}),
-            "An id of your own for the request; the answer and the logs carry it. One that has another form is passed over."),
+        "RequestId": header("x-request-id", json!({"type": "string"}),
+            "An id of your own for the request; the answer and the logs carry it. One that is no 1 to 128 letters, digits, dots, \
+             underscores or hyphens is passed over."),
     })
 }
 

@@ -55,20 +55,34 @@ impl Problems {
 
     /// All responses, as components.
     pub(crate) fn components(&self, schemas: &mut Schemas) -> Value {
-        let problem = schemas.answer::<Problem>();
-        let all = self.0.iter().map(|(name, (codes, style))| (name.clone(), described(codes, *style, &problem)));
+        let all = self.0.iter().map(|(name, (codes, style))| (name.clone(), described(codes, *style, &schema(codes, schemas))));
         json!(all.collect::<Map<_, _>>())
     }
 }
 
-fn described(codes: &[Code], style: Style, problem: &Value) -> Value {
+/// A problem with one of these codes, under a name that tells them: generators of clients make a type of it.
+fn schema(codes: &[Code], schemas: &mut Schemas) -> Value {
+    let problem = schemas.answer::<Problem>();
+    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let name = format!("{}Problem", names.iter().map(|name| in_pascal_case(name)).collect::<Vec<_>>().join("Or"));
+    let code = json!({"type": "string", "enum": names, "description": "The refusal for programs."});
+    let description = format!("A refusal: {}.", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or "));
+    let parts = json!([problem, {"type": "object", "properties": {"code": code}}]);
+    schemas.named(&name, json!({"description": description, "allOf": parts, "examples": codes.first().map(|code| [example(*code)])}))
+}
+
+/// `NOT_FOUND` is `NotFound`.
+fn in_pascal_case(name: &str) -> String {
+    let words = name.split('_').filter_map(|word| word.split_at_checked(1));
+    words.map(|(first, rest)| format!("{first}{}", rest.to_ascii_lowercase())).collect()
+}
+
+fn described(codes: &[Code], style: Style, schema: &Value) -> Value {
     let meanings: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
     let mut headers = Map::from_iter([("x-request-id".to_owned(), reference("headers", "X-Request-Id"))]);
     if codes.iter().any(|code| matches!(code.status(), 429 | 503) || *code == Code::IdempotencyInProgress) {
         headers.insert("retry-after".to_owned(), reference("headers", "Retry-After"));
     }
-    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    let schema = json!({"allOf": [problem, {"type": "object", "properties": {"code": {"enum": names}}}]});
     let examples: Map<String, Value> =
         codes.iter().map(|code| (code.as_str().to_owned(), json!({"summary": code.meaning(), "value": example(*code)}))).collect();
     let mut content = json!({"application/json": {"schema": schema, "examples": examples}});

@@ -23,6 +23,7 @@ const ABSENT_WHEN_UNSET: [(&str, &[&str]); 6] = [
 pub(crate) struct Schemas {
     found: BTreeMap<String, Value>,
     requests: BTreeSet<String>,
+    bodies: BTreeSet<String>,
 }
 
 /// A reference to a component.
@@ -41,6 +42,7 @@ impl Schemas {
     pub(crate) fn request<T: ToSchema>(&mut self) -> Value {
         let names = self.add::<T>();
         self.requests.extend(names);
+        self.bodies.insert(T::name().into_owned());
         reference("schemas", &T::name())
     }
 
@@ -79,6 +81,10 @@ impl Schemas {
             if !self.requests.contains(name) {
                 always_there(name, schema);
             }
+        }
+        for name in &self.bodies {
+            // Unknown names are passed over, but not this one.
+            self.found.entry(name.clone()).and_modify(|schema| schema["propertyNames"] = json!({"pattern": r"^[^\u0000]*$"}));
         }
         constraints::apply(&mut self.found);
         webhooks::complete(&mut self.found);

@@ -18,12 +18,15 @@ use crate::{
 pub(crate) const TAG: &str = "Calls";
 pub(crate) const TESTING: &str = "Testing";
 
+/// Every spelling of a status that a filter takes; some are those of the other product's pages.
+pub(crate) fn statuses() -> impl Iterator<Item = &'static str> {
+    CallStatus::ALL.map(CallStatus::as_str).into_iter().chain(["in-progress", "answered", "no-answer"])
+}
+
 /// What the list, the statistics and the trends are narrowed by.
 fn filters() -> Vec<Value> {
-    // Spellings of the other product's pages.
-    let also = ["in-progress", "answered", "no-answer"];
     let mut all = vec![
-        choice("status", CallStatus::ALL.map(CallStatus::as_str).into_iter().chain(also), "Calls of this status alone."),
+        choice("status", statuses(), "Calls of this status alone."),
         choice("direction", Direction::ALL.map(Direction::as_str), "Calls of this direction alone."),
         id("phone_number_id", &[NumberId::PREFIX, "num_"], "Calls of this number alone."),
         id("endpoint_id", &[EndpointId::PREFIX], "Calls that went to this endpoint alone."),

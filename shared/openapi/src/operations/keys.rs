@@ -5,6 +5,7 @@ use domain::{Mode, audit::Action, wire};
 use serde_json::{Value, json};
 
 use crate::{
+    constraints::resource_types,
     lists,
     operation::{Operation, operation},
     parameters::{choice, envelope, filter, paging, range, switch, walking},
@@ -35,11 +36,7 @@ pub(crate) fn operations() -> Vec<Operation> {
 fn filters() -> Vec<Value> {
     let mut all = vec![
         choice("action", Action::ALL.iter().map(|action| action.as_str()), "Entries of this action alone."),
-        filter(
-            "resource_type",
-            json!({"type": "string"}),
-            "Entries about this type of resource alone: the part of an action before its dot.",
-        ),
+        choice("resource_type", resource_types(), "Entries about this type of resource alone: the part of an action before its dot."),
         filter("resource_id", json!({"type": "string", "format": "uuid"}), "Entries about this resource alone."),
         filter("principal_id", json!({"type": "string"}), "Entries of this key, user or operator alone."),
     ];

@@ -2,9 +2,10 @@
 
 use api::Code::{Conflict, EndpointNotFound, MissingFields, NumberAlreadyOwned, NumberNotAvailable};
 use domain::{EndpointId, inventory::NumberType, number::NumberStatus, wire};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
+    constraints::countries,
     lists,
     operation::{Operation, operation},
     parameters::{choice, envelope, filter, id, paging, required, switch},
@@ -12,10 +13,6 @@ use crate::{
 };
 
 pub(crate) const TAG: &str = "Phone numbers";
-
-fn country() -> Value {
-    json!({"type": "string", "pattern": "^[A-Za-z]{2}$"})
-}
 
 fn kind() -> Value {
     choice("type", NumberType::ALL.map(NumberType::as_str), "Numbers of this type alone.")
@@ -34,7 +31,7 @@ fn lists() -> [Operation; 2] {
             .query([
                 choice("action", ["assigned", "available"], "Which numbers: `assigned` if it is absent."),
                 choice("status", NumberStatus::ALL.map(NumberStatus::as_str), "Numbers of this status alone."),
-                filter("country", country(), "Numbers of this country (ISO 3166-1 alpha-2) alone. Required with `action=available`."),
+                filter("country", countries(), "Numbers of this country (ISO 3166-1 alpha-2) alone. Required with `action=available`."),
                 kind(),
                 id("endpoint_id", &[EndpointId::PREFIX], "Numbers that ring this endpoint alone."),
                 switch("include_released", "Also numbers that were given back and whose record is kept."),
@@ -45,7 +42,7 @@ fn lists() -> [Operation; 2] {
             .refuses([MissingFields]),
         operation("GET", "/phone-numbers/available", "list_available", TAG, "List numbers on offer")
             .says("What can be bought in a country, in the order of numbers.")
-            .query([required("country", country(), "The country (ISO 3166-1 alpha-2)."), kind()])
+            .query([required("country", countries(), "The country (ISO 3166-1 alpha-2)."), kind()])
             .query(paging(Some(20)))
             .query([envelope()])
             .lists("The numbers on offer.", lists::available_numbers)

@@ -56,14 +56,21 @@ fn text(_: &mut Schemas) -> Value {
     json!({"type": "string"})
 }
 
-fn gateway(_: &mut Schemas) -> Value {
-    json!({"type": "object", "required": ["message"], "properties": {"message": {"type": "string", "description": "For people."}}})
+fn gateway(schemas: &mut Schemas) -> Value {
+    let message = json!({"type": "string", "description": "For people."});
+    let description = "What API Gateway itself says.";
+    let examples = json!([{"message": "Too Many Requests"}]);
+    let schema = json!({"type": "object", "description": description, "properties": {"message": message}, "examples": examples});
+    schemas.named("GatewayProblem", schema)
 }
 
 fn object(_: &mut Schemas) -> Value {
     json!({"type": "object"})
 }
 
-fn health(_: &mut Schemas) -> Value {
-    json!({"type": "object", "required": ["status"], "properties": {"status": {"type": "string", "enum": ["ok"], "description": "Always `ok`."}}})
+fn health(schemas: &mut Schemas) -> Value {
+    let status = json!({"type": "string", "enum": ["ok"], "description": "Always `ok`."});
+    let description = "That the API answers.";
+    let schema = json!({"type": "object", "description": description, "properties": {"status": status}, "examples": [{"status": "ok"}]});
+    schemas.named("Health", schema)
 }
