@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use store::{Release, Tenant};
 use testkit::{Fixture, LocalTable, Stack, call, costs::batch, fixture};
 
+use crate::documented::check_webhook;
+
 pub(crate) struct Bench {
     pub(crate) local: LocalTable,
     pub(crate) tenant: Tenant,
@@ -61,9 +63,11 @@ impl Bench {
         self.local.client.delete_item().table_name("trunkline").set_key(Some(key.into())).send().await.unwrap();
     }
 
-    /// The deliveries that are queued.
+    /// The deliveries that are queued, each as the document tells of its event.
     pub(crate) async fn webhooks(&self) -> Vec<DeliveryMessage> {
-        drain(&self.sqs, &self.work).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+        let all: Vec<DeliveryMessage> = drain(&self.sqs, &self.work).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        all.iter().for_each(|message| check_webhook(&message.event, &serde_json::from_str(&message.body).unwrap()));
+        all
     }
 
     /// Their ids.

@@ -18,7 +18,10 @@ use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use webhooks::SigningSecret;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-use crate::carrier_world::{Said, World, agent};
+use crate::{
+    carrier_world::{Said, World, agent},
+    documented::received,
+};
 
 const BUSY: &str = r#"reason="busy""#;
 const REJECTED: &str = r#"reason="rejected""#;
@@ -216,7 +219,7 @@ async fn a_webhook_endpoint_says_where_a_call_goes(
     let asked = receiver.arrivals();
     assert_eq!(asked.len(), 1);
     asked[0].verify(&secret, domain::Timestamp::from_millis(case.world.clock.load(std::sync::atomic::Ordering::SeqCst)).unwrap()).unwrap();
-    let (body, call) = (asked[0].json(), case.record().await);
+    let (body, call) = (received(&receiver).remove(0), case.record().await);
     assert_eq!((&body["event"], &body["data"]["call_id"]), (&json!("call.incoming"), &call["id"]));
     assert_eq!((&body["data"]["to_number"], &body["data"]["from_number"]), (&json!(case.to), &json!("+14155550100")));
     assert_eq!((&body["data"]["endpoint_id"], &body["data"]["status"]), (&json!(endpoint), &json!("initiated")));

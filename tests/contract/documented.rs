@@ -9,6 +9,7 @@ use std::{
 
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
+use testkit::{Receiver, receiver::Arrival};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi::document().unwrap());
 
@@ -74,6 +75,13 @@ pub(crate) fn faults_of_body(operation: &'static Value, body: &Value) -> Vec<Str
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     let name = format!("{} body", operation["operationId"]);
     faults(&name, schema, &DOCUMENT["components"]["schemas"], body)
+}
+
+/// What a receiver got, each of it as the document tells of its event.
+pub(crate) fn received(receiver: &Receiver) -> Vec<Value> {
+    let bodies: Vec<Value> = receiver.arrivals().iter().map(Arrival::json).collect();
+    bodies.iter().for_each(|body| check_webhook(body["event"].as_str().unwrap(), body));
+    bodies
 }
 
 /// A webhook's body is one that the document knows.

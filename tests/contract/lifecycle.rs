@@ -17,6 +17,8 @@ use testkit::{
 };
 use webhooks::guard::Loopback;
 
+use crate::documented::received;
+
 /// All functions that write, tell and deliver, on one table, with a queue that a test empties by hand.
 struct Bench {
     local: LocalTable,
@@ -135,10 +137,6 @@ fn names(bodies: &[Value]) -> Vec<String> {
     names
 }
 
-fn bodies(receiver: &Receiver) -> Vec<Value> {
-    receiver.arrivals().iter().map(testkit::receiver::Arrival::json).collect()
-}
-
 #[tokio::test]
 async fn b1_a_lifecycle_event_that_waits_for_its_webhooks() {
     let (bench, receiver) = (Bench::start(false).await, Receiver::start().await);
@@ -179,9 +177,9 @@ async fn what_becomes_of_numbers_and_endpoints_reaches_those_who_subscribed_to_i
     bench.live().await;
     bench.drain().await;
     assert!(bench.waiting().await.is_empty(), "what is queued leaves the outbox");
-    let told = bodies(&all);
+    let told = received(&all);
     assert_eq!(names(&told), TOLD);
-    assert_eq!(names(&bodies(&some)), TOLD[..3]);
+    assert_eq!(names(&received(&some)), TOLD[..3]);
     let secret = subscription["secret"].as_str().unwrap();
     for arrival in all.arrivals() {
         arrival.verify(secret, fixture::now()).unwrap();
@@ -215,7 +213,7 @@ async fn what_becomes_of_a_carriers_number_is_told_like_that_of_any_other() {
     let removed = bench.ask(&bench.numbers, Method::DELETE, &path, None).await;
     assert_eq!((pinned.status.as_u16(), removed.status.as_u16()), (204, 204));
     bench.drain().await;
-    let mut told = bodies(&receiver);
+    let mut told = received(&receiver);
     told.sort_by_key(|body| body["timestamp"].as_str().unwrap().to_owned());
     let events: Vec<&str> = told.iter().map(|body| body["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["phone_number.purchased", "phone_number.updated", "phone_number.released"]);
@@ -235,7 +233,7 @@ async fn events_of_functions_that_died_before_handing_them_on_are_swept() {
     assert_eq!(bench.sweep.run().await.unwrap(), TOLD.len());
     assert_eq!(bench.sweep.run().await.unwrap(), TOLD.len(), "until they are queued they stay");
     bench.drain().await;
-    assert_eq!(names(&bodies(&receiver)), TOLD, "swept twice, sent once");
+    assert_eq!(names(&received(&receiver)), TOLD, "swept twice, sent once");
     assert_eq!(bench.sweep.run().await.unwrap(), 0);
 }
 
@@ -289,7 +287,7 @@ async fn a_subscription_that_answers_410_is_switched_off_with_the_reason() {
     let sent = bench.ask(&bench.webhooks, Method::POST, &format!("{path}/test"), None).await.expect(202);
     bench.drain().await;
     assert_eq!(receiver.arrivals()[0].header("webhook-id"), sent["webhook_id"].as_str().unwrap());
-    assert_eq!(receiver.arrivals()[0].json()["event"], "webhook.test");
+    assert_eq!(received(&receiver)[0]["event"], "webhook.test");
     let after = bench.ask(&bench.webhooks, Method::GET, &path, None).await.expect(200);
     assert_eq!((&after["status"], &after["active"]), (&json!("error"), &json!(false)));
     assert_eq!(bench.ask(&bench.webhooks, Method::POST, &format!("{path}/test"), None).await.code(), "CONFLICT");

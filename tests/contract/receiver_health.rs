@@ -7,15 +7,10 @@ use serde_json::{Value, json};
 use store::{Consistency, access_patterns};
 use testkit::Receiver;
 
-use crate::delivery_world::World;
+use crate::{delivery_world::World, documented::received};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-
-/// The events that arrived so far, the first one first.
-fn told(receiver: &Receiver) -> Vec<Value> {
-    receiver.arrivals().iter().map(testkit::receiver::Arrival::json).collect()
-}
 
 #[tokio::test]
 async fn w5_what_is_known_of_a_webhook_receiver_that_fails() {
@@ -104,9 +99,9 @@ async fn after_120_hours_of_nothing_but_failures_a_receiver_is_switched_off_and_
     let (world, dead, watcher, subscription) = failing().await;
     let begun = world.now();
     pass(&world, subscription, 116).await;
-    let percents: Vec<Value> = told(&watcher).iter().map(|body| body["data"]["percent"].clone()).collect();
+    let percents: Vec<Value> = received(&watcher).iter().map(|body| body["data"]["percent"].clone()).collect();
     assert_eq!(percents, [50, 70, 90]);
-    let first = &told(&watcher)[0];
+    let first = &received(&watcher)[0];
     assert_eq!((&first["event"], &first["data"]["subscription_id"]), (&json!("webhook.failing"), &json!(subscription)));
     assert_eq!((&first["data"]["status"], &first["data"]["url"]), (&json!("active"), &json!(dead.url)));
     assert_eq!(first["data"]["failing_since"], json!(begun));
@@ -115,7 +110,7 @@ async fn after_120_hours_of_nothing_but_failures_a_receiver_is_switched_off_and_
     let path = format!("/v1/webhooks/{subscription}");
     let shown = world.ask(Method::GET, &path, None).await.expect(200);
     assert_eq!((&shown["status"], &shown["status_reason"]), (&json!("error"), &json!("nothing but failures for 120 hours")));
-    let [.., last] = told(&watcher).try_into().unwrap_or_else(|told: Vec<Value>| -> [Value; 4] { panic!("{told:?}") });
+    let [.., last] = received(&watcher).try_into().unwrap_or_else(|told: Vec<Value>| -> [Value; 4] { panic!("{told:?}") });
     assert_eq!((&last["event"], &last["data"]["status"]), (&json!("webhook.disabled"), &json!("error")));
     assert_eq!((&last["data"]["percent"], &last["data"]["disables_at"]), (&json!(100), &Value::Null));
     // What still waited for it ends; who switches it on begins anew.
@@ -125,7 +120,7 @@ async fn after_120_hours_of_nothing_but_failures_a_receiver_is_switched_off_and_
     assert!(world.log().await.iter().all(|state| state.status != DeliveryStatus::Retrying));
     world.ask(Method::PATCH, &path, Some(json!({"active": true}))).await.expect(200);
     pass(&world, subscription, 8).await;
-    assert_eq!((dead.arrivals().len() > before, told(&watcher).len()), (true, 4));
+    assert_eq!((dead.arrivals().len() > before, received(&watcher).len()), (true, 4));
 }
 
 #[tokio::test]
@@ -138,5 +133,5 @@ async fn one_success_begins_the_time_anew() {
     pass(&world, subscription, 40).await;
     let path = format!("/v1/webhooks/{subscription}");
     assert_eq!(world.ask(Method::GET, &path, None).await.expect(200)["status"], "active");
-    assert_eq!(told(&watcher).len(), 3);
+    assert_eq!(received(&watcher).len(), 3);
 }
