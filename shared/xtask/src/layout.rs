@@ -70,6 +70,11 @@ impl Layout {
     pub(crate) fn test_cloud(&self) -> PathBuf {
         self.root.join("target/test-cloud")
     }
+
+    /// The folder of the cloud that other programs than our tests ask.
+    pub(crate) fn judged_cloud(&self) -> PathBuf {
+        self.root.join("target/judged-cloud")
+    }
 }
 
 /// The cargo that started this program. What it said about this package is taken away again:

@@ -7,11 +7,15 @@
 #![expect(clippy::disallowed_methods, reason = "a command-line program reads its own environment")]
 
 mod binaries;
+mod browser;
+mod clients;
 mod cloud;
 mod conformance;
+mod description;
 mod detach;
 mod down;
 mod folder;
+mod fuzz;
 mod interrupt;
 mod layout;
 mod long;
@@ -71,8 +75,15 @@ enum Command {
     },
     /// Write `infra/openapi.json` as the code is now
     Openapi,
-    /// Have the reference libraries of other languages verify recorded webhooks
+    /// Have the reference libraries of other languages verify recorded webhooks, and clients that are generated from the API's
+    /// description go through the main flows
     Conformance,
+    /// Ask a stack of its own everything that the API's description allows and forbids, and judge every answer
+    Fuzz {
+        /// For how long
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+    },
     /// Check and build with AWS's own tools; in containers, if there is an engine, put every event to its function
     Sam {
         /// Instead of asking, keep what the events speak of until Ctrl-C, for the SAM CLI by hand
@@ -121,7 +132,8 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Openapi => unless_interrupted(binaries::openapi(&layout)).await,
         Command::Sam { stay } => unless_interrupted(sam::sam(&layout, stay)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,
+        Command::Fuzz { minutes } => unless_interrupted(fuzz::fuzz(&layout, minutes)).await,
         Command::Test { long: true, .. } => unless_interrupted(long::test(&layout)).await,
-        Command::Test { filter, .. } => unless_interrupted(suite::test(&layout, filter.as_deref())).await,
+        Command::Test { filter, .. } => unless_interrupted(Box::pin(suite::test(&layout, filter.as_deref()))).await,
     }
 }

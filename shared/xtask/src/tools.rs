@@ -35,6 +35,21 @@ pub(crate) async fn tests(layout: &Layout, python: &Python, step: &Step) -> Resu
     python.environment(layout, "tests", "tests/requirements.txt", step).await
 }
 
+/// What asks the running stack everything that its description allows and forbids.
+pub(crate) async fn fuzz(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
+    python.environment(layout, "fuzz", "tests/fuzz/requirements.txt", step).await
+}
+
+/// Node.js.
+pub(crate) async fn node(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
+    python.environment(layout, "node", "tests/conformance/node-requirements.txt", step).await
+}
+
+/// What generates a client for Python.
+pub(crate) async fn clients(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
+    python.environment(layout, "clients", "tests/conformance/requirements.txt", step).await
+}
+
 /// Builds every binary. Always the whole workspace: cargo unifies features over the packages that
 /// are built together, and anything else would build dependencies a second time.
 pub(crate) async fn build(layout: &Layout, progress: &Progress) -> Result<()> {

@@ -5,6 +5,7 @@
 mod deployment;
 mod emulator;
 mod gateway;
+mod operator;
 mod seed;
 mod shell;
 mod stack;
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result};
 use self::deployment::Deployment;
 use self::emulator::Emulator;
 use self::gateway::{Door, Gateway};
+pub(crate) use self::operator::{Key, Operator};
 use self::seed::Seeds;
 pub(crate) use self::stack::Stack;
 use crate::folder::Held;
