@@ -247,6 +247,10 @@ async fn a_test_key_and_a_live_one_of_one_organization_are_two() {
     assert_eq!(gated.told(&test.replace("kros_test_", "kros_live_")).await, says(401, "UNAUTHORIZED"));
     let stranger = Fixture::create(&gated.bench.local.table, Mode::Test).await.key;
     assert_eq!(gated.told(stranger.reveal()).await, says(404, "NOT_FOUND"));
+    // A key tells its mode by itself; what is no mode is a mistake all the same.
+    for (mode, answer) in [("live", says(404, "NOT_FOUND")), ("{}", says(400, "VALIDATION_ERROR"))] {
+        assert_eq!(gated.told_from(&test, None, &[("x-mode", mode)]).await, answer, "{mode}");
+    }
 }
 
 #[test]

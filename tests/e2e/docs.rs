@@ -38,3 +38,12 @@ async fn what_is_nowhere_is_404_in_the_words_of_the_api_and_a_list_with_a_slash_
     let answer = asked(&world, Method::GET, "/v1/calls/?limit=2").await;
     assert_eq!((answer.status().as_u16(), answer.headers()[LOCATION].to_str().unwrap()), (308, "/v1/calls?limit=2"));
 }
+
+#[tokio::test]
+async fn what_is_decoded_in_an_id_neither_ends_the_path_nor_goes_away() {
+    let world = World::new().await;
+    for id in ["%20", "%04", "%3F", "%23", "%2E%2E", "%5C"] {
+        let answer = world.client.get(&format!("/v1/endpoints/{id}")).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "NOT_FOUND"), "{id}: {}", answer.body);
+    }
+}

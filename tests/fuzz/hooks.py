@@ -32,8 +32,13 @@ BEYOND_SCHEMAS = (
     "provider_config.",  # which settings a provider needs, by any of their names, or by the url
     "must have exactly",  # depends on the credential
     "is Twilio's alone",  # likewise
+    "is another account",  # likewise
+    "cannot be changed",  # an endpoint's type
+    "says something else than",  # two spellings of one field
+    "country: is required",  # of numbers on offer alone
     "must be an https URL such as",  # of a host that is none
     "must be an IPv4 or IPv6 address",
+    "must not be a private, local or reserved address",
     "must name a public host",  # addresses of networks that are nobody's
     "is not the id of one of your credentials",
     "must be the one receiver that",  # names of one receiver that disagree

@@ -239,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_is_one_however_it_is_spelt() {
+        for (text, number) in
+            [("3", Some(3)), ("3.0", Some(3)), ("3e2", Some(300)), ("-0.0", Some(0)), ("3.5", None), ("-1.0", None), ("1e300", None)]
+        {
+            let mut fields = fields(&format!(r#"{{"limit": {text}}}"#));
+            assert_eq!(fields.whole_number("limit"), number, "{text}");
+            assert_eq!(fields.finish().is_ok(), number.is_some(), "{text}");
+        }
+    }
+
+    #[test]
     fn missing_alone_is_missing_fields_and_with_a_wrong_one_a_validation_error() {
         let mut only_missing = fields("{}");
         only_missing.required_text("name");
