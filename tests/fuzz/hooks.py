@@ -60,9 +60,12 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Who revokes or narrows the key that it asks with asks no more."""
-    is_own = str((case.path_parameters or {}).get("id", "")).endswith(KEY_ID)
-    return not (is_own and case.method in ("PATCH", "DELETE"))
+    """Who revokes or narrows the key that it asks with asks no more; and no line break at the carriers' door, which the emulator
+    routes elsewhere (infra/docs/local.md)."""
+    values = [str(value) for value in (case.path_parameters or {}).values()]
+    is_own = any(value.endswith(KEY_ID) for value in values)
+    is_elsewhere = case.path.startswith("/carriers/") and any("\n" in value or "\r" in value for value in values)
+    return not (is_elsewhere or (is_own and case.method in ("PATCH", "DELETE")))
 
 
 @schemathesis.hook
