@@ -4,6 +4,7 @@
 //! Source of the protocol: «Using the Lambda runtime API for custom runtimes» of the Lambda developer guide.
 
 use std::{
+    ffi::OsString,
     fs::File,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -56,6 +57,7 @@ pub struct Function {
     timeout: Duration,
     log: Option<PathBuf>,
     program: Option<PathBuf>,
+    arguments: Vec<OsString>,
     sandbox: Option<Sandbox>,
 }
 
@@ -92,7 +94,7 @@ impl Function {
     /// The function of this name, with nothing but these variables in its environment.
     #[must_use]
     pub fn new(name: &str, timeout: Duration, environment: Vec<(String, String)>) -> Self {
-        Self { name: name.to_owned(), environment, timeout, log: None, program: None, sandbox: None }
+        Self { name: name.to_owned(), environment, timeout, log: None, program: None, arguments: Vec::new(), sandbox: None }
     }
 
     /// Has what it logs written to a file, which the next process begins anew.
@@ -105,6 +107,12 @@ impl Function {
     #[must_use]
     pub fn with_program(self, program: &Path) -> Self {
         Self { program: Some(program.to_owned()), ..self }
+    }
+
+    /// Gives the program these arguments: an interpreter needs to be told what to run.
+    #[must_use]
+    pub fn with_arguments(self, arguments: Vec<OsString>) -> Self {
+        Self { arguments, ..self }
     }
 
     /// Sends the process that waits for its next event a signal, and waits for its end.
@@ -142,12 +150,20 @@ impl Function {
         outcome
     }
 
+    /// The id of the process that runs.
+    ///
+    /// # Errors
+    /// If none runs.
+    pub fn process(&self) -> anyhow::Result<u32> {
+        self.sandbox.as_ref().and_then(|sandbox| sandbox.child.id()).context("no process runs")
+    }
+
     /// How much CPU time the process that runs has used so far, in hundredths of a second.
     ///
     /// # Errors
     /// If none runs, or the system has no `/proc`.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let pid = self.sandbox.as_ref().and_then(|sandbox| sandbox.child.id()).context("no process runs")?;
+        let pid = self.process()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
         // User and system time are the 12th and 13th field after the name in parentheses: proc(5).
         let fields = stat.rsplit_once(')').context("no process status")?.1.split_whitespace();
@@ -163,6 +179,7 @@ impl Function {
         let host = tokio::spawn(async move { axum::serve(listener, app(host)).await.unwrap() });
         let program = self.program.clone().unwrap_or_else(|| binaries().join(&self.name));
         let child = Command::new(&program)
+            .args(&self.arguments)
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", address.as_str()),

@@ -102,8 +102,9 @@ fn webhook(row: &Row) -> f64 {
         + units(row.budget.read_units, row.budget.write_units)
 }
 
-/// How an operation reaches the table, by its name in the rows.
-fn per_million(row: &Row) -> f64 {
+/// US dollars of a million of an operation, by how it reaches the table, which the row's name tells.
+#[must_use]
+pub fn per_million(row: &Row) -> f64 {
     match row.operation.as_str() {
         name if name.starts_with("ten calls' lives") => lives(row, 10.0, 10.0),
         name if name.starts_with("one call's life") => lives(row, 1.0, 1.0),

