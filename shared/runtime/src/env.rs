@@ -10,6 +10,13 @@ pub struct ConfigError {
     problem: String,
 }
 
+impl ConfigError {
+    /// What is wrong with a variable, to be read after its name.
+    pub(crate) const fn new(name: &'static str, problem: String) -> Self {
+        Self { name, problem }
+    }
+}
+
 /// Reads a setting that must be there and not empty.
 ///
 /// # Errors
