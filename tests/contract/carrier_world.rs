@@ -172,7 +172,7 @@ pub(crate) fn door(table: Table, vault: &Vault, call_events: Sender, clock: &Arc
         policy: Policy::from(Loopback::Allowed),
         public_base_url: format!("{BASE}/"),
     };
-    carrier_callbacks::app(carrier_callbacks::State::new(parts).unwrap())
+    carrier_callbacks::app(carrier_callbacks::State::new(parts))
 }
 
 /// An AI agent that answers at `sip:agent-7@sip.vogent.ai`.

@@ -58,7 +58,7 @@ async fn carrier_callbacks_answers_its_events() {
             policy: Loopback::Refused.into(),
             public_base_url: PUBLIC_BASE_URL.to_owned(),
         });
-        check_http(&case, &world, carrier_callbacks::app(state.unwrap())).await;
+        check_http(&case, &world, carrier_callbacks::app(state)).await;
         sent += world.sent(Queue::CallEvents);
     }
     assert_eq!(sent, 3, "that there is a call and that it was not connected; what became of one");

@@ -76,7 +76,6 @@ pub(crate) const BASE_URL: &str = "https://api.example.com";
 fn door(Parts { table, vault, queue, clock, guard }: Parts) -> carrier_callbacks::State {
     let (metrics, policy, public_base_url) = (runtime::Metrics::Log, guard.policy(), BASE_URL.to_owned());
     carrier_callbacks::State::new(carrier_callbacks::Parts { table, vault, call_events: queue, clock, metrics, policy, public_base_url })
-        .unwrap()
 }
 
 /// Sends a request to the function that answers its path.

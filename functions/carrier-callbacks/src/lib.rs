@@ -27,7 +27,7 @@ use runtime::{Clock, Metrics, aws::Environment, env};
 use store::Table;
 use vault::Vault;
 use webhooks::{
-    ClientError, WebhookClient,
+    WebhookClient,
     guard::{Loopback, Policy},
 };
 
@@ -51,17 +51,6 @@ pub struct State {
     base_url: Arc<str>,
 }
 
-/// The function lacks something at start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting is missing.
-    #[error(transparent)]
-    Config(#[from] env::ConfigError),
-    /// The HTTP client cannot be made.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-}
-
 /// What a state is made of.
 #[derive(Debug)]
 pub struct Parts {
@@ -83,15 +72,14 @@ pub struct Parts {
 
 impl State {
     /// Makes the state from its parts.
-    ///
-    /// # Errors
-    /// [`StartError::Client`] if the HTTP client cannot be made.
-    pub fn new(parts: Parts) -> Result<Self, StartError> {
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
         let Parts { table, vault, call_events, clock, metrics, policy, public_base_url } = parts;
-        Ok(Self {
+        Self {
             gate: Gate::new(table.clone(), clock.clone()),
-            patient: WebhookClient::with_limit(policy, THINKING)?,
-            hasty: WebhookClient::with_limit(policy, SHORT_THINKING)?,
+            // Most processes ask no endpoint over HTTP.
+            patient: WebhookClient::seldom(policy, THINKING),
+            hasty: WebhookClient::seldom(policy, SHORT_THINKING),
             base_url: public_base_url.trim_end_matches('/').into(),
             table,
             vault,
@@ -99,7 +87,7 @@ impl State {
             clock,
             metrics,
             policy,
-        })
+        }
     }
 
     /// The same under these settings. Carriers are no callers: what they ask and tell is not counted.
@@ -112,8 +100,8 @@ impl State {
     /// Makes the state from the environment.
     ///
     /// # Errors
-    /// [`StartError`] if a setting is missing or malformed, or the HTTP client cannot be made.
-    pub fn from_env() -> Result<Self, StartError> {
+    /// [`env::ConfigError`] if a setting is missing or malformed.
+    pub fn from_env() -> Result<Self, env::ConfigError> {
         let aws = Environment::read()?;
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let state = Self::new(Parts {
@@ -124,7 +112,7 @@ impl State {
             metrics: Metrics::Log,
             policy: Policy::new(loopback, env::parsed("WEBHOOK_PORTS")?.unwrap_or_default()),
             public_base_url: env::required("PUBLIC_BASE_URL")?,
-        })?;
+        });
         Ok(state.under(Settings::from_env()?))
     }
 

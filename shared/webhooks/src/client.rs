@@ -23,7 +23,9 @@ use http::{
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+#[cfg(test)]
+use rustls::RootCertStore;
 use tokio::{
     io::AsyncReadExt as _,
     time::{Instant, timeout_at},
@@ -53,9 +55,29 @@ pub const ANSWER_HEAD_BYTES: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct WebhookClient {
     network: Arc<dyn Network>,
-    tls: Arc<ClientConfig>,
+    tls: Trust,
     policy: Policy,
     limit: Duration,
+}
+
+/// Whom a client trusts.
+#[derive(Debug, Clone)]
+enum Trust {
+    /// Whom this machine trusts. Its certificates are read once by the process, when the first connection needs them.
+    System,
+    /// Whom a test says.
+    #[cfg(test)]
+    These(Arc<ClientConfig>),
+}
+
+impl Trust {
+    fn config(&self) -> Result<Arc<ClientConfig>, ClientError> {
+        match self {
+            Self::System => network::system_tls(),
+            #[cfg(test)]
+            Self::These(config) => Ok(Arc::clone(config)),
+        }
+    }
 }
 
 /// The client could not be made.
@@ -145,7 +167,7 @@ impl ConnectionFault {
 }
 
 impl WebhookClient {
-    /// Makes a client with the limit of [`ATTEMPT_LIMIT`].
+    /// Makes a client with the limit of [`ATTEMPT_LIMIT`], and reads the system's root certificates unless this process has read them.
     ///
     /// # Errors
     /// [`ClientError`] if the system's root certificates cannot be read. Where loopback is allowed this is no error:
@@ -159,15 +181,22 @@ impl WebhookClient {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_limit(policy: impl Into<Policy>, limit: Duration) -> Result<Self, ClientError> {
-        let (policy, roots) = (policy.into(), network::system_roots());
-        if roots.is_empty() && !policy.allows_loopback() {
-            return Err(ClientError::NoRoots);
+        let client = Self::seldom(policy, limit);
+        match client.tls.config() {
+            Err(ClientError::NoRoots) if client.policy.allows_loopback() => Ok(client),
+            read => read.map(|_| client),
         }
-        Self::over(Arc::new(SystemResolver), roots, policy, limit)
     }
 
+    /// Makes a client for who may never need it: the system's root certificates are read by the first connection over TLS, which
+    /// fails if they cannot be.
+    pub fn seldom(policy: impl Into<Policy>, limit: Duration) -> Self {
+        Self { network: Arc::new(SystemResolver), tls: Trust::System, policy: policy.into(), limit }
+    }
+
+    #[cfg(test)]
     fn over(network: Arc<dyn Network>, roots: RootCertStore, policy: Policy, limit: Duration) -> Result<Self, ClientError> {
-        Ok(Self { network, tls: network::tls(roots).map_err(ClientError::Tls)?, policy, limit })
+        Ok(Self { network, tls: Trust::These(network::tls(roots).map_err(ClientError::Tls)?), policy, limit })
     }
 
     /// Sends `body` as JSON once. Every failure is an [`Outcome`]; nothing is retried here.
@@ -203,7 +232,7 @@ impl WebhookClient {
         let stream = async {
             let addresses = self.addresses(url).await?;
             let socket = network::dial(&*self.network, &addresses, limit).await?;
-            network::secured(url, socket, &self.tls).await
+            network::secured(url, socket, || self.tls.config()).await
         };
         let stream = timeout_at(start + limit, stream).await.unwrap_or(Err(Outcome::Timeout))?;
         Ok((stream, request))

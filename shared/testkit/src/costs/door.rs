@@ -22,18 +22,15 @@ const BASE: &str = "https://api.example.com";
 impl Bench {
     pub(super) async fn door(&mut self) {
         let clock = Arc::new(Clock::System.now().as_millis().into());
-        let door = carrier_callbacks::app(
-            State::new(Parts {
-                table: self.local.table.clone(),
-                vault: self.vault.clone(),
-                call_events: Mailbox::new(clock).sender(),
-                clock: Clock::System,
-                metrics: Metrics::Log,
-                policy: Policy::from(Loopback::Allowed),
-                public_base_url: BASE.to_owned(),
-            })
-            .unwrap(),
-        );
+        let door = carrier_callbacks::app(State::new(Parts {
+            table: self.local.table.clone(),
+            vault: self.vault.clone(),
+            call_events: Mailbox::new(clock).sender(),
+            clock: Clock::System,
+            metrics: Metrics::Log,
+            policy: Policy::from(Loopback::Allowed),
+            public_base_url: BASE.to_owned(),
+        }));
         let agent = json!({"name": "Agent", "type": "vogent", "provider_config": {"vogent_agent_id": "agent-7"}});
         let agent = self.ask(&self.endpoints, Method::POST, "/v1/endpoints", Some(agent), 201).await;
         let account = self.plivo().await;

@@ -2,7 +2,11 @@
 //!
 //! The only place that opens a socket to a foreign server. It takes vetted addresses and nothing else.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{
+    io,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
@@ -13,7 +17,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::{ConnectionFault, Outcome};
+use super::{ClientError, ConnectionFault, Outcome};
 use crate::guard::{Pending, Resolver, SystemResolver, Vetted, WebhookUrl};
 
 /// How many of a name's addresses are tried. A stranger's name server decides how many there are.
@@ -53,12 +57,20 @@ pub(super) async fn dial(network: &dyn Network, addresses: &[Vetted], limit: Dur
 
 /// Speaks TLS over the socket if the URL asks for it. The certificate must be that of the URL's host, whatever address
 /// the socket leads to.
-pub(super) async fn secured(url: &WebhookUrl, socket: TcpStream, tls: &Arc<ClientConfig>) -> Result<Box<dyn Stream>, Outcome> {
+pub(super) async fn secured(
+    url: &WebhookUrl,
+    socket: TcpStream,
+    tls: impl FnOnce() -> Result<Arc<ClientConfig>, ClientError>,
+) -> Result<Box<dyn Stream>, Outcome> {
     if url.as_url().scheme() != "https" {
         return Ok(Box::new(socket));
     }
     let name = server_name(url).ok_or(Outcome::Connection(ConnectionFault::Tls))?;
-    match TlsConnector::from(Arc::clone(tls)).connect(name, socket).await {
+    let tls = tls().map_err(|error| {
+        tracing::error!(%error, "no connection over TLS can be made");
+        Outcome::Connection(ConnectionFault::Tls)
+    })?;
+    match TlsConnector::from(tls).connect(name, socket).await {
         Ok(stream) => Ok(Box::new(stream)),
         // The TLS layer's own faults are invalid data, which a socket never reports.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Outcome::Connection(ConnectionFault::Tls)),
@@ -74,11 +86,19 @@ fn server_name(url: &WebhookUrl) -> Option<ServerName<'static>> {
     }
 }
 
-/// The certificates that this machine trusts.
-pub(super) fn system_roots() -> RootCertStore {
+/// TLS for whom this machine trusts. Reading its certificates takes milliseconds, so a process does it once.
+pub(super) fn system_tls() -> Result<Arc<ClientConfig>, ClientError> {
+    static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = SYSTEM.get() {
+        return Ok(Arc::clone(config));
+    }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
+    if roots.is_empty() {
+        return Err(ClientError::NoRoots);
+    }
+    let config = tls(roots).map_err(ClientError::Tls)?;
+    Ok(Arc::clone(SYSTEM.get_or_init(|| config)))
 }
 
 /// TLS 1.2 and 1.3, HTTP/1.1, no certificate of our own.
