@@ -1,5 +1,9 @@
 //! Starts the function: logs, configuration, router, runtime.
 
+/// Requests to AWS are made of small allocations (infra/adr/0041).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();

@@ -2,6 +2,10 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
+/// Requests to AWS are made of small allocations (infra/adr/0041).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init();
