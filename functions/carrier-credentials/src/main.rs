@@ -1,6 +1,6 @@
 //! Starts the function: logs, configuration, router, runtime.
 
-/// Requests to AWS are made of small allocations (infra/adr/0041).
+/// Requests to AWS are made of small allocations (infra/adr/0039).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

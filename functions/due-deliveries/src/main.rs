@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
-/// Requests to AWS are made of small allocations (infra/adr/0041).
+/// Requests to AWS are made of small allocations (infra/adr/0039).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

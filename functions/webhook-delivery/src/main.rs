@@ -3,7 +3,7 @@
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::clock::time_left;
 
-/// Requests to AWS are made of small allocations (infra/adr/0041).
+/// Requests to AWS are made of small allocations (infra/adr/0039).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -22,7 +22,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Whom the clients trust unless the environment says otherwise: the services hang on these, and reading the system's 146 takes a
-/// cold function its time (infra/adr/0040).
+/// cold function its time (infra/adr/0038).
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// Names a file of root certificates to be trusted instead, as it does for AWS's other SDKs.

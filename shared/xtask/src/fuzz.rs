@@ -83,6 +83,7 @@ pub(crate) async fn fuzz(layout: &Layout, minutes: u64) -> Result<ExitCode> {
     let mut cloud = LocalCloud::start(layout, held, &cloud_environment, &progress).await?;
     let asker = Asker::create(layout, cloud.stack(), &Step::silent()).await?;
     let mut command = asker.run(layout, &environment, &folder, cloud.stack(), minutes.saturating_mul(60))?;
+    command.env("TRUNKLINE_EVERY_RULE", "1");
     tokio::select! {
         result = must_run_shown(&mut command) => result.map(|()| ExitCode::SUCCESS),
         failure = cloud.failure() => Err(failure),
