@@ -90,7 +90,7 @@ async fn an_export_holds_everything_that_the_organization_could_read_and_no_secr
     ] {
         assert_eq!(kinds.get(kind), Some(&count), "{kind}");
     }
-    assert!(kinds["webhook_delivery"] > 10 && kinds.len() == 9, "{kinds:?}");
+    assert!(kinds["webhook_delivery"] > 10 && kinds.len() == 10, "{kinds:?}");
     let call = lines.iter().find(|line| line["kind"] == "call" && line["data"]["has_transcript"] == true).unwrap();
     assert!(call["data"]["transcript"].as_str().unwrap().contains("word 399") && !call["data"]["events"].as_array().unwrap().is_empty());
     assert!(

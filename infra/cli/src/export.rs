@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, io::Write};
 use anyhow::Context as _;
 use domain::{
     Mode, OrgId, Timestamp,
+    audit::AuditFilter,
     delivery::{DeliveryFilter, DeliveryState},
     wire,
 };
@@ -93,6 +94,7 @@ impl Export {
             self.settings(tenant, &mut lines).await?;
             self.calls(tenant, &mut lines).await?;
             self.deliveries(tenant, &mut lines).await?;
+            self.trail(tenant, &mut lines).await?;
         }
         lines.out.flush().context("the export cannot be written")?;
         Ok(lines.counts)
@@ -145,6 +147,21 @@ impl Export {
                 return Ok(());
             }
             walk.after = page.next;
+        }
+    }
+
+    /// The audit trail.
+    async fn trail<W: Write>(&self, tenant: Tenant, lines: &mut Lines<'_, W>) -> anyhow::Result<()> {
+        let (all, mut after) = (AuditFilter::default(), None);
+        loop {
+            let page = patiently(|| self.table.audit_trail(tenant, &all, after, PAGE, PAGE)).await?;
+            for entry in page.found {
+                lines.put("audit_entry", Some(tenant.mode()), &wire::AuditEntry::new(entry, self.org))?;
+            }
+            if page.next.is_none() {
+                return Ok(());
+            }
+            after = page.next;
         }
     }
 

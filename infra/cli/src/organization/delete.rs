@@ -11,6 +11,7 @@ use domain::{Mode, OrgId, audit::Action};
 use indicatif::{ProgressBar, ProgressStyle};
 use queue::{DeadLetters, WorkQueue, dead_letters::Pace};
 use runtime::Clock;
+use serde::Serialize;
 use serde_json::json;
 use store::{Consistency, Table, access_patterns};
 use trunkline::{
@@ -63,12 +64,13 @@ pub(crate) async fn run(table: &Table, config: &aws_config::SdkConfig, arguments
         Some(stack) => Some(drop_letters(config, stack, org).await?),
         None => None,
     };
+    let are_letters_left = letters.as_ref().is_some_and(|letters| letters.refused > 0 || letters.hidden > 0);
     bar.set_message("looking over the table");
     let left = if verify { erase.left_behind(&|items| bar.inc(items)).await? } else { Vec::new() };
     bar.finish_and_clear();
     show(&report, letters, false, json);
     left.iter().for_each(|mention| eprintln!("left behind: {} {}", mention.kind, mention.key));
-    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if left.is_empty() && !are_letters_left { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Has the operator type the organization's name.
@@ -87,21 +89,34 @@ async fn confirm(table: &Table, org: OrgId) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops the organization's dead letters; how many.
-async fn drop_letters(config: &aws_config::SdkConfig, stack: &str, org: OrgId) -> anyhow::Result<usize> {
+/// What became of the dead letters.
+#[derive(Debug, Default, Serialize)]
+struct Letters {
+    /// Those that are gone.
+    dropped: usize,
+    /// Those that the queue did not delete.
+    refused: usize,
+    /// About how many were hidden, whosever they are: another command looks at them.
+    hidden: u64,
+}
+
+/// Drops the organization's dead letters.
+async fn drop_letters(config: &aws_config::SdkConfig, stack: &str, org: OrgId) -> anyhow::Result<Letters> {
     let sqs = aws_sdk_sqs::Client::new(config);
     let choice = Choice { organization: Some(org), ..Choice::default() };
-    let mut dropped = 0;
+    let mut all = Letters::default();
     for queue in WorkQueue::ALL {
         let letters = DeadLetters::find(sqs.clone(), stack, queue, Pace::default()).await;
         let letters = letters.with_context(|| format!("the queues of stack {stack} are not to be found"))?;
+        all.hidden += letters.held().await?.hidden;
         let tally = treat(&letters, &choice, Treatment::Drop, Clock::System.now(), |_| {}).await.context("run it again")?;
-        dropped += tally.chosen.len() - tally.refused.len();
+        all.dropped += tally.chosen.len() - tally.refused.len();
+        all.refused += tally.refused.len();
     }
-    Ok(dropped)
+    Ok(all)
 }
 
-fn show(report: &Report, letters: Option<usize>, dry_run: bool, as_json: bool) {
+fn show(report: &Report, letters: Option<Letters>, dry_run: bool, as_json: bool) {
     if as_json {
         let mut object = json!(report);
         (object["dry_run"], object["dead_letters"]) = (json!(dry_run), json!(letters));
@@ -112,7 +127,14 @@ fn show(report: &Report, letters: Option<usize>, dry_run: bool, as_json: bool) {
     report.items.iter().for_each(|(kind, count)| println!("{count:9}  {kind}"));
     println!("{:9}  items {done}", report.items.values().sum::<u64>());
     println!("{:9}  numbers {}", report.freed_numbers, if dry_run { "would go back to the inventory" } else { "back in the inventory" });
-    if let Some(letters) = letters {
-        println!("{letters:9}  dead letters dropped");
+    match letters {
+        Some(Letters { dropped, refused, hidden }) => {
+            println!("{dropped:9}  dead letters dropped");
+            if refused > 0 || hidden > 0 {
+                println!("{refused:9}  were not deleted, and about {hidden} are hidden for a moment: run it again");
+            }
+        }
+        None if dry_run => {}
+        None => println!("Dead letters were not looked at: they may name the organization. Say --stack to drop its own."),
     }
 }
