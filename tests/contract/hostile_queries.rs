@@ -1,4 +1,4 @@
-//! Wrong queries and ids on every route of numbers, endpoints and webhooks: refused with what is wrong named, never a 5xx, nothing written; and
+//! Wrong queries and ids on the routes of numbers, endpoints, webhooks and calls: refused with what is wrong named, never a 5xx, nothing written; and
 //! what looks wrong and is not.
 
 use http::Method;
@@ -52,8 +52,11 @@ enum Kind {
 /// A list's parameters, and what each of them may hold.
 type Parameters = &'static [(&'static str, Kind)];
 
+const CALLS: Parameters =
+    &[("status", Kind::Word), ("direction", Kind::Word), ("limit", Kind::Limit), ("offset", Kind::Offset), ("page", Kind::Page)];
+
 /// A list, the query that it needs, and its parameters.
-const LISTS: [(&str, &str, Parameters); 5] = [
+const LISTS: [(&str, &str, Parameters); 7] = [
     (
         "/v1/phone-numbers",
         "",
@@ -104,6 +107,9 @@ const LISTS: [(&str, &str, Parameters); 5] = [
             ("limit", Kind::Limit),
         ],
     ),
+    ("/v1/calls", "", CALLS),
+    // Statistics have no pages; a page that cannot be read is wrong all the same.
+    ("/v1/calls", "action=stats&", CALLS),
 ];
 
 /// Values that are wrong for every parameter, and those that are wrong for this one.

@@ -18,11 +18,16 @@ const DEFAULT_LIMIT: u64 = 20;
 
 /// `GET /calls`: a page of the list; with `action`, statistics or trends.
 pub(crate) async fn list_calls(State(state): State<crate::State>, caller: Caller, mut query: Query) -> Result<Response, Problem> {
-    match query.text("action") {
-        None | Some("list") => Ok(page(&state, &caller, query).await?.into_response()),
-        Some("stats") => Ok(stats(&state, &caller, query).await?.into_response()),
-        Some("trends") => Ok(trends(&state, &caller, query).await?.into_response()),
-        Some(_) => {
+    let action = query.text("action").unwrap_or("list").to_owned();
+    if action == "list" {
+        return Ok(page(&state, &caller, query).await?.into_response());
+    }
+    // Statistics have no pages, and what says which one is wrong all the same if it cannot be read.
+    drop(Page::read(&mut query, DEFAULT_LIMIT));
+    match action.as_str() {
+        "stats" => Ok(stats(&state, &caller, query).await?.into_response()),
+        "trends" => Ok(trends(&state, &caller, query).await?.into_response()),
+        _ => {
             query.fault("action", "must be list, stats or trends");
             query.finish().map(|()| ().into_response())
         }
