@@ -99,6 +99,8 @@ await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
 const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
 const endpoint = good(await api.POST("/v1/endpoints", { body: { name: "TypeScript", type: "webhook", url } }));
 const webhook = good(await api.POST("/v1/webhooks", { body: { url, events: ["call.*"] } }));
+// Events begin up to five seconds after a subscription is created.
+await sleep(6_000);
 const number = await buys(endpoint);
 await is_routed(number, endpoint);
 const call = await calls(number);

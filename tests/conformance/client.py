@@ -19,6 +19,8 @@ from trunkline.api.testing import simulate_call
 from trunkline.api.webhooks import create_webhook, list_deliveries
 
 LIMIT_SECONDS = 60
+# Events begin up to five seconds after a subscription is created.
+BEGIN_SECONDS = 6
 
 T = TypeVar("T")
 
@@ -111,6 +113,7 @@ def main() -> None:
         order = models.EndpointOrder(name="Python", type_=models.EndpointType.WEBHOOK, url=url)
         endpoint = good(models.Endpoint, create_endpoint.sync(client=client, body=order))
         webhook = good(models.Subscription, create_webhook.sync(client=client, body=models.WebhookOrder(url=url, events=["call.*"])))
+        time.sleep(BEGIN_SECONDS)
         number = buy(client, endpoint)
         question = models.RouteQuestion(to=number.e164)
         explained = good(models.RouteExplanation, explain_route.sync(client=client, body=question))
