@@ -73,7 +73,7 @@ async fn a_table_of_an_earlier_release_shows_what_it_showed_then() {
     }
 }
 
-/// The same items in a fresh table, read.
+/// The same items in a fresh table, read: what an export shows of the kinds that it showed then.
 async fn reread(kept: &Value) -> Vec<Value> {
     let local = LocalTable::start().await;
     for items in kept["items"].as_array().unwrap().chunks(BATCH) {
@@ -81,9 +81,11 @@ async fn reread(kept: &Value) -> Vec<Value> {
         let answer = raw(&local, "BatchWriteItem", json!({ "RequestItems": { local_table::NAME: puts } })).await;
         assert_eq!(answer["UnprocessedItems"].as_object().map_or(0, serde_json::Map::len), 0);
     }
-    let lines =
+    let mut lines =
         exported(&local, kept["organization"].as_str().unwrap().parse().unwrap(), kept["now"].as_str().unwrap().parse().unwrap()).await;
-    assert_eq!(lines.len(), kept["export"].as_array().unwrap().len());
+    let shown = kept["export"].as_array().unwrap();
+    lines.retain(|line| shown.iter().any(|was| was["kind"] == line["kind"]));
+    assert_eq!(lines.len(), shown.len());
     lines
 }
 
