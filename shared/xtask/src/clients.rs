@@ -2,7 +2,7 @@
 //! stack. What is generated lies beside the generators' packages and never in the repository.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
@@ -49,13 +49,7 @@ pub(crate) async fn python(layout: &Layout, clients: &Environment, beside: &Node
     let mut generate = layout.program(&clients.program("openapi-python-client"));
     generate.args(["generate", "--meta", "none", "--path", DOCUMENT, "--output-path"]).arg(folder.join("trunkline"));
     // It tidies up with a program of the same environment.
-    generate.env("PATH", path_with(&clients.program(""))?);
+    generate.env("PATH", clients.search_path()?);
     run_behind(&mut generate, step).await.context("no Python client")?;
     Ok(folder)
-}
-
-fn path_with(first: &Path) -> Result<std::ffi::OsString> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let all = std::iter::once(first.to_path_buf()).chain(std::env::split_paths(&path));
-    std::env::join_paths(all).context("the search path cannot hold the environment")
 }

@@ -6,11 +6,10 @@ mod snippets;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::clients;
 use crate::cloud::LocalCloud;
-use crate::folder::Folder;
 use crate::layout::Layout;
 use crate::node::Node;
 use crate::process::must_run_shown;
@@ -74,11 +73,7 @@ async fn flows(layout: &Layout, judges: &Judges, progress: &Progress) -> Result<
     let python = clients::python(layout, &judges.clients, &judges.node, &step).await?;
     progress.done(step);
 
-    let folder = Folder::open(layout.judged_cloud())?;
-    let Ok(held) = folder.take().await? else {
-        bail!("others judge in this clone: wait for their end");
-    };
-    let mut cloud = LocalCloud::start(layout, held, &judges.cloud, progress).await?;
+    let (folder, mut cloud) = LocalCloud::judged(layout, &judges.cloud, progress).await?;
     let stack = folder.stack_file();
     let run = async {
         must_run_shown(judges.node.run(layout, &typescript).arg(&stack)).await?;

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tokio::process::Command;
 
 use crate::cloud::{Key, LocalCloud, Operator, Stack};
@@ -76,11 +76,7 @@ pub(crate) async fn fuzz(layout: &Layout, minutes: u64) -> Result<ExitCode> {
     let cloud_environment = tools::cloud(layout, &python, &step).await?;
     progress.done(step);
     tools::build(layout, &progress).await?;
-    let folder = Folder::open(layout.judged_cloud())?;
-    let Ok(held) = folder.take().await? else {
-        bail!("others judge in this clone: wait for their end");
-    };
-    let mut cloud = LocalCloud::start(layout, held, &cloud_environment, &progress).await?;
+    let (folder, mut cloud) = LocalCloud::judged(layout, &cloud_environment, &progress).await?;
     let asker = Asker::create(layout, cloud.stack(), &Step::silent()).await?;
     let mut command = asker.run(layout, &environment, &folder, cloud.stack(), minutes.saturating_mul(60))?;
     command.env("TRUNKLINE_EVERY_RULE", "1");

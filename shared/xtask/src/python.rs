@@ -1,6 +1,7 @@
 //! Python tools in virtual environments of their own, made from requirement files with hashes.
 //! An environment is named after what is in it and reused while that is unchanged.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -97,6 +98,13 @@ impl Environment {
     /// A program that a package put there.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.folder.join("bin").join(name)
+    }
+
+    /// The search path with what packages put there before everything else.
+    pub(crate) fn search_path(&self) -> Result<OsString> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::iter::once(self.folder.join("bin")).chain(std::env::split_paths(&path));
+        std::env::join_paths(all).context("the search path cannot hold the environment")
     }
 }
 

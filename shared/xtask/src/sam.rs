@@ -2,11 +2,10 @@
 //! file of `events/` is put to its function in a container, the API is asked as `sam local start-api` serves it, and the
 //! answers are compared with those beside the files. What the answers mean, the program `events` knows.
 
-use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{ExitCode, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -74,16 +73,17 @@ async fn smoke(layout: &Layout) -> Result<()> {
 /// The SAM CLI finds cargo-lambda and Zig on the path before anything else. It finds no account of the user's: it would lend
 /// functions the credentials, and ask whose they are before each call.
 fn with_tools(command: &mut Command, tools: &Environment) -> Result<()> {
-    let own = tools.program("sam").parent().context("a program without a folder")?.to_path_buf();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path: OsString = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).context("PATH")?;
     for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"] {
         command.env_remove(variable);
     }
     for variable in ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"] {
         command.env(variable, "/dev/null");
     }
-    command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_DEFAULT_REGION", "us-east-1").env("SAM_CLI_TELEMETRY", "0").env("PATH", path);
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env("PATH", tools.search_path()?);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ mod stack;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use self::deployment::Deployment;
 use self::emulator::Emulator;
@@ -21,7 +21,7 @@ use self::gateway::{Door, Gateway};
 pub(crate) use self::operator::{Key, Operator};
 use self::seed::Seeds;
 pub(crate) use self::stack::Stack;
-use crate::folder::Held;
+use crate::folder::{Folder, Held};
 use crate::layout::Layout;
 use crate::process::within;
 use crate::progress::{Echo, Progress};
@@ -41,6 +41,16 @@ pub(crate) struct LocalCloud {
 }
 
 impl LocalCloud {
+    /// Starts the cloud against which others' tools judge the product, and tells its folder: one at a time in a clone.
+    pub(crate) async fn judged(layout: &Layout, environment: &Environment, progress: &Progress) -> Result<(Folder, Self)> {
+        let folder = Folder::open(layout.judged_cloud())?;
+        let Ok(held) = folder.take().await? else {
+            bail!("others judge in this clone: wait for their end");
+        };
+        let cloud = Self::start(layout, held, environment, progress).await?;
+        Ok((folder, cloud))
+    }
+
     /// Starts a cloud in the folder. The workspace's binaries must have been built.
     pub(crate) async fn start(layout: &Layout, held: Held, environment: &Environment, progress: &Progress) -> Result<Self> {
         let step = progress.step("start the local cloud", Echo::Lines);
