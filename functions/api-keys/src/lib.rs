@@ -44,8 +44,8 @@ impl State {
     ///
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing or malformed.
-    pub fn from_env() -> Result<Self, env::ConfigError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::open().await?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         Ok(Self::new(table, vault, Clock::System).under(Settings::from_env()?))

@@ -81,8 +81,8 @@ impl CallEvents {
     ///
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing.
-    pub fn from_env() -> Result<Self, env::ConfigError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::open().await?;
         let sqs = aws.sqs();
         Ok(Self::new(
             Table::new(aws.dynamodb(), env::required("TABLE_NAME")?),

@@ -85,8 +85,8 @@ impl CallReaper {
     ///
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing or no number.
-    pub fn from_env() -> Result<Self, env::ConfigError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::open().await?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let queue = Sender::new(aws.sqs(), env::required("CALL_EVENTS_QUEUE_URL")?);
         let limits = Limits {

@@ -10,7 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init();
-    let function = call_reaper::CallReaper::from_env()?;
+    let function = call_reaper::CallReaper::from_env().await?;
     let handle = async |event: LambdaEvent<serde_json::Value>| {
         // What was told or deleted until then is, and what was seen is remembered: the next run goes on from there.
         let both = async {

@@ -7,6 +7,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
-    let state = calls::State::from_env()?;
+    let state = calls::State::from_env().await?;
     lambda_http::run(calls::app(state)).await
 }

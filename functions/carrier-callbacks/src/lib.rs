@@ -101,8 +101,8 @@ impl State {
     ///
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing or malformed.
-    pub fn from_env() -> Result<Self, env::ConfigError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::open().await?;
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         let state = Self::new(Parts {
             table: Table::new(aws.dynamodb(), env::required("TABLE_NAME")?),

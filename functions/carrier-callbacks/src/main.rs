@@ -7,6 +7,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
-    let state = carrier_callbacks::State::from_env()?;
+    let state = carrier_callbacks::State::from_env().await?;
     lambda_http::run(carrier_callbacks::app(state)).await
 }

@@ -59,8 +59,8 @@ impl DueDeliveries {
     ///
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing.
-    pub fn from_env() -> Result<Self, env::ConfigError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::open().await?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         Ok(Self::new(table, Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?), Clock::System))
     }

@@ -9,7 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init();
-    let function = due_deliveries::DueDeliveries::from_env()?;
+    let function = due_deliveries::DueDeliveries::from_env().await?;
     let handle = async |_: LambdaEvent<serde_json::Value>| Ok::<_, Error>(function.run().await?);
     lambda_runtime::run(service_fn(handle)).await
 }

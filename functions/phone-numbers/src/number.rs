@@ -5,7 +5,7 @@ use axum::{Json, extract::State};
 use domain::{
     NumberId,
     audit::Action,
-    number::{NumberChange, NumberStatus, PhoneNumber},
+    number::{Claim, NumberChange, NumberStatus, PhoneNumber},
     scope::Scope,
     secret::SecretKind,
     webhook::LifecycleEvent,
@@ -23,7 +23,9 @@ pub(crate) async fn get_number(
     PathId(id): PathId,
 ) -> Result<Json<wire::NumberDetail>, Problem> {
     let number = state.table.number(caller.tenant, parse(&id)?, Consistency::Strong).await?.ok_or_else(not_found)?;
-    let (endpoint, sip_credentials) = futures_util::try_join!(endpoint(&state, &caller, &number), credentials(&state, &caller, &number))?;
+    let (endpoint, claim) = state.table.beside_number(caller.tenant, &number).await?;
+    let sip_credentials = credentials(&state, &caller, &number, claim).await?;
+    let endpoint = endpoint.map(|endpoint| wire::EndpointSummary::new(endpoint, &number.e164));
     let mut number = wire::Number::new(number, caller.tenant.org(), &state.sip_domain);
     // An endpoint that was deleted is gone from its numbers at that instant, though their rows still name it.
     number.endpoint_id = endpoint.as_ref().map(|endpoint| endpoint.id);
@@ -93,26 +95,15 @@ pub(crate) async fn release_number(
     Ok(Json(wire::ReleasedNumber { success: true, id: number.id, e164: number.e164, status: number.status }))
 }
 
-async fn endpoint(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::EndpointSummary>, Problem> {
-    let Some(id) = number.endpoint_id else { return Ok(None) };
-    Ok(state
-        .table
-        .endpoint(caller.tenant, id, Consistency::EventualIfThere)
-        .await?
-        .map(|endpoint| wire::EndpointSummary::new(endpoint, &number.e164)))
-}
-
 /// The SIP credentials, with the password for those who may change the number. They lie with the claim, so a released
 /// number has none.
-async fn credentials(state: &crate::State, caller: &Caller, number: &PhoneNumber) -> Result<Option<wire::SipCredentials>, Problem> {
-    if number.released_at.is_some() {
-        return Ok(None);
-    }
-    let claim = state
-        .table
-        .claim(caller.tenant.mode(), &number.e164, Consistency::EventualIfThere)
-        .await?
-        .filter(|claim| claim.number_id == number.id);
+async fn credentials(
+    state: &crate::State,
+    caller: &Caller,
+    number: &PhoneNumber,
+    claim: Option<Claim>,
+) -> Result<Option<wire::SipCredentials>, Problem> {
+    let claim = claim.filter(|claim| number.released_at.is_none() && claim.number_id == number.id);
     let Some((username, sealed)) = claim.and_then(|claim| claim.sip_username.zip(claim.sip_password)) else { return Ok(None) };
     let mut password = None;
     if caller.may(Scope::NumbersWrite) {

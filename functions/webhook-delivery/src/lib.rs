@@ -103,8 +103,8 @@ impl WebhookDelivery {
     ///
     /// # Errors
     /// [`StartError`] if a setting is missing or the HTTP client cannot be made.
-    pub fn from_env() -> Result<Self, StartError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, StartError> {
+        let aws = Environment::open().await?;
         let sqs = aws.sqs();
         let loopback = if env::switch("ALLOW_LOOPBACK_WEBHOOKS")? { Loopback::Allowed } else { Loopback::Refused };
         Self::new(

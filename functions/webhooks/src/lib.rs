@@ -50,8 +50,8 @@ impl State {
     ///
     /// # Errors
     /// [`env::ConfigError`] if a setting is missing or malformed.
-    pub fn from_env() -> Result<Self, env::ConfigError> {
-        let aws = Environment::read()?;
+    pub async fn from_env() -> Result<Self, env::ConfigError> {
+        let aws = Environment::open().await?;
         let table = Table::new(aws.dynamodb(), env::required("TABLE_NAME")?);
         let vault = Vault::new(aws.kms(), env::required("VAULT_KEY_ID")?);
         let deliveries = Sender::new(aws.sqs(), env::required("WEBHOOK_QUEUE_URL")?);

@@ -7,6 +7,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
-    let state = webhooks_api::State::from_env()?;
+    let state = webhooks_api::State::from_env().await?;
     lambda_http::run(webhooks_api::app(state)).await
 }

@@ -24,6 +24,8 @@ pub(crate) struct Programs {
     pub(crate) bundles: PathBuf,
     /// The Python with the peers' packages.
     pub(crate) python: PathBuf,
+    /// Where callgrind leaves its profiles.
+    pub(crate) profiles: Option<PathBuf>,
 }
 
 /// In what a function is written.

@@ -39,7 +39,7 @@ pub(crate) struct Delay {
 type Arrivals = Arc<Mutex<HashMap<String, Instant>>>;
 
 /// Measures every rate on the running stack; `None` if there is none.
-pub(crate) async fn measure(effort: Effort) -> Result<Option<Vec<Delay>>> {
+pub(crate) async fn measure(effort: &Effort) -> Result<Option<Vec<Delay>>> {
     let Ok(stack) = Stack::load() else { return Ok(None) };
     let mut delays = Vec::new();
     for rate in RATES {

@@ -27,13 +27,13 @@ pub(crate) struct Instructions {
 }
 
 /// Counts them, or gives `None` if valgrind is not on this machine.
-pub(crate) async fn count(world: &World, programs: &Programs, effort: Effort) -> Result<Option<Vec<Instructions>>> {
+pub(crate) async fn count(world: &World, programs: &Programs, effort: &Effort) -> Result<Option<Vec<Instructions>>> {
     if !Command::new("valgrind").arg("--version").output().await.is_ok_and(|output| output.status.success()) {
         return Ok(None);
     }
     let mut all = Vec::new();
-    let bar = bar("instructions", Operation::ALL.len() * Language::ALL.len());
-    for operation in Operation::ALL {
+    let bar = bar("instructions", effort.operations().count() * Language::ALL.len());
+    for operation in effort.operations() {
         for language in Language::ALL {
             let invocations = if language == Language::Rust { effort.counted } else { effort.counted_peers };
             bar.inc(1);
@@ -54,7 +54,7 @@ async fn of(world: &World, programs: &Programs, operation: Operation, language: 
     let long = operation.events(world, short.len() + (invocations - few) / operation.per_invocation()).await?;
     let more = long.len().saturating_sub(short.len()) * operation.per_invocation();
     let first = operation.events(world, 1).await?.into_iter().take(1).collect();
-    let function = || programs.under(Path::new("/usr/bin/env"), valgrind(world), world, operation.function(), language);
+    let function = || programs.under(Path::new("/usr/bin/env"), valgrind(world, programs), world, operation.function(), language);
     let start = run(world, function(), operation, first).await?;
     let (short, long) = (run(world, function(), operation, short).await?, run(world, function(), operation, long).await?);
     Ok(Instructions {
@@ -66,11 +66,12 @@ async fn of(world: &World, programs: &Programs, operation: Operation, language: 
 }
 
 /// What counts the instructions of the program that follows.
-fn valgrind(world: &World) -> Vec<OsString> {
+fn valgrind(world: &World, programs: &Programs) -> Vec<OsString> {
+    let profile = programs.profiles.as_ref().map_or_else(|| "/dev/null".into(), |folder| folder.join("callgrind.%p"));
     vec![
         "valgrind".into(),
         "--tool=callgrind".into(),
-        "--callgrind-out-file=/dev/null".into(),
+        format!("--callgrind-out-file={}", profile.display()).into(),
         format!("--log-file={}", log(world).display()).into(),
     ]
 }

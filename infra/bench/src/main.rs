@@ -51,34 +51,37 @@ struct Arguments {
     /// Fewer rounds, and nothing is written
     #[arg(long)]
     quick: bool,
-    /// Nothing but the starts, for who works on them
+    /// This function alone: its starts, requests and instructions, for who works on it
     #[arg(long)]
-    starts: bool,
+    function: Option<String>,
+    /// Where callgrind leaves its profiles, one for each run; they name functions if these were built unstripped
+    #[arg(long)]
+    profiles: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Arguments { functions, node, bundles, python, quick, starts: only_starts } = Arguments::parse();
-    let programs = Programs { functions, node, bundles, python };
-    let effort = if quick { Effort::QUICK } else { Effort::WHOLE };
+    let Arguments { functions, node, bundles, python, quick, function, profiles } = Arguments::parse();
+    let programs = Programs { functions, node, bundles, python, profiles };
+    let effort = Effort { function, ..if quick { Effort::QUICK } else { Effort::WHOLE } };
     let world = World::start().await?;
-    if !only_starts {
+    if effort.function.is_none() {
         agree::check(&world, &programs).await.context("the peers do something else")?;
     }
-    let mut report = Report { starts: measure::starts(&world, &programs, effort).await?, ..Report::of(Machine::this(&programs)?) };
+    let mut report = Report { starts: measure::starts(&world, &programs, &effort).await?, ..Report::of(Machine::this(&programs)?) };
     println!("{}", report.started());
-    if only_starts {
+    report.requests = measure::requests(&world, &programs, &effort).await?;
+    println!("{}", report.asked());
+    report.instructions = instructions::count(&world, &programs, &effort).await?;
+    println!("{}", report.counted());
+    if effort.function.is_some() {
         return Ok(());
     }
-    report.requests = measure::requests(&world, &programs, effort).await?;
-    println!("{}", report.asked());
     report.sizes = sizes::of(&programs)?;
     println!("{}\n{}", report.sized(), report.goals());
-    report.instructions = instructions::count(&world, &programs, effort).await?;
-    println!("{}", report.counted());
     report.units = units::of_operations().await;
     println!("{}", report.costs());
-    report.delays = delay::measure(effort).await?;
+    report.delays = delay::measure(&effort).await?;
     println!("{}", report.delayed());
     if !quick {
         report.write()?;

@@ -16,8 +16,10 @@ use crate::{
 };
 
 /// How much is measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Effort {
+    /// The one function that is measured, if not all are.
+    pub(crate) function: Option<String>,
     /// How often each contender is started.
     pub(crate) starts: usize,
     /// How often each contender's requests are measured.
@@ -35,9 +37,19 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const QUICK: Self = Self { starts: 5, rounds: 3, invocations: 60, warm_up: 200, counted: 50, counted_peers: 0, seconds: 5 };
+    pub(crate) const QUICK: Self =
+        Self { function: None, starts: 5, rounds: 3, invocations: 60, warm_up: 200, counted: 50, counted_peers: 0, seconds: 5 };
     pub(crate) const WHOLE: Self =
-        Self { starts: 15, rounds: 9, invocations: 120, warm_up: 1_500, counted: 200, counted_peers: 150, seconds: 20 };
+        Self { function: None, starts: 15, rounds: 9, invocations: 120, warm_up: 1_500, counted: 200, counted_peers: 150, seconds: 20 };
+
+    /// The operations that are measured.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = Operation> {
+        Operation::ALL.into_iter().filter(|operation| self.measures(operation.function()))
+    }
+
+    fn measures(&self, function: &str) -> bool {
+        self.function.as_deref().is_none_or(|only| only == function)
+    }
 }
 
 /// What one way to start a function took, from the start of its process to its first answer.
@@ -59,15 +71,17 @@ pub(crate) struct Request {
 }
 
 /// The functions, the first question of each, and which have peers.
-async fn first_questions(world: &World, programs: &Programs) -> Result<Vec<(&'static str, Value, bool)>> {
-    let (life, mut events) =
-        (Operation::TakeEvents.events(world, 1).await?, programs.function(world, "call-events", Language::Rust, Transport::Plain));
+async fn first_questions(world: &World, programs: &Programs, effort: &Effort) -> Result<Vec<(&'static str, Value, bool)>> {
+    let life = Operation::TakeEvents.events(world, 1).await?;
     let ended = life.last().cloned();
-    invoke(&mut events, Operation::TakeEvents, life).await?;
-    events.stop(Signal::KILL).await?;
+    if effort.measures("call-events") {
+        let mut events = programs.function(world, "call-events", Language::Rust, Transport::Plain);
+        invoke(&mut events, Operation::TakeEvents, life).await?;
+        events.stop(Signal::KILL).await?;
+    }
     let one = async |operation: Operation| Ok::<_, anyhow::Error>(operation.events(world, 1).await?.into_iter().next().unwrap_or_default());
     let get = |path: &str| http("GET", path, "", world.reader.reveal(), None);
-    Ok(vec![
+    let all = [
         ("hello", get("/"), false),
         ("phone-numbers", one(Operation::GetNumber).await?, true),
         ("calls", one(Operation::ListCalls).await?, true),
@@ -82,12 +96,13 @@ async fn first_questions(world: &World, programs: &Programs) -> Result<Vec<(&'st
         ("due-deliveries", Value::Null, false),
         ("call-reaper", Value::Null, false),
         ("docs", get("/health"), false),
-    ])
+    ];
+    Ok(all.into_iter().filter(|(function, ..)| effort.measures(function)).collect())
 }
 
 /// Starts every function again and again, in turns, over plain HTTP and over TLS.
-pub(crate) async fn starts(world: &World, programs: &Programs, effort: Effort) -> Result<Vec<Start>> {
-    let questions = first_questions(world, programs).await?;
+pub(crate) async fn starts(world: &World, programs: &Programs, effort: &Effort) -> Result<Vec<Start>> {
+    let questions = first_questions(world, programs, effort).await?;
     let mut kinds = Vec::new();
     for (function, question, has_peers) in &questions {
         for language in Language::ALL.into_iter().filter(|language| *has_peers || *language == Language::Rust) {
@@ -135,9 +150,9 @@ async fn start(mut function: Function, question: &Value) -> Result<[f64; 3]> {
 }
 
 /// Has every contender do every operation, in turns.
-pub(crate) async fn requests(world: &World, programs: &Programs, effort: Effort) -> Result<Vec<Request>> {
+pub(crate) async fn requests(world: &World, programs: &Programs, effort: &Effort) -> Result<Vec<Request>> {
     let mut all = Vec::new();
-    for operation in Operation::ALL {
+    for operation in effort.operations() {
         let mut running = Vec::new();
         let bar = bar(operation.name(), effort.rounds * Language::ALL.len());
         for language in Language::ALL {

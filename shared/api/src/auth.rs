@@ -46,7 +46,11 @@ const USE_LIMIT: Duration = Duration::from_secs(1);
 /// The gate that every request passes: looks keys and users up, remembers them for a minute, notes that keys are used. Cheap
 /// to clone.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct Gate(Arc<Inside>);
+
+/// What all clones of a gate share: a router holds one for each of its routes.
+#[derive(Debug, Clone)]
+struct Inside {
     table: Table,
     clock: Clock,
     recent: Recent<KeyHash, ApiKey>,
@@ -177,7 +181,7 @@ impl Gate {
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         let (recent, noted) = (Recent::new(CACHE_ENTRIES, CACHE_MILLIS), Recent::new(CACHE_ENTRIES, USE_MILLIS));
-        Self {
+        Self(Arc::new(Inside {
             table,
             clock,
             recent,
@@ -187,41 +191,42 @@ impl Gate {
             limiter: None,
             audit_days: Settings::default().audit_days,
             origins: None,
-        }
+        }))
     }
 
     /// The same gate, under these settings; `vault` opens the secret of an issuer that signs with a secret.
     #[must_use]
     pub fn under(self, settings: impl Into<Settings>, vault: &Vault) -> Self {
         let Settings { issuers, rates, audit_days, origins } = settings.into();
-        let users = Users::new(issuers, &self.table, vault, &self.clock);
-        let limiter = rates.map(|rates| Limiter::new(self.table.clone(), self.clock.clone(), rates));
-        Self { users, limiter, audit_days, origins, ..self }
+        let inside = Arc::unwrap_or_clone(self.0);
+        let users = Users::new(issuers, &inside.table, vault, &inside.clock);
+        let limiter = rates.map(|rates| Limiter::new(inside.table.clone(), inside.clock.clone(), rates));
+        Self(Arc::new(Inside { users, limiter, audit_days, origins, ..inside }))
     }
 
     /// The web pages that may read answers.
-    pub(crate) const fn origins(&self) -> Option<&Origins> {
-        self.origins.as_ref()
+    pub(crate) fn origins(&self) -> Option<&Origins> {
+        self.0.origins.as_ref()
     }
 
     /// How long an entry of the audit trail is kept, in days.
-    pub(crate) const fn audit_days(&self) -> u32 {
-        self.audit_days
+    pub(crate) fn audit_days(&self) -> u32 {
+        self.0.audit_days
     }
 
     /// The table of the whole process.
     pub(crate) fn table(&self) -> Table {
-        self.table.clone()
+        self.0.table.clone()
     }
 
     /// The time now.
     pub(crate) fn now(&self) -> domain::Timestamp {
-        self.clock.now()
+        self.0.clock.now()
     }
 
     /// Reads a key anew at its next use: for who knows that it changed. Other processes go on believing what they read.
     pub fn forget(&self, hash: &KeyHash) {
-        self.recent.forget(hash);
+        self.0.recent.forget(hash);
     }
 
     /// Who calls, if their credentials are sound and may be used now.
@@ -268,7 +273,7 @@ impl Gate {
     /// # Errors
     /// `RATE_LIMIT_EXCEEDED` for one too many.
     async fn count(&self, org: OrgId, principal: Principal, request: &Extensions) -> Result<(), Problem> {
-        match &self.limiter {
+        match &self.0.limiter {
             // The operator's SIP edge asks once for each call of everybody: no customer's rate is its own.
             _ if org == OrgId::PLATFORM => Told::of(request).free(),
             Some(limiter) => limiter.pass(org.into(), principal.as_uuid(), request).await?,
@@ -282,17 +287,17 @@ impl Gate {
     /// # Errors
     /// `RATE_LIMIT_EXCEEDED` for one too many.
     pub(crate) fn count_stranger(&self, stranger: Stranger, told: &Told) -> Result<(), Problem> {
-        self.limiter.as_ref().map_or(Ok(()), |limiter| limiter.pass_stranger(stranger, told))
+        self.0.limiter.as_ref().map_or(Ok(()), |limiter| limiter.pass_stranger(stranger, told))
     }
 
     /// Whose credential a request brings, if it is good and the organization that a key names is its own.
     async fn known(&self, parts: &Parts) -> Result<Known, Problem> {
         let text = match credentials::shown(&parts.headers)? {
             Shown::One(Credential::Key(text)) => text,
-            Shown::One(Credential::Token(token)) => return Ok(Known::User(self.users.user(token, self.now()).await?)),
+            Shown::One(Credential::Token(token)) => return Ok(Known::User(self.0.users.user(token, self.now()).await?)),
             Shown::TwoTokens(one, other) => {
-                let user = self.users.user(one, self.now()).await?;
-                let same = self.users.user(other, self.now()).await? == user;
+                let user = self.0.users.user(one, self.now()).await?;
+                let same = self.0.users.user(other, self.now()).await? == user;
                 return if same { Ok(Known::User(user)) } else { Err(credentials::different()) };
             }
         };
@@ -320,28 +325,28 @@ impl Gate {
     async fn member(&self, user: UserId, named: Option<OrgId>) -> Result<Option<Member>, Problem> {
         let now = self.now();
         let chosen = |all: &[Member]| all.iter().find(|member| named.is_none_or(|org| member.organization_id == org)).cloned();
-        let remembered = self.memberships.get(&user, now);
+        let remembered = self.0.memberships.get(&user, now);
         if let Some(member) = remembered.as_deref().and_then(chosen) {
             return Ok(Some(member));
         }
-        let mut all = if remembered.is_some() { Vec::new() } else { self.table.memberships(user).await? };
+        let mut all = if remembered.is_some() { Vec::new() } else { self.0.table.memberships(user).await? };
         if chosen(&all).is_none() {
-            all = self.table.memberships_now(user).await?;
+            all = self.0.table.memberships_now(user).await?;
         }
         if !all.is_empty() {
-            self.memberships.put(user, all.clone().into(), now);
+            self.0.memberships.put(user, all.clone().into(), now);
         }
         Ok(chosen(&all))
     }
 
     /// What is known of a key that may be used now, from this address.
     async fn key(&self, text: &ApiKeyText, from: Option<IpAddr>) -> Result<ApiKey, Problem> {
-        let (hash, now) = (text.hash(), self.clock.now());
-        let key = match self.recent.get(&hash, now) {
+        let (hash, now) = (text.hash(), self.0.clock.now());
+        let key = match self.0.recent.get(&hash, now) {
             Some(key) => key,
             None => {
-                let key = self.table.api_key(hash).await?.ok_or_else(unauthorized)?;
-                self.recent.put(hash, key.clone(), now);
+                let key = self.0.table.api_key(hash).await?.ok_or_else(unauthorized)?;
+                self.0.recent.put(hash, key.clone(), now);
                 key
             }
         };
@@ -355,12 +360,12 @@ impl Gate {
 
     /// Notes that a key was used, at most once a minute, beside the request. A note that fails is made at the next use.
     async fn note_use(&self, key: &ApiKey, beside: Option<&Beside>) {
-        let (org, id, now) = (key.organization_id, key.id, self.clock.now());
-        if self.noted.get(&id, now).is_some() {
+        let (org, id, now) = (key.organization_id, key.id, self.0.clock.now());
+        if self.0.noted.get(&id, now).is_some() {
             return;
         }
-        self.noted.put(id, (), now);
-        let (table, noted) = (self.table.clone(), self.noted.clone());
+        self.0.noted.put(id, (), now);
+        let (table, noted) = (self.0.table.clone(), self.0.noted.clone());
         let note = async move {
             let fault = match tokio::time::timeout(USE_LIMIT, table.note_key_use(org, id, now)).await {
                 Ok(Ok(())) => return,

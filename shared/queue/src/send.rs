@@ -7,6 +7,8 @@ use aws_sdk_sqs::{
     types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry},
 };
 
+use runtime::Lazily;
+
 use crate::MAX_BODY_BYTES;
 
 /// The most messages of one request. Source: `SendMessageBatch` of the SQS API reference.
@@ -24,7 +26,7 @@ pub const MAX_REASON_CHARS: usize = 256;
 /// Sends to one queue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    sqs: Client,
+    sqs: Lazily<Client>,
     queue_url: String,
 }
 
@@ -68,8 +70,8 @@ pub enum SendError {
 impl Sender {
     /// Sends to the queue with this URL.
     #[must_use]
-    pub const fn new(sqs: Client, queue_url: String) -> Self {
-        Self { sqs, queue_url }
+    pub fn new(sqs: impl Into<Lazily<Client>>, queue_url: String) -> Self {
+        Self { sqs: sqs.into(), queue_url }
     }
 
     /// Sends all messages, up to ten and 256 KiB a request; those that SQS could not take are sent once more.

@@ -5,11 +5,13 @@
 pub mod aws;
 pub mod clock;
 pub mod env;
+mod lazily;
 mod metrics;
 pub mod random;
 mod recent;
 pub mod telemetry;
 
 pub use clock::Clock;
+pub use lazily::Lazily;
 pub use metrics::Metrics;
 pub use recent::Recent;

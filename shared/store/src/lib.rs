@@ -51,6 +51,7 @@ mod stock;
 mod subscriptions;
 mod switching;
 mod table;
+mod together;
 mod transaction;
 mod transcripts;
 mod update;

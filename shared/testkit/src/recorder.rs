@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
     error::BoxError,
     operation::{
-        batch_execute_statement::BatchExecuteStatementInput, batch_write_item::BatchWriteItemInput, delete_item::DeleteItemInput,
-        get_item::GetItemInput, put_item::PutItemInput, query::QueryInput, transact_write_items::TransactWriteItemsInput,
-        update_item::UpdateItemInput,
+        batch_execute_statement::BatchExecuteStatementInput, batch_get_item::BatchGetItemInput, batch_write_item::BatchWriteItemInput,
+        delete_item::DeleteItemInput, get_item::GetItemInput, put_item::PutItemInput, query::QueryInput,
+        transact_write_items::TransactWriteItemsInput, update_item::UpdateItemInput,
     },
     types::{AttributeValue, BatchStatementRequest, TransactWriteItem, WriteRequest},
 };
@@ -105,6 +105,10 @@ fn of_table(request: &Request<'_>) -> Option<Vec<Asked>> {
     let input = request.input();
     if let Some(get) = input.downcast_ref::<GetItemInput>() {
         return Some(vec![Asked::of("dynamodb:GetItem", get.key())]);
+    }
+    if let Some(batch) = input.downcast_ref::<BatchGetItemInput>() {
+        let keys = batch.request_items().into_iter().flat_map(HashMap::values).flat_map(|of_table| of_table.keys());
+        return Some(keys.map(|key| Asked::of("dynamodb:BatchGetItem", Some(key))).collect());
     }
     if let Some(put) = input.downcast_ref::<PutItemInput>() {
         return Some(vec![Asked::of("dynamodb:PutItem", put.item())]);

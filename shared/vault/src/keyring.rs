@@ -11,6 +11,7 @@ use std::{
 
 use aws_sdk_kms::{Client, primitives::Blob, types::DataKeySpec};
 use domain::{Timestamp, secret::SecretKind};
+use runtime::Lazily;
 use tokio::{sync::OnceCell, time::timeout};
 use zeroize::Zeroizing;
 
@@ -41,7 +42,7 @@ type Cell = Arc<OnceCell<Arc<DataKey>>>;
 
 /// The data keys in use, and the KMS key behind them.
 pub(crate) struct Keyring {
-    kms: Client,
+    kms: Lazily<Client>,
     key_id: String,
     sealing: Mutex<HashMap<SecretKind, SealingKey>>,
     opening: Mutex<HashMap<(SecretKind, WrappedKey), OpeningKey>>,
@@ -60,7 +61,7 @@ struct OpeningKey {
 }
 
 impl Keyring {
-    pub(crate) fn new(kms: Client, key_id: String) -> Self {
+    pub(crate) fn new(kms: Lazily<Client>, key_id: String) -> Self {
         Self { kms, key_id, sealing: Mutex::default(), opening: Mutex::default() }
     }
 

@@ -10,10 +10,12 @@ mod keyring;
 
 use std::{fmt, sync::Arc};
 
+use aws_sdk_kms::Client;
 use domain::{
     Timestamp,
     secret::{Sealed, SecretKind, SecretPlace},
 };
+use runtime::Lazily;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use envelope::Envelope;
@@ -29,8 +31,8 @@ pub struct Vault {
 impl Vault {
     /// A vault under the KMS key `key_id`: a key id, an ARN or an alias. Asks KMS for nothing yet.
     #[must_use]
-    pub fn new(kms: aws_sdk_kms::Client, key_id: String) -> Self {
-        Self { keyring: Arc::new(Keyring::new(kms, key_id)) }
+    pub fn new(kms: impl Into<Lazily<Client>>, key_id: String) -> Self {
+        Self { keyring: Arc::new(Keyring::new(kms.into(), key_id)) }
     }
 
     /// Seals a secret, so that it opens in `place` and nowhere else.

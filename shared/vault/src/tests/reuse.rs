@@ -80,7 +80,7 @@ async fn a_data_key_seals_for_an_hour_and_opens_for_an_hour() {
 #[tokio::test]
 async fn a_data_key_seals_so_many_times_and_no_more() {
     let makes = makes_keys();
-    let keyring = Keyring::new(client(&[&makes]), "alias/trunkline".to_owned());
+    let keyring = Keyring::new(client(&[&makes]).into(), "alias/trunkline".to_owned());
     for _ in 0..keyring::MAX_SEALS {
         keyring.for_sealing(SecretKind::SipPassword, at(0)).await.unwrap();
     }
