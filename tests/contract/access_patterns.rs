@@ -4,9 +4,10 @@ use domain::{
     CallId, CredentialId, EndpointId, Mode, NumberId,
     callback::{NONCE_KEPT_SECONDS, NonceMark, RequestMark},
     carrier::Carrier,
+    secret::Sealed,
 };
 use runtime::random;
-use store::{Consistency, NonceUse, Organization, Shard, access_patterns as patterns};
+use store::{Consistency, IssuerId, IssuerSecret, NonceUse, Organization, Shard, access_patterns as patterns};
 use testkit::{Fixture, LocalTable, fixture};
 
 /// A table with two organizations, so that every look-up has something it must not find.
@@ -196,6 +197,18 @@ async fn v1_how_far_the_resealing_of_all_secrets_came() {
     assert_eq!(local.table.get(patterns::resealing(), Consistency::Strong).await.unwrap(), Some(noted));
     local.table.end_resealing().await.unwrap();
     assert_eq!(local.table.resealing().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn x2_the_sealed_secret_of_an_issuer_of_users_tokens() {
+    let local = LocalTable::start().await;
+    let [one, other] = ["https://a.example/auth/v1", "https://b.example/auth/v1"].map(IssuerId::of);
+    for text in ["first", "second"] {
+        let secret = IssuerSecret { secret: Sealed::from_encoded(text.to_owned()) };
+        local.table.put_issuer_secret(one, &secret).await.unwrap();
+        assert_eq!(local.table.issuer_secret(one).await.unwrap(), Some(secret), "the last one counts");
+    }
+    assert_eq!(local.table.issuer_secret(other).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn of_a_whole_life_of_the_product_nothing_is_left_that_is_somebodys() {
     // What the operator has is no organization's.
     let theirs = |item: &&_| !format!("{item:?}").contains(&OrgId::PLATFORM.to_string());
     let kinds: BTreeSet<String> = local.dump().await.iter().filter(theirs).map(|item| item["kind"].as_s().unwrap().clone()).collect();
-    assert_eq!(kinds.iter().collect::<Vec<_>>(), ["erasure", "offer", "setting", "slot"]);
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), ["erasure", "issuer", "offer", "setting", "slot"]);
     assert_eq!(format!("{:?}", local.dump().await).matches(&org.to_string()).count(), 2, "the mark's key and its attribute");
 }
 

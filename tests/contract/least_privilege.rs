@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Partitions that say who is let in: who could write them would be anybody.
-const DOORS: [&str; 2] = ["KEY#*", "USER#*"];
+const DOORS: [&str; 3] = ["ISSUER", "KEY#*", "USER#*"];
 
 /// One statement of a role's policy, as far as it allows something on the table, its indexes, the vault's key or a queue.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use runtime::Clock;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use store::{SEALED_ATTRIBUTES, Tenant};
-use testkit::{Fixture, fixture};
+use testkit::{Fixture, fixture, tokens};
 use tower::ServiceExt as _;
 use trunkline::rewrap::{Counts, Rewrap};
 use vault::{Vault, VaultError};
@@ -170,6 +170,7 @@ async fn with_every_secret() -> Bench {
         let rotate = format!("/v1/webhooks/{}/rotate-secret", subscription["id"].as_str().unwrap());
         assert_eq!((status, send(&bench, &webhooks, Method::POST, &rotate, None, "").await.0), (201, 200));
     }
+    tokens::keep_secret(&bench.local.table, &lax_vault(kms::OLD_KEY), tokens::ISSUER, tokens::SECRET).await;
     // A page that has a next one: the key of cursors is made.
     assert_eq!(send(&bench, &webhooks, Method::GET, "/v1/webhooks?limit=1", None, "").await.0, 200);
     bench

@@ -29,7 +29,7 @@ use store::{LastOwner, MemberSet, RateBucket, Table, TakenLot, Tenant, access_pa
 use testkit::{
     Fixture, LocalTable, Mailbox, Receiver, call,
     costs::{batch, vault},
-    fixture,
+    fixture, tokens,
 };
 use webhook_delivery::WebhookDelivery;
 use webhooks::guard::Loopback;
@@ -69,6 +69,7 @@ impl World {
         let (events, webhooks, dead) =
             (Mailbox::new(Arc::clone(&clock)), Mailbox::new(Arc::clone(&clock)), Mailbox::new(Arc::clone(&clock)));
         let (table, manual) = (local.table.clone(), Clock::Manual(Arc::clone(&clock)));
+        tokens::keep_secret(&table, &vault(), tokens::ISSUER, tokens::SECRET).await;
         let limits = Limits { ringing_millis: 120_000, call_millis: 4 * 3_600_000 };
         for mode in Mode::ALL {
             for n in 0..8 {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use runtime::Clock;
 use secrecy::SecretString;
-use store::{SecretSetting, SettingName, Table};
+use store::{IssuerId, IssuerSecret, Table};
 use vault::Vault;
 
 /// The shortest secret of an issuer, in bytes: as long as what HMAC-SHA256 makes of it (RFC 7518, 3.2).
@@ -37,9 +37,9 @@ pub(crate) enum Command {
 pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Command) -> anyhow::Result<ExitCode> {
     let Command::JwtSecret { issuer, key_id } = command;
     let secret = read(io::stdin())?;
-    let name = SettingName::jwt_secret(&issuer);
-    let secret = Vault::new(kms, key_id).seal(&name.place(), &secret, Clock::System.now()).await?;
-    table.put_setting(name, &SecretSetting { secret }).await?;
+    let issuer = IssuerId::of(&issuer);
+    let secret = Vault::new(kms, key_id).seal(&issuer.place(), &secret, Clock::System.now()).await?;
+    table.put_issuer_secret(issuer, &IssuerSecret { secret }).await?;
     Ok(ExitCode::SUCCESS)
 }
 

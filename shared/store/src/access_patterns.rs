@@ -84,7 +84,7 @@ use domain::{
 };
 
 use crate::{
-    EndpointCount, Erasure, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard, RateBucket, ReceiverHealth,
+    EndpointCount, Erasure, IssuerId, IssuerSecret, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard, RateBucket, ReceiverHealth,
     ReceiverPace, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
     carried::CarriedCall,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
@@ -199,6 +199,7 @@ access_patterns! {
     "R1" "what became of a request with an idempotency key" Get request     -> KeptRequest   in Primary ["REQUESTS#{org}#{mode}#{bucket}" "REQUEST#{request}"] (org: OrgId, mode: Mode, request: RequestKey) bucket of request;
     "E2" "the endpoints of an organization, oldest first" List endpoints    -> Endpoint      in Primary ["ORG#{org}#{mode}" "ENDPOINT#"] (org: OrgId, mode: Mode);
     "X1" "a sealed secret of the deployment"            Get  setting        -> SecretSetting in Primary ["SETTING" "SETTING#{name}"] (name: SettingName);
+    "X2" "the sealed secret of an issuer of users' tokens" Get issuer_secret -> IssuerSecret in Primary ["ISSUER" "ISSUER#{issuer}"] (issuer: IssuerId);
     "S1" "one webhook subscription of an organization"  Get  subscription   -> Subscription  in Primary ["ORG#{org}#{mode}" "SUBSCRIPTION#{subscription}"] (org: OrgId, mode: Mode, subscription: SubscriptionId);
     "S2" "the webhook subscriptions of an organization, oldest first" List subscriptions -> Subscription in Primary ["ORG#{org}#{mode}" "SUBSCRIPTION#"] (org: OrgId, mode: Mode);
     "S3" "how many webhook subscriptions an organization has" Get subscription_count -> SubscriptionCount in Primary ["ORG#{org}#{mode}" "COUNT#SUBSCRIPTION"] (org: OrgId, mode: Mode);

@@ -68,9 +68,9 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be written.
     pub async fn note_act(&self) -> Result<(), StoreError> {
-        let Some(act) = self.open_act() else { return Ok(()) };
-        self.put(&act.entry, &act.tenant).await?;
-        self.act_is_written();
+        if self.has_act() {
+            self.transact(Vec::new()).await?;
+        }
         Ok(())
     }
 

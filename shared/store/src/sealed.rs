@@ -20,6 +20,7 @@ use crate::{
     error::StoreError,
     idempotency::KeptRequest,
     item::{Attributes, Item, KIND, last_of_key},
+    issuers::{IssuerId, IssuerSecret},
     keys::{Index as _, Primary, part_of},
     resealing::TableKey,
     settings::{SecretSetting, SettingName},
@@ -49,6 +50,8 @@ enum Owner {
     Request,
     /// The deployment: the item is a setting, its name stands at the end of its key.
     Setting,
+    /// An issuer of users' tokens, whose id stands at the end of the item's key.
+    Issuer,
 }
 
 /// Every attribute in which a sealed secret lies.
@@ -65,6 +68,7 @@ pub const SEALED_ATTRIBUTES: &[SealedAttribute] = &[
     lies(CarrierCredential::KIND, "older_token", SecretKind::CarrierToken, Owner::Key),
     lies(CarrierCredential::KIND, "signing_key", SecretKind::CarrierToken, Owner::Key),
     lies(SecretSetting::KIND, "secret", SecretKind::Configuration, Owner::Setting),
+    lies(IssuerSecret::KIND, "secret", SecretKind::Configuration, Owner::Issuer),
 ];
 
 const fn lies(item: &'static str, attribute: &'static str, secret: SecretKind, owner: Owner) -> SealedAttribute {
@@ -146,8 +150,10 @@ pub(crate) fn values_in(item: &Attributes) -> Result<Vec<SealedValue>, StoreErro
 impl SealedAttribute {
     /// Where the secret that lies in this attribute of an item opens.
     fn place(&self, item: &Attributes) -> Option<SecretPlace> {
-        if self.owner == Owner::Setting {
-            return Some(last_of_key(item)?.parse::<SettingName>().ok()?.place());
+        match self.owner {
+            Owner::Setting => return Some(last_of_key(item)?.parse::<SettingName>().ok()?.place()),
+            Owner::Issuer => return Some(IssuerId::from_uuid(last_of_key(item)?.parse().ok()?).place()),
+            Owner::Key | Owner::In(_) | Owner::Request => {}
         }
         let key = text(item, Primary::PK)?;
         // A claim's key does not name the organization: anybody's number is looked up there.
@@ -159,7 +165,7 @@ impl SealedAttribute {
             Owner::In(name) => text(item, name)?.parse().ok()?,
             Owner::Key => last_of_key(item)?.parse().ok()?,
             Owner::Request => last_of_key(item)?.parse::<RequestKey>().ok()?.as_uuid(),
-            Owner::Setting => return None,
+            Owner::Setting | Owner::Issuer => return None,
         };
         Some(SecretPlace { org, mode: part_of(key)?, kind: self.secret, id })
     }

@@ -1,8 +1,7 @@
-//! Secrets of the deployment itself, sealed: made once by whichever process needs one first, or told by the operator.
+//! Keys of the deployment itself, sealed: made once by whichever process needs one first.
 
 use std::str::FromStr;
 
-use aws_lc_rs::digest;
 use domain::{
     Mode, OrgId,
     secret::{Sealed, SecretKind, SecretPlace},
@@ -25,30 +24,15 @@ pub enum SettingName {
     CursorKey,
     /// The key from which the peppers of users are made.
     PepperKey,
-    /// The secret that an issuer signs its users' tokens with. The UUID stands for the issuer's name.
-    JwtSecret(Uuid),
 }
 
-/// What the setting of an issuer's secret begins with; its UUID follows.
-const JWT_SECRET: &str = "jwt-secret-";
-
 impl SettingName {
-    /// The secret of the issuer with this name, exactly as its tokens tell it.
-    #[must_use]
-    pub fn jwt_secret(issuer: &str) -> Self {
-        let digest = digest::digest(&digest::SHA256, issuer.as_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest.as_ref()[..16]);
-        Self::JwtSecret(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-    }
-
     /// Where it may be opened: it belongs to no organization, so the nil one stands for all.
     #[must_use]
     pub const fn place(self) -> SecretPlace {
         let id = match self {
             Self::CursorKey => Uuid::from_u128(1),
             Self::PepperKey => Uuid::from_u128(2),
-            Self::JwtSecret(issuer) => issuer,
         };
         SecretPlace { org: OrgId::from_uuid(Uuid::nil()), mode: Mode::Live, kind: SecretKind::Configuration, id }
     }
@@ -59,7 +43,6 @@ impl Segment for SettingName {
         match self {
             Self::CursorKey => "cursor-key".to_owned(),
             Self::PepperKey => "pepper-key".to_owned(),
-            Self::JwtSecret(issuer) => format!("{JWT_SECRET}{issuer}"),
         }
     }
 }
@@ -77,7 +60,7 @@ impl FromStr for SettingName {
         match text {
             "cursor-key" => Ok(Self::CursorKey),
             "pepper-key" => Ok(Self::PepperKey),
-            other => other.strip_prefix(JWT_SECRET).and_then(|id| id.parse().ok()).map(Self::JwtSecret).ok_or(UnknownSetting),
+            _ => Err(UnknownSetting),
         }
     }
 }
@@ -100,14 +83,6 @@ impl Table {
         self.get(access_patterns::setting(name), Consistency::EventualIfThere).await
     }
 
-    /// Stores a secret that the operator tells, in the place of the one before.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be written.
-    pub async fn put_setting(&self, name: SettingName, setting: &SecretSetting) -> Result<(), StoreError> {
-        self.put(setting, &name).await
-    }
-
     /// Stores a secret of the deployment unless there is one: of any number of processes all get the first one's.
     ///
     /// # Errors
@@ -126,13 +101,12 @@ mod tests {
 
     #[test]
     fn every_setting_is_read_back_from_its_key_and_opens_in_a_place_of_its_own() {
-        let issuers = [SettingName::jwt_secret("https://a.example/auth/v1"), SettingName::jwt_secret("https://b.example/auth/v1")];
-        let all = [SettingName::CursorKey, SettingName::PepperKey, issuers[0], issuers[1]];
+        let all = [SettingName::CursorKey, SettingName::PepperKey];
         for (at, name) in all.iter().enumerate() {
             assert_eq!(name.segment().parse::<SettingName>().ok(), Some(*name));
             assert!(all[..at].iter().all(|other| other.place() != name.place()), "{name:?}");
         }
-        for wrong in ["", "jwt-secret-", "jwt-secret-x", "cursor"] {
+        for wrong in ["", "cursor"] {
             assert!(wrong.parse::<SettingName>().is_err(), "{wrong}");
         }
     }

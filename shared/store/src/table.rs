@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
         put_item::PutItemError,
         query::{QueryOutput, builders::QueryFluentBuilder},
     },
-    types::{AttributeValue, Delete, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
 use crate::{
@@ -173,6 +173,11 @@ impl Table {
 
     /// Writes an item, whatever was there before.
     pub(crate) async fn put<I: Item>(&self, item: &I, scope: &I::Scope) -> Result<(), StoreError> {
+        if self.has_act() {
+            let put = Put::builder().table_name(&*self.name).set_item(Some(whole(item, scope)?)).build();
+            let put = TransactWriteItem::builder().put(built(put)?).build();
+            return self.transact(vec![put]).await.map(drop);
+        }
         let _waiting = self.meter.send();
         let request = self
             .client

@@ -13,7 +13,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Timestamp, UserId};
 use serde_json::{Value, json};
-use store::{SecretSetting, SettingName, Table};
+use store::{IssuerId, IssuerSecret, Table};
 use vault::Vault;
 
 /// An issuer that signs with [`SECRET`].
@@ -145,9 +145,9 @@ pub fn issuers() -> Issuers {
 
 /// Stores an issuer's secret, as the operator's command does.
 pub async fn keep_secret(table: &Table, vault: &Vault, issuer: &str, secret: &str) {
-    let name = SettingName::jwt_secret(issuer);
-    let secret = vault.seal(&name.place(), &secret.to_owned().into(), crate::fixture::now()).await.unwrap();
-    table.put_setting(name, &SecretSetting { secret }).await.unwrap();
+    let issuer = IssuerId::of(issuer);
+    let secret = vault.seal(&issuer.place(), &secret.to_owned().into(), crate::fixture::now()).await.unwrap();
+    table.put_issuer_secret(issuer, &IssuerSecret { secret }).await.unwrap();
 }
 
 /// A good token of [`ISSUER`] for this user.

@@ -9,7 +9,7 @@ use domain::Timestamp;
 use jsonwebtoken::{DecodingKey, crypto};
 use runtime::Clock;
 use secrecy::ExposeSecret as _;
-use store::{SettingName, Table};
+use store::{IssuerId, Table};
 use vault::Vault;
 
 use super::{
@@ -61,7 +61,7 @@ impl VerifyingKey {
 #[derive(Debug)]
 enum Source {
     Jwks(http::Uri),
-    Secret { name: SettingName, table: Table, vault: Vault, clock: Clock },
+    Secret { issuer: IssuerId, table: Table, vault: Vault, clock: Clock },
 }
 
 /// What is remembered.
@@ -86,7 +86,7 @@ impl Keys {
         let source = match &issuer.keys {
             KeySource::Jwks(address) => Source::Jwks(address.clone()),
             KeySource::Secret => Source::Secret {
-                name: SettingName::jwt_secret(&issuer.name),
+                issuer: IssuerId::of(&issuer.name),
                 table: table.clone(),
                 vault: vault.clone(),
                 clock: clock.clone(),
@@ -161,12 +161,12 @@ impl Source {
     async fn read(&self) -> Result<Vec<VerifyingKey>, Problem> {
         match self {
             Self::Jwks(address) => jwks::fetch(address).await.map_err(Problem::unavailable),
-            Self::Secret { name, table, vault, clock } => {
-                let Some(setting) = table.setting(*name).await? else {
+            Self::Secret { issuer, table, vault, clock } => {
+                let Some(stored) = table.issuer_secret(*issuer).await? else {
                     tracing::error!("an issuer's tokens go by HS256 and its secret is not stored: trunkline config jwt-secret");
                     return Ok(Vec::new());
                 };
-                let secret = vault.open(&name.place(), &setting.secret, clock.now()).await?;
+                let secret = vault.open(&issuer.place(), &stored.secret, clock.now()).await?;
                 let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
                 Ok(vec![VerifyingKey { id: None, algorithm: Algorithm::Hs256, key }])
             }

@@ -29,6 +29,7 @@ const SHARED: &[(&str, &str)] = &[
     ("OUTBOX#{shard}", "looked through"),
     ("DUE#{shard}", "looked through"),
     ("SETTING", "nobody's"),
+    ("ISSUER", "nobody's"),
     ("OPERATION", "nobody's"),
 ];
 
