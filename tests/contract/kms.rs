@@ -42,9 +42,13 @@ fn unwrap(request: &DecryptInput) -> DecryptOutput {
     DecryptOutput::builder().plaintext(Blob::new([wrapped[0]; 32])).build()
 }
 
-/// A vault whose KMS answers by these rules and to nothing else.
-pub(crate) fn vault(rules: &[&Rule]) -> Vault {
+/// A KMS that answers by these rules and to nothing else.
+pub(crate) fn client(rules: &[&Rule]) -> Client {
     let rules = rules.iter().copied();
-    let client = mock_client!(aws_sdk_kms, RuleMode::MatchAny, rules, |config| config.retry_config(RetryConfig::disabled()));
-    Vault::new(client, "alias/vault".to_owned())
+    mock_client!(aws_sdk_kms, RuleMode::MatchAny, rules, |config| config.retry_config(RetryConfig::disabled()))
+}
+
+/// A vault of such a KMS.
+pub(crate) fn vault(rules: &[&Rule]) -> Vault {
+    Vault::new(client(rules), "alias/vault".to_owned())
 }

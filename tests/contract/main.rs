@@ -5,6 +5,7 @@
 mod access_patterns;
 mod api_keys;
 mod audit_trail;
+mod audited_routes;
 mod call_batches;
 mod call_counters;
 mod call_events;
@@ -62,6 +63,7 @@ mod one_organization;
 mod openapi;
 mod operations;
 mod operators_acts;
+mod operators_commands;
 mod organizations;
 mod purchases;
 mod races;

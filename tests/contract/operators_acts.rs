@@ -1,33 +1,16 @@
 //! What the operator does leaves an entry: beside its effect, or before it where there is no one effect.
 
 use domain::{
-    AuditId, Mode, OrgId,
-    audit::{Action, Actor, AuditEntry, AuditFilter},
+    Mode, OrgId,
+    audit::{Action, AuditFilter},
 };
 use runtime::random;
 use store::{Table, Tenant};
 use testkit::{Fixture, LocalTable, fixture};
-use trunkline::{erase::Erase, export::Export, platform};
+use trunkline::{audit, erase::Erase, export::Export, platform};
 use uuid::Uuid;
 
 use crate::whole_organization::World;
-
-/// The table for an act of the operator.
-fn acting(table: &Table, tenant: Tenant, action: Action, resource: Uuid) -> Table {
-    let at = fixture::now();
-    let entry = AuditEntry {
-        id: AuditId::new(at, random::bytes()),
-        at,
-        action,
-        resource,
-        actor: Actor::Operator("ann".to_owned()),
-        ip: None,
-        request_id: None,
-        changes: Vec::new(),
-        expires_at: at.as_seconds() + 3600,
-    };
-    table.audited(tenant, entry)
-}
 
 async fn told(table: &Table, tenant: Tenant) -> Vec<(Action, Uuid)> {
     let page = table.audit_trail(tenant, &AuditFilter::default(), None, 100, 100).await.unwrap();
@@ -39,7 +22,7 @@ async fn how_long_calls_are_kept_changes_with_its_entry_also_where_it_is_lifted(
     let local = LocalTable::start().await;
     let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
     for (days, entries) in [(Some(30), 1), (None, 2)] {
-        let table = acting(&local.table, tenant, Action::RetentionChanged, tenant.org().as_uuid());
+        let table = audit::on(&local.table, tenant, Action::RetentionChanged, tenant.org().as_uuid()).unwrap();
         table.set_retention(tenant.org(), days, fixture::now()).await.unwrap();
         assert_eq!(local.table.retention(tenant.org()).await.unwrap().map(|retention| retention.days), days);
         assert_eq!(told(&local.table, tenant).await, vec![(Action::RetentionChanged, tenant.org().as_uuid()); entries]);
@@ -52,7 +35,7 @@ async fn an_export_is_told_before_anything_is_handed_out_and_only_of_who_exists(
     let tenant = Fixture::create(&local.table, Mode::Live).await.tenant;
     let export = |org: OrgId| {
         let of = Tenant::new(org, tenant.mode());
-        Export { table: acting(&local.table, of, Action::OrganizationExported, org.as_uuid()), org, now: fixture::now() }
+        Export { table: audit::on(&local.table, of, Action::OrganizationExported, org.as_uuid()).unwrap(), org, now: fixture::now() }
     };
     /// Takes nothing.
     struct Full;
@@ -79,7 +62,7 @@ async fn an_erasure_takes_the_organizations_trail_and_stands_in_the_operators() 
     let (table, org) = (&world.local.table, gone.org);
     let own = Mode::ALL.map(|mode| Tenant::new(org, mode));
     assert!(!told(table, own[0]).await.is_empty());
-    let acting = acting(table, platform::tenant(Mode::Live), Action::OrganizationErased, org.as_uuid());
+    let acting = audit::on(table, platform::tenant(Mode::Live), Action::OrganizationErased, org.as_uuid()).unwrap();
     let erase = Erase { table: acting, org, clock: world.clock(), settle_millis: 0 };
     erase.run(|_| {}, &|_| {}).await.unwrap();
     for tenant in own {
@@ -95,7 +78,7 @@ async fn an_erasure_takes_the_organizations_trail_and_stands_in_the_operators() 
 async fn an_act_without_an_effect_in_the_table_is_noted_once() {
     let local = LocalTable::start().await;
     let tenant = platform::tenant(Mode::Test);
-    let table = acting(&local.table, tenant, Action::InventoryImported, OrgId::PLATFORM.as_uuid());
+    let table = audit::on(&local.table, tenant, Action::InventoryImported, OrgId::PLATFORM.as_uuid()).unwrap();
     for _ in 0..2 {
         table.note_act().await.unwrap();
     }

@@ -23,7 +23,7 @@ const AUDIT_DAYS: &str = "TRUNKLINE_AUDIT_DAYS";
 ///
 /// # Errors
 /// If `TRUNKLINE_AUDIT_DAYS` is no number of days.
-pub(crate) fn on(table: &Table, tenant: Tenant, action: Action, resource: Uuid) -> anyhow::Result<Table> {
+pub fn on(table: &Table, tenant: Tenant, action: Action, resource: Uuid) -> anyhow::Result<Table> {
     let kept_days = kept_days(env::optional(AUDIT_DAYS).as_deref())?;
     let at = Clock::System.now();
     let name = env::optional("TRUNKLINE_OPERATOR").or_else(|| env::optional("USER"));

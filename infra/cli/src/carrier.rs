@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use domain::{CredentialId, E164, Mode, OrgId};
+use domain::{CredentialId, E164, Mode, OrgId, audit::Action};
 use runtime::Clock;
 use store::{Table, Tenant};
-use trunkline::pointing::Opened;
 use vault::Vault;
+
+use crate::pointing::Opened;
 
 /// What can be done at a carrier.
 #[derive(Debug, Subcommand)]
@@ -57,7 +58,8 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
     let told = match command {
         Command::Verify { credential } => credential.find(table, kms).await?.verify(credential.api_url).await?,
         Command::Point { credential, number, voice_url, yes } => {
-            credential.find(table, kms).await?.point(credential.api_url, &number, &voice_url, yes).await?
+            let table = crate::audit::on(table, credential.owner(), Action::CredentialNumberPointed, credential.credential.as_uuid())?;
+            credential.find(&table, kms).await?.point(credential.api_url, &number, &voice_url, yes).await?
         }
     };
     println!("{told}");
@@ -65,9 +67,12 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
 }
 
 impl Credential {
+    fn owner(&self) -> Tenant {
+        Tenant::new(self.organization.unwrap_or(OrgId::PLATFORM), self.mode)
+    }
+
     async fn find(&self, table: &Table, kms: aws_sdk_kms::Client) -> anyhow::Result<Opened> {
-        let owner = Tenant::new(self.organization.unwrap_or(OrgId::PLATFORM), self.mode);
         let vault = Vault::new(kms, self.key_id.clone());
-        Opened::find(table, &vault, owner, self.credential, Clock::System.now()).await
+        Opened::find(table, &vault, self.owner(), self.credential, Clock::System.now()).await
     }
 }

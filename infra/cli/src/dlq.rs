@@ -7,11 +7,17 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use aws_sdk_sqs::Client;
 use clap::{Args, Subcommand};
-use domain::Timestamp;
+use domain::{Mode, OrgId, Timestamp, audit::Action};
 use indicatif::ProgressBar;
 use queue::{DeadLetter, DeadLetters, WorkQueue, dead_letters::Pace};
 use runtime::Clock;
-use trunkline::dead_letters::{Choice, Tally, Treatment, look, treat};
+use store::Table;
+
+use crate::{
+    dead_letters::{Choice, Tally, Treatment, look, treat},
+    patience::patiently,
+    platform,
+};
 
 /// What can be done with dead letters: messages that a function could not work on.
 #[derive(Debug, Subcommand)]
@@ -49,7 +55,7 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Deletes messages for good.
+    /// Deletes messages for good. Needs the table's name: the operator's audit trail tells of it.
     Drop {
         #[command(flatten)]
         place: Place,
@@ -75,20 +81,27 @@ pub(crate) struct Place {
     queue: Option<WorkQueue>,
 }
 
-pub(crate) async fn run(sqs: Client, command: Command) -> anyhow::Result<ExitCode> {
+/// Of these commands `drop` alone needs the table.
+pub(crate) async fn run(table: anyhow::Result<Table>, sqs: &Client, command: Command) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     match command {
-        Command::List { place, choice, json } => list(&place.open(&sqs).await?, &choice, now, json).await,
-        Command::Show { id, place, json } => show(&place.open(&sqs).await?, id, now, json).await,
+        Command::List { place, choice, json } => list(&place.open(sqs).await?, &choice, now, json).await,
+        Command::Show { id, place, json } => show(&place.open(sqs).await?, id, now, json).await,
         Command::Replay { place, choice, dry_run } => {
             let treatment = if dry_run { Treatment::Count } else { Treatment::SendHome };
             let done = if dry_run { "would be sent home" } else { "sent home" };
-            treat_all(&place.open(&sqs).await?, &choice, treatment, done, now).await
+            treat_all(&place.open(sqs).await?, &choice, treatment, done, now).await
         }
-        Command::Drop { place, choice, all: _, dry_run } => {
-            let treatment = if dry_run { Treatment::Count } else { Treatment::Drop };
-            let done = if dry_run { "would be dropped" } else { "dropped" };
-            treat_all(&place.open(&sqs).await?, &choice, treatment, done, now).await
+        Command::Drop { place, choice, all: _, dry_run: true } => {
+            treat_all(&place.open(sqs).await?, &choice, Treatment::Count, "would be dropped", now).await
+        }
+        Command::Drop { place, choice, all: _, dry_run: false } => {
+            let queues = place.open(sqs).await?;
+            // Not in an organization's own trail: that may be erased already, and its letters left.
+            let whose = choice.organization.unwrap_or(OrgId::PLATFORM).as_uuid();
+            let acting = crate::audit::on(&table?, platform::tenant(Mode::Live), Action::DeadLettersDropped, whose)?;
+            patiently(|| acting.note_act()).await?;
+            treat_all(&queues, &choice, Treatment::Drop, "dropped", now).await
         }
     }
 }

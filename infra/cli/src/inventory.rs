@@ -10,7 +10,8 @@ use domain::{Mode, OrgId, audit::Action};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use store::Table;
-use trunkline::{
+
+use crate::{
     import::{Import, Tally},
     patience::patiently,
     platform,

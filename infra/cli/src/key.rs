@@ -15,9 +15,11 @@ use domain::{
 use runtime::{Clock, random};
 use serde_json::json;
 use store::{CreateApiKey, Table, Tenant};
-use trunkline::keys::{id_of, revoke};
 
-use crate::organization::must_exist;
+use crate::{
+    keys::{id_of, revoke},
+    organization::must_exist,
+};
 
 /// What can be done with API keys.
 #[derive(Debug, Subcommand)]

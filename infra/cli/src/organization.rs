@@ -11,7 +11,8 @@ use domain::{Mode, OrgId, Timestamp, audit::Action};
 use indicatif::ProgressBar;
 use runtime::{Clock, random};
 use store::{Organization, Standing, Table, Tenant};
-use trunkline::{patience::patiently, summary};
+
+use crate::{patience::patiently, summary};
 
 /// How many items are looked at in one request when the whole table is.
 const PAGE_ITEMS: i32 = 1_000;
@@ -88,13 +89,13 @@ fn days(text: &str) -> Result<Days, String> {
     }
 }
 
-pub(crate) async fn run(table: &Table, config: &aws_config::SdkConfig, command: Command) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(table: &Table, sqs: &aws_sdk_sqs::Client, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Create { name, id, json } => create(table, name, id, json).await?,
         Command::List { json } => summary::each(table, |summary| println!("{}", line(&summary, json))).await?,
         Command::Index => index(table).await?,
         Command::Export(arguments) => export::run(table, arguments).await?,
-        Command::Delete(arguments) => return delete::run(table, config, arguments).await,
+        Command::Delete(arguments) => return delete::run(table, sqs, arguments).await,
         Command::Retention { org, days } => retention(table, org, days).await?,
         Command::Limits(limits) => crate::limits::run(table, limits).await?,
     }

@@ -1,6 +1,6 @@
 //! `trunkline platform-credential`.
 
-use std::{io::Read as _, process::ExitCode};
+use std::{io::Read, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -8,8 +8,9 @@ use domain::{CredentialId, Mode, audit::Action, carrier::Carrier, credential::Ca
 use runtime::{Clock, random};
 use secrecy::SecretString;
 use store::Table;
-use trunkline::platform::{self, NewCredential, Renewed};
 use vault::Vault;
+
+use crate::platform::{self, NewCredential, Renewed};
 
 /// What can be done with the operator's own carrier credentials.
 #[derive(Debug, Subcommand)]
@@ -105,11 +106,11 @@ fn audited(table: &Table, mode: Mode, action: Action, id: CredentialId) -> anyho
     crate::audit::on(table, platform::tenant(mode), action, id.as_uuid())
 }
 
-pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Command) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Command, input: impl Read) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     match command {
         Command::Add(Add { mode, carrier, label, account, key_id, base_url, json }) => {
-            let new = NewCredential { id: CredentialId::new(now, random::bytes()), mode, carrier, label, account, token: secret()? };
+            let new = NewCredential { id: CredentialId::new(now, random::bytes()), mode, carrier, label, account, token: secret(input)? };
             let table = audited(table, mode, Action::CredentialCreated, new.id)?;
             let (credential, callback) = platform::add(&table, &Vault::new(kms, key_id), new, now, random::bytes()).await?;
             show(json, &credential, &CallbackUrls::new(base_url.trim_end_matches('/'), credential.carrier, &callback));
@@ -119,9 +120,9 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
                 println!("{} {} {} {}", credential.id, credential.carrier, credential.key_hint(), credential.label);
             }
         }
-        Command::Renew(renew) => renew.with(table, kms, Renewed::Token(secret()?)).await?,
+        Command::Renew(renew) => renew.with(table, kms, Renewed::Token(secret(input)?)).await?,
         Command::SigningKey { renew, remove: true } => renew.with(table, kms, Renewed::SigningKey(None)).await?,
-        Command::SigningKey { renew, remove: false } => renew.with(table, kms, Renewed::SigningKey(Some(secret()?))).await?,
+        Command::SigningKey { renew, remove: false } => renew.with(table, kms, Renewed::SigningKey(Some(secret(input)?))).await?,
         Command::RotateCallbacks { id, mode, base_url, json } => {
             let table = &audited(table, mode, Action::CredentialCallbacksRotated, id)?;
             let (credential, callback) = platform::rotate_callbacks(table, mode, id, now, random::bytes()).await?;
@@ -132,9 +133,9 @@ pub(crate) async fn run(table: &Table, kms: aws_sdk_kms::Client, command: Comman
 }
 
 /// A token or a key, from standard input: arguments and the environment can be seen by others.
-fn secret() -> anyhow::Result<SecretString> {
+fn secret(input: impl Read) -> anyhow::Result<SecretString> {
     let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).context("the secret cannot be read from standard input")?;
+    input.take(4096).read_to_string(&mut text).context("the secret cannot be read from standard input")?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 

@@ -7,7 +7,10 @@ use domain::{CredentialId, E164, Timestamp, secret::SecretKind};
 use store::{Consistency, Table, Tenant, access_patterns};
 use vault::Vault;
 
-use crate::carrier_api::{Account, CarrierApi, Change, Target};
+use crate::{
+    carrier_api::{Account, CarrierApi, Change, Target},
+    patience::patiently,
+};
 
 /// A credential that was looked up, its token opened.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub struct Opened {
     account: Account,
     /// The hash of the token in the URLs that its carrier calls.
     callback: String,
+    /// Where it lies: knows of the act whose entry is due.
+    table: Table,
 }
 
 impl Opened {
@@ -28,7 +33,8 @@ impl Opened {
         let credential =
             table.get(key, Consistency::Strong).await?.with_context(|| format!("there is no credential {id} of this owner"))?;
         let token = vault.open(&owner.place(SecretKind::CarrierToken, id.as_uuid()), &credential.token, now).await?;
-        Ok(Self { id, account: Account { carrier: credential.carrier, id: credential.account, token }, callback: credential.callback })
+        let account = Account { carrier: credential.carrier, id: credential.account, token };
+        Ok(Self { id, account, callback: credential.callback, table: table.clone() })
     }
 
     /// Asks the carrier whether the token is good: what there is to say of it. `api_url` is where the carrier's API answers, if not at
@@ -43,7 +49,7 @@ impl Opened {
     }
 
     /// Has a number's calls sent to the credential's callback URLs, if that is `wanted`: what differs, and what was done. Nothing is
-    /// written that is not told.
+    /// written that is not told. The entry of an act is written before the carrier is told anything.
     ///
     /// # Errors
     /// If the URL is not the credential's own, or if the carrier refuses or cannot be reached.
@@ -60,6 +66,7 @@ impl Opened {
         if plan.changes.is_empty() {
             told += &format!("{number} is pointed there already");
         } else if wanted {
+            patiently(|| self.table.note_act()).await?;
             api.apply(&plan).await?;
             told += &format!("{number} is pointed there now");
         } else {

@@ -4,7 +4,8 @@ use clap::Args;
 use domain::{Mode, OrgId, audit::AuditFilter, wire};
 use serde_json::json;
 use store::{Table, Tenant};
-use trunkline::patience::patiently;
+
+use crate::patience::patiently;
 
 /// How many entries are looked at in one request.
 const PAGE: usize = 100;

@@ -47,6 +47,12 @@ actions! {
     OrganizationErased = "organization.erased",
     /// Numbers were offered. The operator's trail tells.
     InventoryImported = "inventory.imported",
+    /// The secret was stored that an issuer signs its users' tokens with. The operator's trail tells.
+    IssuerSecretStored = "issuer.secret_stored",
+    /// Every secret was sealed anew. The operator's trail tells.
+    VaultRewrapped = "vault.rewrapped",
+    /// Messages that no function could work on were deleted. The operator's trail tells.
+    DeadLettersDropped = "dead_letters.dropped",
     /// What an organization may do at most was changed.
     LimitsChanged = "organization.limits_changed",
     /// A user became a member or got another role.
@@ -91,6 +97,8 @@ actions! {
     CredentialUpdated = "credential.updated",
     /// A carrier credential got new callback addresses.
     CredentialCallbacksRotated = "credential.callbacks_rotated",
+    /// A number's calls were sent, at its carrier, to a carrier credential's callback addresses.
+    CredentialNumberPointed = "credential.number_pointed",
     /// A carrier credential was deleted.
     CredentialDeleted = "credential.deleted",
     /// A call's record was deleted.

@@ -84,8 +84,8 @@ use domain::{
 };
 
 use crate::{
-    EndpointCount, Erasure, IssuerId, IssuerSecret, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard, RateBucket, ReceiverHealth,
-    ReceiverPace, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
+    EndpointCount, Erasure, IssuerId, IssuerSecret, KeyCount, NamedCall, NumberCount, Offer, Organization, OutboxEvent, OutboxShard,
+    RateBucket, ReceiverHealth, ReceiverPace, Retention, SecretSetting, SettingName, SubscriptionCount, Sweep,
     carried::CarriedCall,
     counts::{CountRow, Dimension, Part, Spread, Watch, Year},
     delivery_log::{Lane, LogPlace},

@@ -19,8 +19,8 @@ use domain::{
 use crate::{
     error::StoreError,
     idempotency::KeptRequest,
-    item::{Attributes, Item, KIND, last_of_key},
     issuers::{IssuerId, IssuerSecret},
+    item::{Attributes, Item, KIND, last_of_key},
     keys::{Index as _, Primary, part_of},
     resealing::TableKey,
     settings::{SecretSetting, SettingName},

@@ -6,7 +6,8 @@ use clap::Args;
 use domain::{Country, E164, Mode, inventory::NumberType};
 use serde_json::json;
 use store::{Stock, StockStatus, Table};
-use trunkline::patience::patiently;
+
+use crate::patience::patiently;
 
 /// How many numbers are read at a time.
 const PAGE: i32 = 200;

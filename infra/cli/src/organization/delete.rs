@@ -14,7 +14,8 @@ use runtime::Clock;
 use serde::Serialize;
 use serde_json::json;
 use store::{Consistency, Table, access_patterns};
-use trunkline::{
+
+use crate::{
     dead_letters::{Choice, Treatment, treat},
     erase::{Erase, Report, SETTLE_MILLIS},
     platform,
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) async fn run(table: &Table, config: &aws_config::SdkConfig, arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(table: &Table, sqs: &aws_sdk_sqs::Client, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { org, yes, dry_run, verify, stack, json } = arguments;
     // The organization's own trail goes with it.
     let acting = crate::audit::on(table, platform::tenant(Mode::Live), Action::OrganizationErased, org.as_uuid())?;
@@ -61,7 +62,7 @@ pub(crate) async fn run(table: &Table, config: &aws_config::SdkConfig, arguments
     let waiting = |left: std::time::Duration| bar.set_message(format!("closed; {} s until no process acts for it", left.as_secs()));
     let report = erase.run(waiting, &|items| bar.inc(items)).await?;
     let letters = match &stack {
-        Some(stack) => Some(drop_letters(config, stack, org).await?),
+        Some(stack) => Some(drop_letters(sqs, stack, org).await?),
         None => None,
     };
     let are_letters_left = letters.as_ref().is_some_and(|letters| letters.refused > 0 || letters.hidden > 0);
@@ -101,8 +102,7 @@ struct Letters {
 }
 
 /// Drops the organization's dead letters.
-async fn drop_letters(config: &aws_config::SdkConfig, stack: &str, org: OrgId) -> anyhow::Result<Letters> {
-    let sqs = aws_sdk_sqs::Client::new(config);
+async fn drop_letters(sqs: &aws_sdk_sqs::Client, stack: &str, org: OrgId) -> anyhow::Result<Letters> {
     let choice = Choice { organization: Some(org), ..Choice::default() };
     let mut all = Letters::default();
     for queue in WorkQueue::ALL {

@@ -12,7 +12,8 @@ use domain::{Mode, OrgId, audit::Action};
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::Clock;
 use store::{Table, Tenant};
-use trunkline::export::{Counts, Export};
+
+use crate::export::{Counts, Export};
 
 /// Whose data, and where they go.
 #[derive(Debug, Args)]

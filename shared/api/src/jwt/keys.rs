@@ -85,12 +85,9 @@ impl Keys {
     pub(crate) fn of(issuer: &Issuer, table: &Table, vault: &Vault, clock: &Clock) -> Self {
         let source = match &issuer.keys {
             KeySource::Jwks(address) => Source::Jwks(address.clone()),
-            KeySource::Secret => Source::Secret {
-                issuer: IssuerId::of(&issuer.name),
-                table: table.clone(),
-                vault: vault.clone(),
-                clock: clock.clone(),
-            },
+            KeySource::Secret => {
+                Source::Secret { issuer: IssuerId::of(&issuer.name), table: table.clone(), vault: vault.clone(), clock: clock.clone() }
+            }
         };
         Self { source, kept: Mutex::default(), reading: tokio::sync::Mutex::default() }
     }
