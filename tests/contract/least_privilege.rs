@@ -167,6 +167,16 @@ fn every_right_on_the_table_names_the_partitions_it_is_for_and_only_conditions_h
     }
 }
 
+#[test]
+fn who_is_a_member_and_whose_tokens_are_believed_no_function_may_write() {
+    for (function, role) in roles() {
+        for grant in grants(&role).iter().filter(|grant| grant.named.iter().any(|named| ["ISSUER", "USER#*"].contains(&named.as_str()))) {
+            let reads = |action: &String| ["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str());
+            assert!(grant.actions.iter().all(reads), "{function}: {grant:?}");
+        }
+    }
+}
+
 /// Where a wildcard stands for all actions or resources, and why.
 const WILDCARDS: [(&str, usize, &str); 3] = [
     ("DataKey", 3, "in a key's own policy «*» is this key: who administers it, who uses it, and alarms"),
