@@ -13,7 +13,7 @@ const PAGE: usize = 100;
 /// Prints who did what, newest first: in an organization, or what the operator did that is of none.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The organization; without it the operator's own trail: imports, erasures, the operator's keys.
+    /// The organization; without it the operator's own trail, of what is no organization's or outlives one.
     #[arg(long, visible_alias = "organization")]
     org: Option<OrgId>,
     /// `live` or `test`: each has a trail.
