@@ -1,31 +1,26 @@
 //! API keys as a resource, on a real table: minted and shown once, listed, changed, revoked, a hundred and no more.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+mod retries;
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use axum::{Router, body::Body};
+use axum::Router;
 use domain::{
     Mode,
-    api_key::{ApiKey, ApiKeyText, KeyRecord, MAX_KEYS},
-    scope::{Scope, Scopes},
+    api_key::{ApiKeyText, MAX_KEYS},
+    scope::Scope,
 };
 use futures_util::future::join_all;
-use http::{Method, Request};
+use http::Method;
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::{Consistency, CreateApiKey, Tenant, access_patterns};
+use store::{Consistency, Tenant, access_patterns};
 use testkit::{
     Fixture, LocalTable,
     client::{Answer, ask},
     fixture,
 };
-use tower::ServiceExt as _;
 
 const KEYS: &str = "/v1/api-keys";
 
@@ -71,31 +66,6 @@ impl Bench {
     /// A key of this organization that was not made by the function.
     pub(crate) async fn key_with(&self, mode: Mode, scopes: &[Scope]) -> ApiKeyText {
         fixture::key(&self.local.table, Tenant::new(self.fixture.tenant.org(), mode), scopes.iter().copied().collect()).await
-    }
-
-    /// A creation with an idempotency key: status, headers and body.
-    async fn try_to_mint_once(&self, idempotency_key: &str, body: &Value) -> (u16, http::HeaderMap, Value) {
-        let request = Request::builder().method(Method::POST).uri(KEYS).header("x-api-key", self.fixture.key.reveal());
-        let request = request.header("content-type", "application/json").header("idempotency-key", idempotency_key);
-        let response = self.app.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, headers, serde_json::from_slice(&bytes).unwrap())
-    }
-
-    async fn mint_once(&self, idempotency_key: &str, body: &Value) -> (http::HeaderMap, Value) {
-        let (status, headers, body) = self.try_to_mint_once(idempotency_key, body).await;
-        assert_eq!(status, 201, "{body}");
-        (headers, body)
-    }
-
-    /// Makes it as if the only try so far had died before its answer.
-    async fn forget_answer(&self) {
-        let request = self.local.dump().await.into_iter().find(|item| item["kind"].as_s().unwrap() == "request").unwrap();
-        let forget = self.local.client.update_item().table_name("trunkline");
-        let forget = forget.key("pk", request["pk"].clone()).key("sk", request["sk"].clone());
-        let forget = forget.update_expression("REMOVE answer SET lease_until = :none");
-        forget.expression_attribute_values(":none", AttributeValue::N("0".to_owned())).send().await.unwrap();
     }
 
     async fn count(&self) -> u32 {
@@ -363,61 +333,4 @@ async fn of_changes_and_revocations_at_once_record_and_key_end_alike_and_the_cou
     assert_eq!(bench.local.table.api_key(record.key_hash).await.unwrap(), Some(record.key.clone()));
     assert!(record.key.revoked_at.is_some());
     assert_eq!(bench.count().await, 1);
-}
-
-#[tokio::test]
-async fn a_creation_is_replayed_without_the_key() {
-    let bench = Bench::start().await;
-    let (_, first) = bench.mint_once("one", &reader()).await;
-    let (headers, again) = bench.mint_once("one", &reader()).await;
-    assert_eq!(headers["idempotent-replayed"], "true");
-    let mut without = first.clone();
-    without["key"] = Value::Null;
-    assert_eq!(again, without);
-    assert!(!format!("{:?}", bench.local.dump().await).contains(first["key"].as_str().unwrap()), "it is kept nowhere");
-    assert_eq!(bench.count().await, 2);
-}
-
-#[tokio::test]
-async fn a_try_after_a_crash_shows_a_key_that_works_in_place_of_the_one_that_nobody_saw() {
-    let bench = Bench::start().await;
-    let (_, first) = bench.mint_once("one", &reader()).await;
-    bench.forget_answer().await;
-    let (headers, second) = bench.mint_once("one", &reader()).await;
-    assert!(!headers.contains_key("idempotent-replayed"));
-    assert_eq!(first["id"], second["id"]);
-    assert_ne!(first["key"], second["key"]);
-    let status = async |key: &Value| ask(&bench.app, key.as_str().unwrap(), Method::GET, KEYS, None).await.code().to_owned();
-    assert_eq!((status(&first["key"]).await, status(&second["key"]).await), ("UNAUTHORIZED".into(), "INSUFFICIENT_SCOPE".into()));
-    let text = second["key"].as_str().unwrap();
-    assert_eq!(bench.get(&path(&second)).await.expect(200)["hint"], text[text.len() - 4..]);
-    assert_eq!(bench.count().await, 2, "one key, counted once");
-}
-
-#[tokio::test]
-async fn a_try_after_a_crash_does_not_show_a_key_that_was_changed_in_between() {
-    let now = Arc::new(AtomicI64::new(fixture::now().as_millis()));
-    let bench = Bench::at(Clock::Manual(Arc::clone(&now))).await;
-    let (_, first) = bench.mint_once("one", &reader()).await;
-    bench.forget_answer().await;
-    now.fetch_add(1_000, Ordering::SeqCst);
-    bench.patch(&first, json!({"scopes": ["calls:read", "calls:write"]})).await.expect(200);
-    let (status, _, again) = bench.try_to_mint_once("one", &reader()).await;
-    assert_eq!((status, again["code"].as_str()), (409, Some("CONFLICT")), "{again}");
-    let status = ask(&bench.app, first["key"].as_str().unwrap(), Method::GET, KEYS, None).await;
-    assert_eq!(status.code(), "INSUFFICIENT_SCOPE", "the key is what it was: nobody else has another one in its place");
-    assert_eq!(bench.get(&path(&first)).await.expect(200)["scopes"], json!(["calls:read", "calls:write"]));
-}
-
-#[tokio::test]
-async fn a_key_with_an_id_that_is_there_is_not_stored_again() {
-    let bench = Bench::start().await;
-    let key = ApiKey { scopes: Scopes::new(), ..fixture::api_key(bench.fixture.tenant) };
-    let texts = [[1; 32], [2; 32]].map(|random| ApiKeyText::mint(Mode::Live, random));
-    let records = texts.map(|text| KeyRecord::new(key.clone(), &text));
-    assert_eq!(bench.local.table.create_api_key(&records[0]).await.unwrap(), CreateApiKey::Done);
-    assert_eq!(bench.local.table.create_api_key(&records[1]).await.unwrap(), CreateApiKey::Exists(Box::new(records[0].clone())));
-    let other = KeyRecord { key: fixture::api_key(bench.fixture.tenant), ..records[0].clone() };
-    assert!(bench.local.table.create_api_key(&other).await.is_err(), "no hash is given away twice");
-    assert_eq!(bench.count().await, 2);
 }
