@@ -5,6 +5,8 @@ use http::{HeaderMap, Request};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::every_route::strangers;
+
 async fn asked(app: &Router, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
@@ -17,7 +19,7 @@ async fn asked(app: &Router, method: &str, path: &str, headers: &[(&str, &str)])
 
 #[tokio::test]
 async fn the_document_that_is_served_is_the_one_in_the_repository_and_is_sent_once() {
-    let app = docs::app();
+    let app = docs::app(strangers());
     let (status, headers, plain) = asked(&app, "GET", "/openapi.json", &[]).await;
     assert_eq!((status, headers["content-type"].to_str().unwrap()), (200, "application/json"));
     assert!(plain == std::fs::read(openapi::file()).unwrap(), "the function serves another document");
@@ -38,7 +40,7 @@ fn named<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn the_page_and_all_that_it_loads_come_from_here_and_may_be_kept() {
-    let app = docs::app();
+    let app = docs::app(strangers());
     let (status, headers, page) = asked(&app, "GET", "/docs", &[]).await;
     let page = String::from_utf8(page).unwrap();
     assert_eq!((status, headers["content-type"].to_str().unwrap()), (200, "text/html; charset=utf-8"));
@@ -56,7 +58,7 @@ async fn the_page_and_all_that_it_loads_come_from_here_and_may_be_kept() {
 
 #[tokio::test]
 async fn what_no_function_answers_is_told_as_everywhere_and_a_slash_at_the_end_is_led_away() {
-    let app = docs::app();
+    let app = docs::app(strangers());
     for path in ["/", "/v2/calls", "/v1/nothing", "/docs/nothing", "//example.com/", "/v1//"] {
         let (status, headers, body) = asked(&app, "GET", path, &[("x-request-id", "mine")]).await;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();

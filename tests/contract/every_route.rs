@@ -4,7 +4,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use api::{Access, Route};
+use api::{Access, Route, Strangers};
 use axum::{Router, body::Body};
 use domain::Mode;
 use http::{Method, Request, request::Builder};
@@ -56,7 +56,7 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
     // It is made of nothing, and yet it is one of those that live.
     drop(parts("docs"));
     vec![
-        Function { name: "docs", routes: Vec::new(), app: docs::app() },
+        Function { name: "docs", routes: Vec::new(), app: docs::app(strangers()) },
         function!("phone-numbers", phone_numbers, |p| phone_numbers::State::new(p.table, p.vault, p.queue, p.clock, SIP_DOMAIN)),
         function!("endpoints", endpoints, |p| endpoints::State::new(p.table, p.vault, p.queue, p.clock, p.guard, SIP_DOMAIN)),
         function!("calls", calls, |p| calls::State::new(p.table, p.vault, p.queue, p.clock)),
@@ -65,6 +65,11 @@ pub(crate) fn functions(parts: impl Fn(&'static str) -> Parts) -> Vec<Function> 
         function!("api-keys", api_keys, |p| api_keys::State::new(p.table, p.vault, p.clock)),
         function!("carrier-callbacks", carrier_callbacks, |p| door(p)),
     ]
+}
+
+/// More than any test asks for, where all are strangers.
+pub(crate) fn strangers() -> Strangers {
+    Strangers::new("100000/1000000".parse().unwrap(), Clock::System)
 }
 
 /// Where the API tells of itself, outside of its prefixes.
@@ -87,6 +92,11 @@ pub(crate) async fn told(functions: &[Function], request: Request<Body>) -> Told
     let answers =
         |function: &&Function| is_door(function) || is_docs(function) || function.routes.iter().any(|route| self::base(route.path) == base);
     let function = functions.iter().find(answers).unwrap_or_else(|| panic!("no function answers {}", request.uri()));
+    told_by(function, request).await
+}
+
+/// Sends a request to this function.
+pub(crate) async fn told_by(function: &Function, request: Request<Body>) -> Told {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = function.app.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
@@ -104,6 +114,8 @@ pub(crate) struct EveryRoute {
     pub(crate) functions: Vec<Function>,
     pub(crate) fixture: Fixture,
     pub(crate) own: Things,
+    /// What the functions sent.
+    pub(crate) queue: Mailbox,
 }
 
 /// An answer: status, body, and the body as it came.
@@ -145,7 +157,7 @@ impl EveryRoute {
             guard: fixture::public_names(),
         });
         let own = Things::create(&local, fixture.tenant, 10).await;
-        Self { local, functions, fixture, own }
+        Self { local, functions, fixture, own, queue }
     }
 
     /// Every route with a right request to it: its declaration, how it is asked.

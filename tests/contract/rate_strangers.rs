@@ -1,6 +1,11 @@
 //! Requests that are no organization's: counted for their address or user by each process, and told of like all others.
 
-use api::{Rates, Settings};
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use api::{Rates, Settings, Strangers};
 use axum::{Router, body::Body};
 use domain::{
     Mode, OrgId, UserId,
@@ -9,7 +14,7 @@ use domain::{
 };
 use http::{HeaderMap, Method, Request};
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayV2httpRequestContext, request::RequestContext};
-use runtime::random;
+use runtime::{Clock, random};
 use store::Usage;
 use testkit::{client::ask, fixture, tokens};
 use tower::ServiceExt as _;
@@ -19,7 +24,12 @@ use crate::rate_limits::{PATH, USUAL, World, header, rate};
 
 /// A request from an address.
 async fn from(process: &Router, address: &str, path: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap) {
-    let request = headers.iter().fold(Request::builder().uri(path), |request, (name, value)| request.header(*name, *value));
+    sent(process, address, Method::GET, path, headers).await
+}
+
+async fn sent(process: &Router, address: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap) {
+    let request = Request::builder().method(method).uri(path);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let mut request = request.body(Body::empty()).unwrap();
     let mut context = ApiGatewayV2httpRequestContext::default();
     context.http.source_ip = Some(address.to_owned());
@@ -96,6 +106,75 @@ async fn who_asks_for_their_organizations_is_counted_too() {
     let of_key = async |path| ask(&process, world.fixture.key.reveal(), Method::GET, path, None).await;
     let (one, other) = (of_key("/v1/organizations").await, of_key("/v1/api-keys/no-id").await);
     assert_eq!((header(&one, "x-ratelimit-remaining"), header(&other, "x-ratelimit-remaining")), (9, 8));
+}
+
+#[tokio::test]
+async fn what_needs_no_key_is_counted_for_its_address_too() {
+    let millis = Arc::new(AtomicI64::new(fixture::now().as_millis()));
+    let process = docs::app(Strangers::new(rate("1/100"), Clock::Manual(Arc::clone(&millis))));
+    let answered: Vec<(Method, &str, u16)> = docs::paths()
+        .map(|path| (Method::GET, path, 200))
+        .chain([
+            (Method::HEAD, "/docs", 200),
+            (Method::POST, "/openapi.json", 405),
+            (Method::GET, "/nothing", 404),
+            (Method::DELETE, "/v1/nothing", 404),
+            (Method::POST, "/v1/endpoints/", 308),
+        ])
+        .collect();
+    let mut left = 100;
+    for (method, path, status) in answered.iter().cycle().take(100) {
+        let (told, answer) = sent(&process, "203.0.113.7", method.clone(), path, &[]).await;
+        left -= 1;
+        assert_eq!((told, &answer["x-ratelimit-limit"]), (*status, &"100".parse().unwrap()), "{method} {path}");
+        assert_eq!(answer["x-ratelimit-remaining"], left.to_string(), "{method} {path}");
+        let reset = answer["x-ratelimit-reset"].to_str().unwrap().parse::<i64>().unwrap() * 1_000 - millis.load(Ordering::SeqCst);
+        assert!(((100 - left) * 1_000..(101 - left) * 1_000).contains(&reset), "{reset}");
+    }
+    for (method, path, _) in &answered {
+        let (status, answer) = sent(&process, "203.0.113.7", method.clone(), path, &[]).await;
+        let told = (&answer["retry-after"], &answer["x-ratelimit-remaining"], &answer["content-type"]);
+        assert_eq!((status, told.0, told.1), (429, &"1".parse().unwrap(), &"0".parse().unwrap()), "{method} {path}");
+        assert_eq!(told.2, "application/json", "{method} {path}");
+    }
+    assert_eq!(from(&process, "203.0.113.8", "/health", &[]).await.0, 200, "others are not held up");
+    millis.fetch_add(1_000, Ordering::SeqCst);
+    assert_eq!(from(&process, "203.0.113.7", "/health", &[]).await.0, 200);
+    assert_eq!(from(&process, "203.0.113.7", "/health", &[]).await.0, 429);
+}
+
+#[tokio::test]
+async fn what_a_browser_asks_beforehand_is_counted_for_its_address_and_refused_like_all_that_is_too_much() {
+    const OWN: &str = "https://app.example.com";
+    let world = World::start().await;
+    let state = api_keys::State::new(world.local.table.clone(), testkit::costs::vault(), world.clock());
+    let rates = Some(Rates { organization: rate("1/10"), caller: None });
+    let process = api_keys::app(state.under(Settings { rates, origins: Some(OWN.parse().unwrap()), ..Settings::default() }));
+    let headers = [("origin", OWN), ("access-control-request-method", "GET"), ("access-control-request-headers", "x-api-key")];
+    let beforehand = async |address| sent(&process, address, Method::OPTIONS, "/v1/api-keys", &headers).await;
+    for left in (0..10).rev() {
+        let (status, answer) = beforehand("203.0.113.7").await;
+        let told = (status, &answer["x-ratelimit-limit"], &answer["x-ratelimit-remaining"]);
+        assert_eq!(told, (200, &"10".parse().unwrap(), &left.to_string().parse().unwrap()));
+        assert!(answer.contains_key("x-ratelimit-reset") && answer["access-control-allow-origin"] == OWN);
+    }
+    let usage = world.local.table.usage();
+    let (status, answer) = beforehand("203.0.113.7").await;
+    assert_eq!((status, &answer["retry-after"], &answer["x-ratelimit-remaining"]), (429, &"1".parse().unwrap(), &"0".parse().unwrap()));
+    assert_eq!(world.local.table.usage() - usage, Usage::default());
+    // One bucket for all that comes from there without a key; a page reads that it is empty.
+    let (status, answer) = from(&process, "203.0.113.7", "/v1/api-keys", &[("origin", OWN)]).await;
+    assert_eq!((status, &answer["access-control-allow-origin"]), (429, &OWN.parse().unwrap()));
+    let with_key = [("origin", OWN), ("x-api-key", world.fixture.key.reveal())];
+    let (status, answer) = from(&process, "203.0.113.7", "/v1/api-keys/no-id", &with_key).await;
+    assert_eq!(
+        (status, &answer["x-ratelimit-remaining"]),
+        (404, &"9".parse().unwrap()),
+        "a request with a key counts once, for its organization"
+    );
+    assert_eq!(beforehand("203.0.113.8").await.0, 200, "others are not held up");
+    world.pass(1_000);
+    assert_eq!((beforehand("203.0.113.7").await.0, beforehand("203.0.113.7").await.0), (200, 429));
 }
 
 #[tokio::test]

@@ -1,24 +1,48 @@
 //! The API's description, a page that shows it, and the answer to everything that no other function answers.
 //!
-//! It works on nothing: no table, no queue, no key. What it serves was compressed when it was built.
+//! It works on nothing: no table, no queue, no key. What it serves was compressed when it was built. Whoever asks is counted for
+//! their address.
 
 mod asset;
 
-use api::Problem;
+use api::{Problem, Strangers};
 use axum::{
     Json, Router,
     extract::Request,
     response::{IntoResponse as _, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
+use domain::rate::Rate;
 use http::{HeaderValue, StatusCode, header::LOCATION};
+use runtime::{
+    Clock,
+    env::{self, ConfigError},
+};
 use serde_json::{Value, json};
 
-/// The function.
-pub fn app() -> Router {
-    let served =
-        asset::ASSETS.iter().fold(Router::new(), |router, asset| router.route(asset.path, get(async |request| asset.answer(&request))));
-    api::open(served.route("/health", get(health)).fallback(elsewhere))
+/// The function by the deployment's rate, which is `RATE_LIMIT`.
+///
+/// # Errors
+/// [`ConfigError`] if that is none.
+pub fn from_env() -> Result<Router, ConfigError> {
+    let rate = env::parsed("RATE_LIMIT")?.unwrap_or(Rate::DEFAULT);
+    Ok(app(Strangers::new(rate, Clock::System)))
+}
+
+/// The function; everybody who asks is a stranger.
+pub fn app(strangers: Strangers) -> Router {
+    let served = served().fold(Router::new(), |router, (path, served)| router.route(path, served));
+    api::open(served.fallback(elsewhere), strangers)
+}
+
+/// The paths at which it has something.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    served().map(|(path, _)| path)
+}
+
+fn served() -> impl Iterator<Item = (&'static str, MethodRouter)> {
+    let assets = asset::ASSETS.iter().map(|asset| (asset.path, get(async |request| asset.answer(&request))));
+    assets.chain([("/health", get(health))])
 }
 
 /// `GET /health`: somebody answers.

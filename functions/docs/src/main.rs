@@ -3,5 +3,5 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::telemetry::init();
-    lambda_http::run(docs::app()).await
+    lambda_http::run(docs::from_env()?).await
 }

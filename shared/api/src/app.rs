@@ -21,7 +21,7 @@ use crate::{
     auth::source,
     beside::Beside,
     problem::{Code, Problem},
-    rate::{Stranger, Told},
+    rate::{Stranger, Strangers, Told},
     request_id::{self, RequestId},
     sent_path,
     spent::{self, Spent},
@@ -44,6 +44,7 @@ where
     Gate: FromRef<S>,
 {
     let gate = Gate::from_ref(&state);
+    let counted = middleware::from_fn_with_state(gate.strangers().cloned(), counted);
     let routes = routes.guarded(&gate, idempotency).with_state(state);
     let served = Router::new()
         .nest("/v1", routes.clone())
@@ -52,10 +53,10 @@ where
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(limited))
-        .layer(middleware::from_fn_with_state(gate.clone(), counted));
-    // What a browser asks beforehand is no request of anybody's yet.
+        .layer(counted.clone());
     let served = match gate.origins() {
-        Some(origins) => served.layer(origins.layer()),
+        // What a browser asks beforehand goes no further, and is counted here; of all else pages read also that it is too much.
+        Some(origins) => served.layer(origins.layer()).layer(counted),
         None => served,
     };
     sent_path::kept(served.layer(middleware::from_fn_with_state(gate, spent::measure)).layer(middleware::from_fn(frame)))
@@ -69,11 +70,12 @@ pub fn framed(routes: Router, gate: Gate) -> Router {
 }
 
 /// Gives the routes of a function that works on no table the frame of the API: an id and a log line for each request, the answers to
-/// unknown paths and wrong methods in the API's words.
-pub fn open(routes: Router) -> Router {
+/// unknown paths and wrong methods in the API's words. All requests are strangers'.
+pub fn open(routes: Router, strangers: Strangers) -> Router {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
         .layer(middleware::from_fn(limited))
+        .layer(middleware::from_fn_with_state(Some(strangers), counted))
         .layer(middleware::from_fn(frame));
     sent_path::kept(routes)
 }
@@ -87,12 +89,13 @@ async fn limited(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Counts what was counted for no organization for where it came from: refusals before it is known who asks, and paths that
-/// are none. Afterwards, since only then it is known; an answer that is one too many is replaced. An outage stays one.
-async fn counted(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+/// Counts what was counted for no organization for where it came from: refusals before it is known who asks, paths that are
+/// none, and what needs no key. Afterwards, since only then it is known; an answer that is one too many is replaced. An outage
+/// stays one.
+async fn counted(State(strangers): State<Option<Strangers>>, request: Request, next: Next) -> Response {
     let (told, stranger) = (Told::of(request.extensions()), Stranger::at(source(request.extensions())));
     let response = next.run(request).await;
-    match gate.count_stranger(stranger, &told) {
+    match strangers.map_or(Ok(()), |strangers| strangers.pass(stranger, &told)) {
         Err(problem) if !response.status().is_server_error() => problem.into_response(),
         _ => response,
     }

@@ -23,7 +23,7 @@ use crate::{
     cors::Origins,
     jwt::Users,
     problem::{Code, Problem},
-    rate::{Limiter, Stranger, Told},
+    rate::{Limiter, Stranger, Strangers, Told},
     settings::Settings,
     style::Style,
 };
@@ -209,6 +209,11 @@ impl Gate {
         self.0.origins.as_ref()
     }
 
+    /// Who counts requests that are no organization's; `None` if nothing is limited.
+    pub(crate) fn strangers(&self) -> Option<&Strangers> {
+        self.0.limiter.as_ref().map(Limiter::strangers)
+    }
+
     /// How long an entry of the audit trail is kept, in days.
     pub(crate) fn audit_days(&self) -> u32 {
         self.0.audit_days
@@ -262,7 +267,9 @@ impl Gate {
             Known::User(user) => {
                 chosen::organization(parts)?;
                 chosen::mode(&parts.headers)?;
-                self.count_stranger(Stranger::user(user), &Told::of(&parts.extensions))?;
+                if let Some(strangers) = self.strangers() {
+                    strangers.pass(Stranger::user(user), &Told::of(&parts.extensions))?;
+                }
                 Ok(Identity::User(user))
             }
         }
@@ -280,14 +287,6 @@ impl Gate {
             None => {}
         }
         Ok(())
-    }
-
-    /// Counts a request that is no organization's, unless it was counted for one.
-    ///
-    /// # Errors
-    /// `RATE_LIMIT_EXCEEDED` for one too many.
-    pub(crate) fn count_stranger(&self, stranger: Stranger, told: &Told) -> Result<(), Problem> {
-        self.0.limiter.as_ref().map_or(Ok(()), |limiter| limiter.pass_stranger(stranger, told))
     }
 
     /// Whose credential a request brings, if it is good and the organization that a key names is its own.

@@ -43,7 +43,7 @@ pub use page::Page;
 pub use path::PathId;
 pub use problem::{Code, Problem};
 pub use query::Query;
-pub use rate::Rates;
+pub use rate::{Rates, Strangers};
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
 pub use walked::Walked;

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{beside::Beside, problem::Problem};
 use local::{Local, Verdict};
 pub(crate) use strangers::Stranger;
-use strangers::Strangers;
+pub use strangers::Strangers;
 pub(crate) use told::{HEADERS, Told};
 
 /// The most organizations whose buckets a process knows of.
@@ -74,7 +74,13 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(table: Table, clock: Clock, rates: Rates) -> Self {
-        Self { table, clock, rates, buckets: Arc::default(), strangers: Strangers::new(rates.organization) }
+        let strangers = Strangers::new(rates.organization, clock.clone());
+        Self { table, clock, rates, buckets: Arc::default(), strangers }
+    }
+
+    /// Who counts requests that are no organization's.
+    pub(crate) const fn strangers(&self) -> &Strangers {
+        &self.strangers
     }
 
     /// Counts a request of an organization's caller, unless it was counted before.
@@ -91,20 +97,6 @@ impl Limiter {
         let quota = local.state().quota(caller, self.now());
         told.count(quota, admitted.is_ok());
         admitted.map_err(|until| Problem::rate_limited(until.saturating_sub(self.now())))
-    }
-
-    /// Counts a request that is no organization's, unless it was counted before.
-    ///
-    /// # Errors
-    /// `RATE_LIMIT_EXCEEDED` for one too many.
-    pub(crate) fn pass_stranger(&self, stranger: Stranger, told: &Told) -> Result<(), Problem> {
-        if !told.is_open() {
-            return Ok(());
-        }
-        let now = self.now();
-        let (quota, passed) = self.strangers.count(stranger, now);
-        told.count(quota, passed.is_ok());
-        passed.map_err(|until| Problem::rate_limited(until.saturating_sub(now)))
     }
 
     /// Lets a request pass, or tells until when none can.

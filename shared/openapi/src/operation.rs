@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    Parts, parameters, problems,
+    Parts,
+    parameters::{self, RATE_LIMITS},
+    problems,
     schemas::{Schemas, reference},
     security,
 };
@@ -138,6 +140,11 @@ impl Operation {
         self.method != "GET" && !matches!(access, Access::Open | Access::Identity)
     }
 
+    /// Whether a limit holds for who is answered. It holds for no carrier, and for none of the operator's own keys.
+    fn is_counted(&self, access: Access) -> bool {
+        self.signed_by.is_empty() && access != Access::Operator
+    }
+
     /// The operation as it stands in the document.
     pub(crate) fn described(&self, access: Access, parts: &mut Parts) -> Value {
         let mut told = Map::from_iter([
@@ -188,8 +195,8 @@ impl Operation {
         for answer in &self.answers {
             let mut headers = answer.headers.clone();
             headers.push("X-Request-Id");
-            if access != Access::Open {
-                headers.extend(["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]);
+            if self.is_counted(access) {
+                headers.extend(RATE_LIMITS);
             }
             if self.is_kept(access) {
                 headers.push("Idempotent-Replayed");

@@ -136,6 +136,9 @@ pub(crate) fn components() -> Value {
     })
 }
 
+/// The headers that tell what may still be asked.
+pub(crate) const RATE_LIMITS: [&str; 3] = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
+
 /// Headers of answers.
 pub(crate) fn headers() -> Value {
     let header = |schema: Value, description: &str| json!({"description": description, "schema": schema});

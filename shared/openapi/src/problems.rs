@@ -6,6 +6,7 @@ use api::Code;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    parameters::RATE_LIMITS,
     schemas::{Schemas, reference},
     shapes::Problem,
 };
@@ -79,7 +80,9 @@ fn in_pascal_case(name: &str) -> String {
 
 fn described(codes: &[Code], style: Style, schema: &Value) -> Value {
     let meanings: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
-    let mut headers = Map::from_iter([("x-request-id".to_owned(), reference("headers", "X-Request-Id"))]);
+    // Also on routes for which no limit holds it does for whoever is refused.
+    let named = ["X-Request-Id"].into_iter().chain(RATE_LIMITS);
+    let mut headers: Map<String, Value> = named.map(|name| (name.to_ascii_lowercase(), reference("headers", name))).collect();
     if codes.iter().any(|code| matches!(code.status(), 429 | 503) || *code == Code::IdempotencyInProgress) {
         headers.insert("retry-after".to_owned(), reference("headers", "Retry-After"));
     }

@@ -1,5 +1,5 @@
-//! Requests that are no organization's: of who is refused before it is known whose they are, on paths that are none, and of
-//! users who ask for their organizations. Each process counts them by itself and asks no table, whatever comes.
+//! Requests that are no organization's: of who is refused before it is known whose they are, on paths that are none or need no
+//! key, and of users who ask for their organizations. Each process counts them by itself and asks no table, whatever comes.
 
 use std::{
     collections::HashMap,
@@ -8,8 +8,13 @@ use std::{
 };
 
 use domain::{UserId, rate::Rate};
+use runtime::Clock;
 
-use super::told::Quota;
+use super::{
+    micros,
+    told::{Quota, Told},
+};
+use crate::problem::Problem;
 
 /// The most of them that a process knows of.
 const STRANGERS: usize = 1_000;
@@ -43,22 +48,39 @@ impl Stranger {
     }
 }
 
-/// Counts strangers. Clones count together.
+/// Counts requests that are no organization's, for the address or the user they come from; a thousand of those are remembered.
+/// Clones count together.
 #[derive(Debug, Clone)]
-pub(super) struct Strangers {
+pub struct Strangers {
     rate: Rate,
+    clock: Clock,
     /// When the bucket of each is full again, in microseconds since 1970.
     full_at: Arc<Mutex<HashMap<Stranger, i64>>>,
 }
 
 impl Strangers {
     /// Each of them may ask so much of this process.
-    pub(super) fn new(rate: Rate) -> Self {
-        Self { rate, full_at: Arc::default() }
+    #[must_use]
+    pub fn new(rate: Rate, clock: Clock) -> Self {
+        Self { rate, clock, full_at: Arc::default() }
     }
 
-    /// Counts a request: what is left, and if it may not pass until when none can.
-    pub(super) fn count(&self, stranger: Stranger, now: i64) -> (Quota, Result<(), i64>) {
+    /// Counts a request, unless it was counted before.
+    ///
+    /// # Errors
+    /// `RATE_LIMIT_EXCEEDED` for one too many.
+    pub(crate) fn pass(&self, stranger: Stranger, told: &Told) -> Result<(), Problem> {
+        if !told.is_open() {
+            return Ok(());
+        }
+        let now = micros(self.clock.now());
+        let (quota, passed) = self.count(stranger, now);
+        told.count(quota, passed.is_ok());
+        passed.map_err(|until| Problem::rate_limited(until.saturating_sub(now)))
+    }
+
+    /// Counts a request at this instant: what is left, and if it may not pass until when none can.
+    fn count(&self, stranger: Stranger, now: i64) -> (Quota, Result<(), i64>) {
         let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let mut full_at = all.get(&stranger).copied().unwrap_or_default().max(now);
         let one = self.rate.one_from(full_at);
@@ -92,7 +114,7 @@ mod tests {
 
     #[test]
     fn each_stranger_may_ask_its_burst_and_then_as_much_as_the_rate_lets() {
-        let strangers = Strangers::new("5/20".parse().unwrap());
+        let strangers = Strangers::new("5/20".parse().unwrap(), Clock::System);
         let (one, other) = (at("203.0.113.7"), at("203.0.113.8"));
         assert_eq!((passed(&strangers, one, SECOND), passed(&strangers, other, SECOND)), (20, 20));
         let (quota, refused) = strangers.count(one, SECOND);
@@ -114,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_full_memory_forgets_who_asked_least() {
-        let strangers = Strangers::new(Rate::DEFAULT);
+        let strangers = Strangers::new(Rate::DEFAULT, Clock::System);
         let busy = at("203.0.113.7");
         assert_eq!(passed(&strangers, busy, SECOND), 100);
         for n in 0..u32::try_from(STRANGERS).unwrap() * 2 {

@@ -1,6 +1,7 @@
 //! What is answered outside of the API's prefixes: carriers, this document, the page that shows it, and whether there is
 //! somebody.
 
+use api::Code;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,9 +11,6 @@ use crate::{
 
 pub(crate) const CARRIERS: &str = "Carriers";
 pub(crate) const SERVICE: &str = "Service";
-
-/// What API Gateway itself says.
-const THROTTLED: &str = "More requests at once than the gateway lets through: its own answer.";
 
 /// What 403 says to whoever asks in a carrier's name.
 const UNSIGNED: &str = "Not signed by the carrier, or nobody's address: no answer tells which.";
@@ -38,30 +36,22 @@ pub(crate) fn outside() -> Vec<Operation> {
             .answers_as(200, "The document.", "application/json", object)
             .answers_nothing(304, "You have it.")
             .versioned()
-            .answers_as(429, THROTTLED, "application/json", gateway),
+            .refuses([Code::RateLimitExceeded]),
         operation("GET", "/docs", "get_docs", SERVICE, "Read this document as a page")
             .says("The page loads nothing from elsewhere, and can send requests with a key of yours.")
             .answers_as(200, "The page.", "text/html", text)
             .answers_nothing(304, "You have it.")
             .versioned()
-            .answers_as(429, THROTTLED, "application/json", gateway),
+            .refuses([Code::RateLimitExceeded]),
         operation("GET", "/health", "get_health", SERVICE, "Ask whether the API answers")
             .says("Says nothing of table and queues.")
             .answers_as(200, "It does.", "application/json", health)
-            .answers_as(429, THROTTLED, "application/json", gateway),
+            .refuses([Code::RateLimitExceeded]),
     ]
 }
 
 fn text(_: &mut Schemas) -> Value {
     json!({"type": "string"})
-}
-
-fn gateway(schemas: &mut Schemas) -> Value {
-    let message = json!({"type": "string", "description": "For people."});
-    let description = "What API Gateway itself says.";
-    let examples = json!([{"message": "Too Many Requests"}]);
-    let schema = json!({"type": "object", "description": description, "properties": {"message": message}, "examples": examples});
-    schemas.named("GatewayProblem", schema)
 }
 
 fn object(_: &mut Schemas) -> Value {
