@@ -72,9 +72,6 @@ pub(crate) fn strangers() -> Strangers {
     Strangers::new("100000/1000000".parse().unwrap(), Clock::System)
 }
 
-/// Where the API tells of itself, outside of its prefixes.
-const DOCS: [&str; 3] = ["/openapi.json", "/docs", "/health"];
-
 const SIP_DOMAIN: &str = "sip.example.com";
 pub(crate) const BASE_URL: &str = "https://api.example.com";
 
@@ -86,9 +83,9 @@ fn door(Parts { table, vault, queue, clock, guard }: Parts) -> carrier_callbacks
 /// Sends a request to the function that answers its path.
 pub(crate) async fn told(functions: &[Function], request: Request<Body>) -> Told {
     let base = base(below_prefix(request.uri().path()));
-    // The routes of carriers lie outside of the API and are declared to nobody.
+    // What lies outside of the API's prefixes is declared to nobody.
     let is_door = |function: &Function| base == "/carriers" && function.name == "carrier-callbacks";
-    let is_docs = |function: &Function| DOCS.contains(&base.as_str()) && function.name == "docs";
+    let is_docs = |function: &Function| function.name == "docs" && docs::paths().any(|path| path == base);
     let answers =
         |function: &&Function| is_door(function) || is_docs(function) || function.routes.iter().any(|route| self::base(route.path) == base);
     let function = functions.iter().find(answers).unwrap_or_else(|| panic!("no function answers {}", request.uri()));

@@ -29,6 +29,8 @@ pub(crate) enum Errand {
 }
 
 impl Errand {
+    const ALL: [Self; 2] = [Self::Voice, Self::Status];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Voice => "voice",
@@ -93,11 +95,11 @@ impl Knock {
         let mut segments = path.strip_prefix("/carriers/")?.split('/');
         let carrier = segments.next()?.parse().ok()?;
         let token = segments.next()?.parse().ok()?;
-        let errand = match (segments.next()?, segments.next()) {
-            ("voice", None) => Errand::Voice,
-            ("status", None) => Errand::Status,
-            _ => return None,
-        };
+        let named = segments.next()?;
+        let errand = Errand::ALL.into_iter().find(|errand| errand.as_str() == named)?;
+        if segments.next().is_some() {
+            return None;
+        }
         let url = match parts.uri.query() {
             Some(query) => format!("{base_url}{path}?{query}"),
             None => format!("{base_url}{path}"),
@@ -136,6 +138,12 @@ impl Knock {
     fn query(&self) -> &str {
         self.url.split_once('?').map_or("", |(_, query)| query)
     }
+}
+
+/// The paths that are answered, with the token in braces.
+pub(crate) fn paths() -> impl Iterator<Item = String> {
+    let carriers = Carrier::ALL.into_iter();
+    carriers.flat_map(|carrier| Errand::ALL.map(|errand| format!("/carriers/{carrier}/{{token}}/{}", errand.as_str())))
 }
 
 /// Where a carrier tells what becomes of a call; of whose call, if the token does not say.

@@ -141,6 +141,11 @@ pub fn routes() -> Routes<State> {
     )
 }
 
+/// The paths at which carriers are answered, with a credential's token in braces: `/carriers/twilio/{token}/voice`.
+pub fn carrier_paths() -> impl Iterator<Item = String> {
+    door::paths()
+}
+
 /// The function: its routes, and beside them those of carriers, which have a frame without the API's answers.
 pub fn app(state: State) -> Router {
     let idempotency = Idempotency::new(state.table.clone(), state.vault.clone(), state.clock.clone());
