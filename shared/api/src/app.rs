@@ -70,7 +70,9 @@ pub fn framed(routes: Router, gate: Gate) -> Router {
 }
 
 /// Gives the routes of a function that works on no table the frame of the API: an id and a log line for each request, the answers to
-/// unknown paths and wrong methods in the API's words. All requests are strangers'.
+/// unknown paths and wrong methods in the API's words.
+///
+/// All requests are strangers'.
 pub fn open(routes: Router, strangers: Strangers) -> Router {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "Method not allowed"))
