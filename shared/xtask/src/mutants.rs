@@ -134,3 +134,66 @@ fn lines(file: &PathBuf) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text.lines().map(str::to_owned).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::TARGETS;
+
+    /// Code that looks like a check of whose something is and is none, and why.
+    const ARGUED: [(&str, &str); 2] = [
+        ("functions/call-reaper/src/lib.rs", "asks whether the organization that it works for is being erased"),
+        ("functions/call-reaper/src/retention.rs", "asks whether what that organization wants was changed meanwhile"),
+    ];
+
+    /// What asks for a scope, or for the operator.
+    const ASKS: [&str; 5] = [".require(", ".require_each(", ".require_operator(", ".may(", "is_platform("];
+
+    /// What names an organization, a mode, a role or a scope, where a line compares.
+    const NAMES: [&str; 10] =
+        ["organization_id", "org()", "OrgId::", ".tenant", "tenant()", "mode()", ".mode", "Mode::", "Role::", "Scope::"];
+
+    /// The lines that decide by organization, mode, role or scope; tests, which come last, and comments left out.
+    fn checks(source: &str) -> Vec<&str> {
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let compares = |line: &str| ["==", "!=", "matches!"].iter().any(|word| line.contains(word));
+        let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+        let decides = |line: &&str| has(line, &ASKS) || (compares(line) && has(line, &NAMES));
+        code.lines().map(str::trim).filter(|line| !line.starts_with("//")).filter(decides).collect()
+    }
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let below = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+        below.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+    }
+
+    #[test]
+    fn every_file_behind_a_route_or_a_queue_that_checks_whose_something_is_gets_faults() {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let (mut missing, mut argued) = (Vec::new(), 0);
+        for path in ["functions", "shared/api/src"].iter().flat_map(|folder| sources(&root.join(folder))) {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            let source = std::fs::read_to_string(&path).unwrap();
+            let is_target = TARGETS.iter().any(|target| target.files.contains(&name.as_str()));
+            match (checks(&source).as_slice(), ARGUED.iter().any(|(file, _)| *file == name)) {
+                ([], false) => {}
+                (_, true) => argued += usize::from(!checks(&source).is_empty() && !is_target),
+                (found, false) if !is_target => missing.push(format!("{name}: {found:#?}")),
+                _ => {}
+            }
+        }
+        assert!(missing.is_empty(), "these are no targets:\n{}", missing.join("\n"));
+        assert_eq!(argued, ARGUED.len(), "every file that is argued for is there, looks like a check, and is no target");
+    }
+
+    #[test]
+    fn a_check_is_seen_in_code_and_not_in_tests_or_comments() {
+        let seen = |source| checks(source).len();
+        assert_eq!(seen("claim.filter(|claim| claim.organization_id == tenant.org())\ncaller.require(Scope::CallsRead)?;"), 2);
+        assert_eq!(seen("if caller.tenant.mode() != Mode::Test {\nlet own = matches!(mode, Mode::Live);\nif is_platform(holder) {"), 3);
+        assert_eq!(seen("let mode = Mode::Live;\n// key.mode == Mode::Test\nlet same = name == other;\nput(tenant.org())"), 0);
+        assert_eq!(seen("#[cfg(test)]\nmod tests { assert!(a.org() == b.org()) }"), 0);
+    }
+}
