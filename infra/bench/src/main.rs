@@ -54,6 +54,9 @@ struct Arguments {
     /// This function alone: its starts, requests and instructions, for who works on it
     #[arg(long)]
     function: Option<String>,
+    /// Nothing but the delays, for who works on them
+    #[arg(long)]
+    delays: bool,
     /// Where callgrind leaves its profiles, one for each run; they name functions if these were built unstripped
     #[arg(long)]
     profiles: Option<PathBuf>,
@@ -61,9 +64,14 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Arguments { functions, node, bundles, python, quick, function, profiles } = Arguments::parse();
+    let Arguments { functions, node, bundles, python, quick, function, delays, profiles } = Arguments::parse();
     let programs = Programs { functions, node, bundles, python, profiles };
     let effort = Effort { function, ..if quick { Effort::QUICK } else { Effort::WHOLE } };
+    if delays {
+        let report = Report { delays: delay::measure(&effort).await?, ..Report::of(Machine::this(&programs)?) };
+        println!("{}", report.delayed());
+        return Ok(());
+    }
     let world = World::start().await?;
     if effort.function.is_none() {
         agree::check(&world, &programs).await.context("the peers do something else")?;
