@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Settings;
 use axum::{Router, body::Body};
 use domain::{
     AuditId, Mode, Timestamp,
@@ -304,6 +305,17 @@ async fn a_second_try_after_a_crash_writes_the_entry_of_the_first() {
     }
     let page = local.table.audit_trail(fixture.tenant, &AuditFilter::default(), None, 10, 10).await.unwrap();
     assert_eq!(page.found, [entry]);
+}
+
+#[tokio::test]
+async fn an_entry_is_kept_as_long_as_the_deployment_says() {
+    let (local, days) = (LocalTable::start().await, 30);
+    let Fixture { tenant, key } = Fixture::create(&local.table, Mode::Live).await;
+    let state = endpoints::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, Loopback::Refused, "sip.example.com");
+    let app = endpoints::app(state.under(Settings { audit_days: days, ..Settings::default() }));
+    ask(&app, key.reveal(), Method::POST, "/v1/endpoints", Some(&endpoint())).await.expect(201);
+    let entry = local.table.audit_trail(tenant, &AuditFilter::default(), None, 10, 10).await.unwrap().found.remove(0);
+    assert_eq!(entry.expires_at, entry.at.as_seconds() + i64::from(days) * 24 * 3_600);
 }
 
 #[tokio::test]

@@ -88,6 +88,9 @@ impl Met {
     }
 }
 
+/// What a function asks at its start to have a connection open: no step of its work, so neither counted nor met by faults.
+const HELLO: &str = "GET /";
+
 /// All the ways from one function to what it talks to. Cheap to clone; clones count together.
 #[derive(Debug, Clone)]
 pub struct Wire {
@@ -223,6 +226,9 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else { return StatusCode::BAD_REQUEST.into_response() };
     let operation = operation(&parts);
+    if operation == HELLO {
+        return way.forward(parts, body).await;
+    }
     let stop = way.wire.count(&operation);
     if stop == Some(Moment::Before) {
         return way.wire.hold(operation).await;
