@@ -311,7 +311,8 @@ async fn a_second_try_after_a_crash_writes_the_entry_of_the_first() {
 async fn an_entry_is_kept_as_long_as_the_deployment_says() {
     let (local, days) = (LocalTable::start().await, 30);
     let Fixture { tenant, key } = Fixture::create(&local.table, Mode::Live).await;
-    let state = endpoints::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, Loopback::Refused, "sip.example.com");
+    let state =
+        endpoints::State::new(local.table.clone(), vault(), fixture::nowhere(), Clock::System, Loopback::Refused, "sip.example.com");
     let app = endpoints::app(state.under(Settings { audit_days: days, ..Settings::default() }));
     ask(&app, key.reveal(), Method::POST, "/v1/endpoints", Some(&endpoint())).await.expect(201);
     let entry = local.table.audit_trail(tenant, &AuditFilter::default(), None, 10, 10).await.unwrap().found.remove(0);
