@@ -78,6 +78,8 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, address: String) {
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, address) = (acceptor.clone(), address.clone());
         tokio::spawn(async move {
+            // Or the first answers wait for acknowledgements, 40 ms each.
+            stream.set_nodelay(true)?;
             let (mut inside, mut outside) = tokio::try_join!(TcpStream::connect(address), acceptor.accept(stream))?;
             inside.set_nodelay(true)?;
             copy_bidirectional(&mut outside, &mut inside).await

@@ -297,6 +297,35 @@ mod tests {
         assert_eq!(format!("{key:?}"), "ApiKeyText(…)");
     }
 
+    #[test]
+    fn every_random_bit_counts_and_the_checksum_is_of_all_before_it() {
+        // Computed by another program: two halves of 128 bits in base 62, and zlib's CRC32.
+        let random = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        assert_eq!(ApiKeyText::mint(Mode::Test, random).reveal(), "kros_test_RiJxkEgOGusQGwpGO3cQWJhXqJNbv52qfmnN");
+    }
+
+    #[test]
+    fn a_right_checksum_alone_makes_no_key() {
+        let checked = |secret: &str| {
+            let mut text = format!("{PREFIX}live_{secret}");
+            let checksum = crc32fast::hash(text.as_bytes());
+            push_base62(&mut text, checksum.into(), CHECKSUM_LENGTH);
+            ApiKeyText::parse(&text).is_ok()
+        };
+        assert!(checked(&"a".repeat(30)));
+        for wrong in ["a".repeat(29), "a".repeat(31), format!("{}-", "a".repeat(29)), format!("{}é", "a".repeat(28))] {
+            assert!(!checked(&wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pepper_is_of_its_key_and_not_what_is_stored() {
+        let [one, other] = [[1; 32], [2; 32]].map(|random| ApiKeyText::mint(Mode::Live, random));
+        assert_eq!(one.pepper(), one.clone().pepper());
+        assert_ne!(one.pepper(), other.pepper());
+        assert_ne!(KeyHash(one.pepper()), one.hash());
+    }
+
     fn now() -> Timestamp {
         "2026-01-01T00:00:00Z".parse().unwrap()
     }
@@ -350,6 +379,8 @@ mod tests {
         let lifted = KeyChange { valid_until: Some(None), ..KeyChange::default() };
         assert_eq!(lifted.applied_to(&key, now()).valid_until, None);
         assert!(lifted.changes_power());
+        assert!(KeyChange { scopes: Some(Scopes::new()), ..KeyChange::default() }.changes_power());
+        assert!(KeyChange { allowed_ips: Some(Vec::new()), ..KeyChange::default() }.changes_power());
     }
 
     #[test]

@@ -81,3 +81,19 @@ impl FromStr for Scope {
 
 /// The scopes of one principal.
 pub type Scopes = BTreeSet<Scope>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_is_read_back_from_its_name_and_nothing_else_is_one() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.to_string(), scope.as_str());
+            assert_eq!(scope.to_string().parse::<Scope>().unwrap(), *scope);
+        }
+        for wrong in ["", "*", "numbers", "numbers:", "Numbers:read", "numbers:read "] {
+            assert!(wrong.parse::<Scope>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -149,6 +149,19 @@ fn allowing_loopback_allows_nothing_else(#[case] text: &str) {
 }
 
 #[test]
+fn a_name_is_as_long_as_names_can_be_and_no_longer() {
+    let label = |length: usize| "a".repeat(length);
+    // 3 × 63, three dots between four labels, and 61: 253 in all.
+    let longest = format!("https://{0}.{0}.{0}.{1}/", label(63), label(61));
+    let url = WebhookUrl::parse(&longest, Loopback::Refused).unwrap();
+    assert_eq!((url.as_str(), url.to_string()), (longest.as_str(), longest.clone()));
+    for refused_one in [format!("https://{0}.{0}.{0}.{1}/", label(63), label(62)), format!("https://{}.com/", label(64))] {
+        assert!(refused(&refused_one), "{refused_one}");
+    }
+    assert!(!refused(&format!("https://{}.com/", label(63))));
+}
+
+#[test]
 fn no_problem_repeats_the_url() {
     for url in ["https://user:hunter2@example.com/", "http://hunter2.example.com/", "https://hunter2.local/", "https://hunter2"] {
         let problem = WebhookUrl::parse(url, Loopback::Refused).unwrap_err();
