@@ -2,7 +2,8 @@
 // reached, authorize with a key, and send requests that succeed. `docs.js STACK_FILE PICTURES`.
 
 const assert = require("node:assert/strict");
-const { readFileSync } = require("node:fs");
+const { readFileSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 
 // Before the package is loaded: it brings the libraries and fonts that the browser needs, but unpacks them only where it believes
@@ -18,6 +19,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 const LIMIT = { timeout: 20_000 };
+
+/** The program of the browser, unpacked. Its fonts are told by where they really are: without one it ends at the first letter. */
+async function unpacked() {
+  const program = await packed.executablePath();
+  const fonts = join(tmpdir(), "fonts");
+  const told = `<fontconfig><dir>${fonts}</dir><cachedir>${join(fonts, "cache")}</cachedir></fontconfig>`;
+  writeFileSync(join(fonts, "fonts.conf"), `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">${told}\n`);
+  return program;
+}
 
 /** Everything that a quiet and self-sufficient page does not do. */
 function watch(page, faults) {
@@ -76,7 +86,7 @@ async function tries(page, operation, body) {
 
 async function main() {
   const faults = [];
-  const browser = await chromium.launch({ executablePath: await packed.executablePath(), args: FLAGS, chromiumSandbox: false });
+  const browser = await chromium.launch({ executablePath: await unpacked(), args: FLAGS, chromiumSandbox: false });
   try {
     const page = await open(browser, faults);
     const operations = await sees_all_operations(page);
