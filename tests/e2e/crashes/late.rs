@@ -38,8 +38,9 @@ const WAVES: usize = 125;
 /// How many requests a run makes for so many attempts.
 const REQUESTS: u32 = 27;
 
-/// How many deliveries come to one of the late steps, and the least number of kills there.
-const LATE: usize = 700;
+/// How many deliveries come to one of the late steps, and the least number of kills there: with so many, both sides of a request that
+/// is one of twenty are met.
+const LATE: usize = 1_600;
 const LATE_KILLS: u32 = 100;
 
 /// How many deliveries a receiver fails to take: fewer than those after which it gets nothing but probes.
