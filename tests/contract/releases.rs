@@ -38,7 +38,9 @@ async fn a_released_number_stays_for_audit_and_repeating_the_release_changes_not
     let first = local.table.release_number(tenant, id, Release::Keep, fixture::now(), None).await.unwrap().unwrap();
     assert_eq!(local.table.number(tenant, id, Consistency::Strong).await.unwrap(), Some(first.clone()));
     let again = local.table.release_number(tenant, id, Release::Keep, fixture::now().plus_millis(5), None).await.unwrap();
-    assert_eq!(again, Some(first));
+    assert_eq!(again, Some(first.clone()));
+    let (beside, spent) = local.table.spent(Box::pin(local.table.beside_number(tenant, &first))).await;
+    assert_eq!((beside.unwrap(), spent.requests), ((None, None), 0), "nothing is looked for that it cannot have");
     let change = NumberChange { allow_outbound: Some(true), ..NumberChange::default() };
     assert_eq!(local.table.update_number(tenant, id, change, fixture::now(), None).await.unwrap(), Updated::Released);
 }

@@ -103,7 +103,7 @@ async fn credentials(
     number: &PhoneNumber,
     claim: Option<Claim>,
 ) -> Result<Option<wire::SipCredentials>, Problem> {
-    let claim = claim.filter(|claim| number.released_at.is_none() && claim.number_id == number.id);
+    let claim = claim.filter(|claim| claim.number_id == number.id);
     let Some((username, sealed)) = claim.and_then(|claim| claim.sip_username.zip(claim.sip_password)) else { return Ok(None) };
     let mut password = None;
     if caller.may(Scope::NumbersWrite) {

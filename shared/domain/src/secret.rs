@@ -58,6 +58,14 @@ pub struct SecretPlace {
     pub id: uuid::Uuid,
 }
 
+impl SecretPlace {
+    /// That of a secret of the deployment itself: it belongs to no organization, so the nil one stands for all.
+    #[must_use]
+    pub const fn of_deployment(id: uuid::Uuid) -> Self {
+        Self { org: OrgId::from_uuid(uuid::Uuid::nil()), mode: Mode::Live, kind: SecretKind::Configuration, id }
+    }
+}
+
 /// A secret that an answer shows: the one type of a secret that can be serialised. It prints nothing.
 #[derive(Clone)]
 pub struct Revealed(SecretString);

@@ -2,10 +2,7 @@
 //! role of a function may write here.
 
 use aws_lc_rs::digest;
-use domain::{
-    Mode, OrgId,
-    secret::{Sealed, SecretKind, SecretPlace},
-};
+use domain::secret::{Sealed, SecretPlace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -42,10 +39,10 @@ impl IssuerId {
         self.0
     }
 
-    /// Where its secret opens: it belongs to no organization, so the nil one stands for all.
+    /// Where its secret opens.
     #[must_use]
     pub const fn place(self) -> SecretPlace {
-        SecretPlace { org: OrgId::from_uuid(Uuid::nil()), mode: Mode::Live, kind: SecretKind::Configuration, id: self.0 }
+        SecretPlace::of_deployment(self.0)
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{
-    Mode, OrgId,
-    secret::{Sealed, SecretKind, SecretPlace},
-};
+use domain::secret::{Sealed, SecretPlace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -27,14 +24,14 @@ pub enum SettingName {
 }
 
 impl SettingName {
-    /// Where it may be opened: it belongs to no organization, so the nil one stands for all.
+    /// Where it may be opened.
     #[must_use]
     pub const fn place(self) -> SecretPlace {
         let id = match self {
             Self::CursorKey => Uuid::from_u128(1),
             Self::PepperKey => Uuid::from_u128(2),
         };
-        SecretPlace { org: OrgId::from_uuid(Uuid::nil()), mode: Mode::Live, kind: SecretKind::Configuration, id }
+        SecretPlace::of_deployment(id)
     }
 }
 

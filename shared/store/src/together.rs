@@ -17,17 +17,20 @@ use crate::{
 
 impl Table {
     /// The endpoint that a number rings, and who claims its E.164: what is told of a number beside itself. `None` for what is not
-    /// there, as after a release, or where the number names no endpoint.
+    /// there, and without a request for what it cannot have: an endpoint that it does not name, a claim after its release.
     ///
     /// Eventually consistent; what is not there is looked for once more strongly.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn beside_number(&self, tenant: Tenant, number: &PhoneNumber) -> Result<(Option<Endpoint>, Option<Claim>), StoreError> {
-        let claim = access_patterns::claim(tenant.mode(), &number.e164);
-        match number.endpoint_id {
-            Some(id) => self.both(access_patterns::endpoint(tenant.org(), tenant.mode(), id), claim).await,
-            None => Ok((None, self.get(claim, Consistency::EventualIfThere).await?)),
+        let endpoint = number.endpoint_id.map(|id| access_patterns::endpoint(tenant.org(), tenant.mode(), id));
+        let claim = number.released_at.is_none().then(|| access_patterns::claim(tenant.mode(), &number.e164));
+        match (endpoint, claim) {
+            (Some(endpoint), Some(claim)) => self.both(endpoint, claim).await,
+            (Some(endpoint), None) => Ok((self.get(endpoint, Consistency::EventualIfThere).await?, None)),
+            (None, Some(claim)) => Ok((None, self.get(claim, Consistency::EventualIfThere).await?)),
+            (None, None) => Ok((None, None)),
         }
     }
 
