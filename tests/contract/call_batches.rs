@@ -6,6 +6,7 @@ use call_events::CallEvents;
 use domain::{
     CallId, Mode, NumberId, Timestamp,
     call::{CallEvent, CallStatus, EventKind, Facts, Parties},
+    number::{NumberChange, NumberStatus},
     webhook::EventFilter,
 };
 use queue::{DeliveryMessage, call_event::CallEventMessage};
@@ -100,6 +101,24 @@ async fn a_whole_call_in_one_batch_is_one_write_and_tells_each_webhook_once() {
     assert_eq!(world.status(call).await, Some(CallStatus::Completed));
     assert_eq!(world.queued().len(), 5);
     assert_eq!(world.tell(&messages).await.requests, 2, "again: the number and the record, which is known to be counted");
+}
+
+/// What was read may be older than a change a moment ago, and the call would ring nobody.
+#[tokio::test]
+async fn a_number_that_rings_nobody_is_read_once_more_as_it_is_now() {
+    let world = World::start().await;
+    let begun = async || world.tell(&[world.message(new_call(), &event("i", EventKind::Initiated))]).await;
+    let rings = begun().await;
+    let (off, detached) = (Some(NumberStatus::Inactive), Some(None));
+    let changes = [
+        NumberChange { status: off, ..NumberChange::default() },
+        NumberChange { status: Some(NumberStatus::Active), endpoint_id: detached, ..NumberChange::default() },
+    ];
+    for change in changes {
+        world.local.table.update_number(world.tenant, world.number, change, fixture::now(), None).await.unwrap();
+        let silent = begun().await;
+        assert_eq!((silent.requests, silent.read_units), (rings.requests + 1, rings.read_units + 1.0));
+    }
 }
 
 #[tokio::test]

@@ -108,8 +108,10 @@ async fn what_is_told_after_a_number_changed_hands_goes_to_whose_call_it_was(
 
     let end = account.answered(account.call(), to).pop().unwrap();
     assert_eq!(world.send(&account, &account.status, &end).await.status, 200);
-    let other = "22222222-2222-4333-8444-555555555555";
+    let [other, named] = ["22222222-2222-4333-8444-555555555555", "33333333-2222-4333-8444-555555555555"];
     assert_eq!(world.send(&account, &account.status, &account.answered(other, to).pop().unwrap()).await.status, 200);
+    let names_it = format!("{}?organization_id={}", account.status, world.fixture.tenant.org());
+    assert_eq!(world.send(&account, &names_it, &account.answered(named, to).pop().unwrap()).await.status, 200);
     let told: Vec<Value> = world.sent.take_all().iter().map(|(body, _)| serde_json::from_str(body).unwrap()).collect();
     let of = |call: &str| -> Vec<&Value> {
         let its = told.iter().filter(|event| event["data"]["carrier_call_id"] == call);
@@ -117,6 +119,7 @@ async fn what_is_told_after_a_number_changed_hands_goes_to_whose_call_it_was(
     };
     assert_eq!(of(account.call()), [&json!(world.fixture.tenant.org()); 2]);
     assert_eq!(of(other), [&json!(buyer.tenant.org())], "a call that nobody asked about is of who holds the number");
+    assert_eq!(of(named), [&json!(world.fixture.tenant.org())], "unless the address says whose it is");
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! Users at the gate: for which organization and in which data they act, what a process remembers of them, how their
 //! requests are repeated.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use axum::{Router, body::Body};
@@ -296,6 +299,9 @@ async fn a_request_is_repeated_by_the_same_user_with_a_renewed_token_and_by_nobo
         assert_ne!(theirs, id);
     }
     assert_eq!(send(&renewed(bench.user, 60), "K", bench.second).await.0, 403, "another organization has it not");
+    let kept = bench.local.dump().await;
+    let prints: HashSet<_> = kept.iter().filter_map(|item| item.get("fingerprint")?.as_s().ok()).collect();
+    assert_eq!(prints.len(), 3, "one body has another digest for each of three callers");
 }
 
 #[tokio::test]

@@ -84,3 +84,17 @@ fn take_apart(cursor: &str) -> Option<([u8; TAG_BYTES], String)> {
 fn foreign() -> Problem {
     Problem::invalid(vec![Invalid::new("cursor", "is not a cursor of this list with these filters")])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_any_cursor_is_not_even_decoded() {
+        let cursor = |chars| "A".repeat(chars);
+        assert!(take_apart(&cursor(MAX_CHARS)).is_some());
+        for longer in [2, 4, MAX_CHARS] {
+            assert!(take_apart(&cursor(MAX_CHARS + longer)).is_none());
+        }
+    }
+}

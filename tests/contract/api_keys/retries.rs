@@ -40,11 +40,16 @@ impl Bench {
 
     /// Makes it as if the only try so far had died before its answer.
     async fn forget_answer(&self) {
+        self.lease_until("0").await;
+    }
+
+    /// Makes it as if the only try so far were under way until then, in milliseconds.
+    async fn lease_until(&self, end: &str) {
         let request = self.local.dump().await.into_iter().find(|item| item["kind"].as_s().unwrap() == "request").unwrap();
         let forget = self.local.client.update_item().table_name("trunkline");
         let forget = forget.key("pk", request["pk"].clone()).key("sk", request["sk"].clone());
-        let forget = forget.update_expression("REMOVE answer SET lease_until = :none");
-        forget.expression_attribute_values(":none", AttributeValue::N("0".to_owned())).send().await.unwrap();
+        let forget = forget.update_expression("REMOVE answer SET lease_until = :end");
+        forget.expression_attribute_values(":end", AttributeValue::N(end.to_owned())).send().await.unwrap();
     }
 }
 
@@ -59,6 +64,19 @@ async fn a_creation_is_replayed_without_the_key() {
     assert_eq!(again, without);
     assert!(!format!("{:?}", bench.local.dump().await).contains(first["key"].as_str().unwrap()), "it is kept nowhere");
     assert_eq!(bench.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_try_beside_another_is_told_to_come_again() {
+    let bench = Bench::start().await;
+    let (_, first) = bench.mint_once("one", &reader()).await;
+    bench.lease_until(&fixture::now().plus_millis(60_000).as_millis().to_string()).await;
+    let (status, headers, told) = bench.try_to_mint_once("one", &reader()).await;
+    assert_eq!((status, told["code"].as_str()), (409, Some("IDEMPOTENCY_IN_PROGRESS")), "{told}");
+    assert_eq!((headers["retry-after"].as_bytes(), headers["content-type"].as_bytes()), (&b"1"[..], &b"application/json"[..]));
+    assert_eq!(bench.count().await, 2, "the first one's key alone");
+    bench.lease_until("0").await;
+    assert_eq!(bench.mint_once("one", &reader()).await.1["id"], first["id"]);
 }
 
 #[tokio::test]

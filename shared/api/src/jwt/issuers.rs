@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_so_many_bytes_at_most() {
+        let named = |bytes| format!("{} HS256", "n".repeat(bytes)).parse::<Issuers>();
+        assert!(named(MAX_NAME_BYTES).is_ok());
+        assert!(named(MAX_NAME_BYTES + 1).unwrap_err().to_string().contains("its name has more than"));
+    }
+
+    #[test]
     fn what_is_malformed_is_refused_and_says_where() {
         for (wrong, says) in [
             ("", "issuer 1: its name is missing"),

@@ -167,3 +167,44 @@ impl<'de> Visitor<'de> for DistinctVisitor {
         Ok(Distinct(object))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn token(claims: Value) -> Token<'static> {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Token { signed: "", signature: "", algorithm: Algorithm::Es256, key_id: None, claims }
+    }
+
+    #[test]
+    fn a_token_has_three_parts() {
+        for (text, is_one) in [("a.b.c", true), ("..", true), ("a.b", false), ("a.b.c.d", false), ("", false)] {
+            assert_eq!(looks_like_one(text), is_one, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_audience_is_the_one_or_among_several_texts() {
+        let good = [json!("us"), json!(["us"]), json!(["others", "us"]), json!(["us", "others"])];
+        for audience in good {
+            assert!(token(json!({"aud": audience})).is_for("us"), "{audience}");
+        }
+        for audience in [json!("others"), json!([]), json!(["others"]), json!(["us", 7]), json!(7), json!({"us": "us"}), Value::Null] {
+            assert!(!token(json!({"aud": audience})).is_for("us"), "{audience}");
+        }
+        assert!(!token(json!({})).is_for("us"));
+    }
+
+    #[test]
+    fn clocks_may_differ_by_the_leeway_and_no_more() {
+        let now = Timestamp::from_millis(1_800_000_000_000).unwrap();
+        let seconds = |millis: f64| json!((1_800_000_000_000.0 + millis) / 1000.0);
+        let is_in_time = |end: f64, begin: f64| token(json!({"exp": seconds(end), "nbf": seconds(begin)})).check_times(now).is_ok();
+        assert!(is_in_time(1.0 - LEEWAY_MILLIS, LEEWAY_MILLIS));
+        assert!(!is_in_time(-LEEWAY_MILLIS, 0.0), "it ended when the leeway did");
+        assert!(!is_in_time(1.0, LEEWAY_MILLIS + 1.0), "it begins a millisecond after the leeway");
+    }
+}
