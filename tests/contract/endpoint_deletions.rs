@@ -6,10 +6,10 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{EndpointId, Mode, NumberId};
+use domain::{EndpointId, Mode, NumberId, number::NumberChange};
 use due_deliveries::DueDeliveries;
 use runtime::Clock;
-use store::{Consistency, Sweep, Tenant, access_patterns};
+use store::{Consistency, Sweep, Tenant, Updated, access_patterns};
 use testkit::{Fixture, LocalTable, fixture};
 
 /// An organization whose number still names a deleted endpoint, because the deletion was cut off after its first write.
@@ -73,6 +73,19 @@ async fn a_list_shows_no_number_at_an_endpoint_whose_sweep_was_cut_off() {
     assert_eq!(row.endpoint_id, Some(endpoint), "its row was not swept");
     let listed = local.table.numbers(tenant).await.unwrap();
     assert_eq!(listed.iter().map(|number| (number.id, number.endpoint_id)).collect::<Vec<_>>(), [(number, None)]);
+}
+
+#[tokio::test]
+async fn a_number_moves_on_from_an_endpoint_that_is_gone_and_has_no_count() {
+    let (local, tenant, number, _) = cut_off().await;
+    let next = fixture::endpoint();
+    local.table.create_endpoint(tenant, &next, None, store::TellOfEndpoint::default()).await.unwrap();
+    let change = NumberChange { endpoint_id: Some(Some(next.id)), ..NumberChange::default() };
+    let Updated::Done(moved) = local.table.update_number(tenant, number, change, fixture::now().plus_millis(1), None).await.unwrap() else {
+        panic!("not moved")
+    };
+    assert_eq!(moved.endpoint_id, Some(next.id));
+    assert_eq!(local.table.endpoint(tenant, next.id, Consistency::Strong).await.unwrap().unwrap().phone_numbers_count, 1);
 }
 
 #[tokio::test]

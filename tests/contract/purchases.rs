@@ -1,7 +1,7 @@
 //! Numbers change hands: conditions and transactions on a real table, alone and in races.
 
 use domain::{
-    Mode, Timestamp,
+    EndpointId, Mode, Timestamp,
     endpoint::Endpoint,
     inventory::{NumberType, Slot},
     number::NumberChange,
@@ -109,6 +109,30 @@ async fn counts_follow_a_number_from_endpoint_to_endpoint() {
     assert_eq!((count(table, tenant, &a).await, count(table, tenant, &b).await), (0, 0));
     let nowhere = NumberChange { endpoint_id: Some(Some(fixture::endpoint().id)), ..NumberChange::default() };
     assert_eq!(table.update_number(tenant, number, nowhere, later(), None).await.unwrap(), Updated::NoSuchEndpoint);
+}
+
+/// What is read first may be older than the last change: whoever would change nothing looks once more.
+#[tokio::test]
+async fn attaching_a_number_to_what_it_rings_already_is_looked_at_twice_and_written_once() {
+    let (local, owner, slot) = table_with_slot().await;
+    let (tenant, table) = (owner.tenant, &local.table);
+    let (a, b) = (endpoint(table, tenant).await, endpoint(table, tenant).await);
+    let (number, _) = buy(table, tenant, &slot, Some(&a)).await;
+    let asked = async |target: EndpointId| {
+        let before = table.usage();
+        let change = NumberChange { endpoint_id: Some(Some(target)), ..NumberChange::default() };
+        let updated = table.update_number(tenant, number, change, later(), None).await.unwrap();
+        (updated, table.usage() - before)
+    };
+    let (stays, usage) = asked(a.id).await;
+    assert!(matches!(stays, Updated::Done(_)));
+    // The number as it may be, the number and the endpoint as they are, and the change.
+    assert_eq!((usage.requests, usage.read_units, usage.write_units), (4, 2.5, 1.0));
+    let (nowhere, usage) = asked(fixture::endpoint().id).await;
+    assert_eq!((nowhere, usage.requests), (Updated::NoSuchEndpoint, 2), "one transaction finds it out");
+    let (moves, usage) = asked(b.id).await;
+    assert!(matches!(moves, Updated::Done(_)));
+    assert_eq!(usage.requests, 2);
 }
 
 #[tokio::test]

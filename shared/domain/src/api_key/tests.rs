@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::scope::Scope;
 
 #[test]
 fn a_minted_key_has_the_published_shape() {
@@ -67,7 +68,10 @@ fn a_revoked_or_expired_key_says_which() {
     let expired = ApiKey { valid_until: Some(now), ..key };
     assert_eq!(expired.check(now.plus_millis(-1), None), Ok(()));
     assert_eq!(expired.check(now, None), Err(KeyRefusal::Expired));
-    assert_eq!(expired.revoked(now).check(now, None), Err(KeyRefusal::Revoked));
+    let revoked = expired.revoked(now);
+    assert_eq!(revoked.check(now, None), Err(KeyRefusal::Revoked));
+    let at = now.plus_millis(1);
+    assert_eq!(revoked, ApiKey { revoked_at: Some(at), updated_at: at, ..expired }, "revoked at the time of a new version");
 }
 
 #[test]
@@ -94,8 +98,12 @@ fn a_change_leaves_what_it_does_not_name_and_makes_a_new_version() {
     let lifted = KeyChange { valid_until: Some(None), ..KeyChange::default() };
     assert_eq!(lifted.applied_to(&key, now()).valid_until, None);
     assert!(lifted.changes_power());
-    assert!(KeyChange { scopes: Some(Scopes::new()), ..KeyChange::default() }.changes_power());
-    assert!(KeyChange { allowed_ips: Some(Vec::new()), ..KeyChange::default() }.changes_power());
+    let narrowed = KeyChange { scopes: Some([Scope::CallsRead].into()), ..KeyChange::default() };
+    assert_eq!(narrowed.applied_to(&key, now()).scopes, [Scope::CallsRead].into());
+    assert!(narrowed.changes_power());
+    let bound = KeyChange { allowed_ips: Some(vec!["203.0.113.7".parse().unwrap()]), ..KeyChange::default() };
+    assert_eq!(Some(bound.applied_to(&key, now()).allowed_ips), bound.allowed_ips);
+    assert!(bound.changes_power());
 }
 
 #[test]
