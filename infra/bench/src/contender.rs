@@ -20,6 +20,8 @@ pub(crate) struct Programs {
     pub(crate) functions: PathBuf,
     /// The program of Node.js.
     pub(crate) node: PathBuf,
+    /// Lambda's client of its runtime API for Node.js.
+    pub(crate) node_runtime: PathBuf,
     /// The folder of the bundles for Node.js.
     pub(crate) bundles: PathBuf,
     /// The Python with the peers' packages.
@@ -85,7 +87,10 @@ impl Programs {
     fn program(&self, name: &str, language: Language) -> (PathBuf, Vec<OsString>) {
         match language {
             Language::Rust => (self.functions.join(name), Vec::new()),
-            Language::Node => (self.node.clone(), vec![self.bundles.join(format!("{name}.cjs")).into()]),
+            Language::Node => {
+                let handler = self.bundles.join(format!("{name}.handler"));
+                (self.node.clone(), vec![self.node_runtime.clone().into(), handler.into()])
+            }
             Language::Python => {
                 let handler = format!("{}.handler", name.replace('-', "_"));
                 (self.python.clone(), vec!["-m".into(), "awslambdaric".into(), handler.into()])

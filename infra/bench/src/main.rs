@@ -42,6 +42,9 @@ struct Arguments {
     /// The program of Node.js
     #[arg(long)]
     node: PathBuf,
+    /// Lambda's client of its runtime API for Node.js
+    #[arg(long)]
+    node_runtime: PathBuf,
     /// The folder of the bundles for Node.js
     #[arg(long)]
     bundles: PathBuf,
@@ -64,8 +67,8 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Arguments { functions, node, bundles, python, quick, function, delays, profiles } = Arguments::parse();
-    let programs = Programs { functions, node, bundles, python, profiles };
+    let Arguments { functions, node, node_runtime, bundles, python, quick, function, delays, profiles } = Arguments::parse();
+    let programs = Programs { functions, node, node_runtime, bundles, python, profiles };
     let effort = Effort { function, ..if quick { Effort::QUICK } else { Effort::WHOLE } };
     if delays {
         let report = Report { delays: delay::measure(&effort).await?, ..Report::of(Machine::this(&programs)?) };

@@ -11,16 +11,14 @@ use aws_sdk_dynamodb::config::{
     retry::RetryConfig,
     timeout::TimeoutConfig,
 };
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector, http_client_fn};
 use http_body_util::BodyExt as _;
+use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{
     Lazily,
+    connections::Connections,
     env::{ConfigError, optional, required},
 };
 
@@ -30,12 +28,12 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for an operation with its retries.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// The longest wait for a connection, and for the one that is opened at start.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest wait for the connection that is opened at start.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whom the clients trust unless the environment says otherwise: the services hang on these, and reading the system's 146 takes a
-/// cold function its time (infra/adr/0038).
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+/// cold function its time (infra/adr/0038). Decoded when this was built, from `amazon-roots.pem`.
+const AMAZON_ROOTS: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/amazon_roots.rs"));
 
 /// Names a file of root certificates to be trusted instead, as it does for AWS's other SDKs.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -93,7 +91,7 @@ impl Environment {
             None,
             "environment",
         );
-        let roots = optional(CA_BUNDLE).map_or_else(|| Ok(AMAZON_ROOTS.to_vec()), |path| bundle(&path));
+        let roots = optional(CA_BUNDLE).map_or_else(|| Ok(amazon()), |path| bundle(&path));
         let connector = roots.and_then(connector).map_err(|problem| ConfigError::new(CA_BUNDLE, problem))?;
         Ok(Self { region, credentials, connector })
     }
@@ -120,7 +118,7 @@ impl Environment {
             // Only who has read the answer gives the connection back.
             answer.into_body().collect().await.ok()
         };
-        tokio::time::timeout(CONNECT_TIMEOUT, hello).await.is_ok_and(|answer| answer.is_some())
+        tokio::time::timeout(HELLO_TIMEOUT, hello).await.is_ok_and(|answer| answer.is_some())
     }
 
     /// A client of DynamoDB.
@@ -149,25 +147,29 @@ fn endpoint(variable: &str) -> Option<String> {
     optional(variable).or_else(|| optional("AWS_ENDPOINT_URL"))
 }
 
+fn amazon() -> Vec<CertificateDer<'static>> {
+    AMAZON_ROOTS.iter().map(|root| CertificateDer::from_slice(root)).collect()
+}
+
 /// The root certificates of a file.
-fn bundle(path: &str) -> Result<Vec<u8>, String> {
+fn bundle(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = std::fs::read(path).map_err(|error| format!("names no file that can be read: {error}"))?;
-    // The client would not say so until its first connection, and then by a panic.
     let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
     match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(text),
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         Ok(_) => Err("names a file without certificates".to_owned()),
         Err(error) => Err(format!("names a file of certificates that cannot be read: {error}")),
     }
 }
 
-/// HTTP over TLS by AWS-LC, trusting these roots.
-fn connector(roots: Vec<u8>) -> Result<SharedHttpConnector, String> {
-    let store = TrustStore::empty().with_pem_certificate(roots);
-    let tls = TlsContext::builder().with_trust_store(store).build().map_err(|error| error.to_string())?;
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let connector = Connector::builder().connector_settings(settings).tls_provider(Provider::rustls(CryptoMode::AwsLc));
-    Ok(SharedHttpConnector::new(connector.tls_context(tls).build()))
+/// Connections that are trusted if one of these certifies them.
+fn connector(roots: Vec<CertificateDer<'static>>) -> Result<SharedHttpConnector, String> {
+    let mut trusted = RootCertStore::empty();
+    for root in roots {
+        trusted.add(root).map_err(|error| format!("names a file with a certificate that cannot be used: {error}"))?;
+    }
+    let connections = Connections::trusting(trusted).map_err(|error| format!("cannot be used: {error}"))?;
+    Ok(SharedHttpConnector::new(connections))
 }
 
 fn timeouts() -> TimeoutConfig {
@@ -179,7 +181,11 @@ mod tests {
     use std::{
         io::{Read as _, Write as _},
         net::{TcpListener, TcpStream},
-        sync::mpsc,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+            mpsc,
+        },
         thread,
     };
 
@@ -187,21 +193,30 @@ mod tests {
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}";
 
-    /// A service that answers everything, and what begins each request together with the number of its connection.
-    fn service() -> (String, mpsc::Receiver<(usize, String)>) {
+    const BROKEN: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
+
+    /// A service that breaks down over its first so many requests and answers all others, and what begins each request together
+    /// with the number of its connection.
+    fn service(failures: usize) -> (String, mpsc::Receiver<(usize, String)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let (seen, requests) = mpsc::channel();
+        let answered = Arc::new(AtomicUsize::new(0));
         thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
-                let (seen, stream) = (seen.clone(), stream.unwrap());
-                thread::spawn(move || serve(stream, |request| seen.send((connection, request)).unwrap()));
+                let (seen, answered, stream) = (seen.clone(), Arc::clone(&answered), stream.unwrap());
+                thread::spawn(move || {
+                    serve(stream, |request| {
+                        seen.send((connection, request)).unwrap();
+                        if answered.fetch_add(1, Ordering::SeqCst) < failures { BROKEN } else { ANSWER }
+                    });
+                });
             }
         });
         (url, requests)
     }
 
-    fn serve(mut stream: TcpStream, seen: impl Fn(String)) {
+    fn serve(mut stream: TcpStream, answer: impl Fn(String) -> &'static [u8]) {
         let mut text = Vec::new();
         let mut chunk = [0; 4096];
         while let Ok(read @ 1..) = stream.read(&mut chunk) {
@@ -210,35 +225,48 @@ mod tests {
             let Some((head, body)) = so_far.split_once("\r\n\r\n") else { continue };
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
             if body.len() >= length {
-                seen(head.lines().next().unwrap().to_owned());
+                let answer = answer(head.lines().next().unwrap().to_owned());
                 text.clear();
-                stream.write_all(ANSWER).unwrap();
+                stream.write_all(answer).unwrap();
             }
         }
     }
 
     fn environment() -> Environment {
         let credentials = Credentials::new("key", "secret", None, None, "test");
-        Environment { region: Region::new("eu-west-1"), credentials, connector: connector(AMAZON_ROOTS.to_vec()).unwrap() }
+        Environment { region: Region::new("eu-west-1"), credentials, connector: connector(amazon()).unwrap() }
     }
 
-    #[tokio::test]
-    async fn requests_go_on_the_connection_that_the_start_opened() {
-        let (url, requests) = service();
-        let environment = environment();
-        assert!(environment.connect(&url).await);
+    fn table(environment: &Environment, url: String) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(environment.region.clone())
             .credentials_provider(environment.credentials.clone())
+            .retry_config(RetryConfig::standard())
             .http_client(environment.http());
         config.set_endpoint_url(Some(url));
-        let client = aws_sdk_dynamodb::Client::from_conf(config.build());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    #[tokio::test]
+    async fn requests_go_on_the_connection_that_the_start_opened() {
+        let (url, requests) = service(0);
+        let environment = environment();
+        assert!(environment.connect(&url).await);
+        let client = table(&environment, url);
         client.list_tables().send().await.unwrap();
         client.list_tables().send().await.unwrap();
         let seen: Vec<_> = requests.try_iter().collect();
         let request = |line: &str| (0, line.to_owned());
         assert_eq!(seen, [request("get / http/1.1"), request("post / http/1.1"), request("post / http/1.1")]);
+    }
+
+    #[tokio::test]
+    async fn a_request_is_tried_again_on_another_connection_than_the_one_that_broke_down() {
+        let (url, requests) = service(1);
+        table(&environment(), url).list_tables().send().await.unwrap();
+        let connections: Vec<_> = requests.try_iter().map(|(connection, _)| connection).collect();
+        assert_eq!(connections, [0, 1]);
     }
 
     #[tokio::test]
@@ -256,15 +284,14 @@ mod tests {
 
     #[test]
     fn the_roots_of_amazon_are_five_certificates() {
-        let certificates = CertificateDer::pem_slice_iter(AMAZON_ROOTS).collect::<Result<Vec<_>, _>>().unwrap();
-        assert_eq!(certificates.len(), 5);
-        assert!(connector(AMAZON_ROOTS.to_vec()).is_ok());
+        assert_eq!(AMAZON_ROOTS.len(), 5);
+        assert!(connector(amazon()).is_ok());
     }
 
     #[test]
     fn a_bundle_is_a_file_with_certificates_or_an_error_at_start() {
         let own = concat!(env!("CARGO_MANIFEST_DIR"), "/src/amazon-roots.pem");
-        assert_eq!(bundle(own).unwrap(), AMAZON_ROOTS);
+        assert_eq!(bundle(own).unwrap(), amazon());
         assert!(bundle("/nowhere.pem").unwrap_err().contains("no file"));
         let none = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         assert!(bundle(none).unwrap_err().contains("without certificates"));

