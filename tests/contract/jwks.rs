@@ -219,18 +219,22 @@ async fn a_new_key_is_believed_at_once_and_one_that_is_withdrawn_no_longer_than_
     assert!(!issued.opens(&new.token(&issued.claims())).await);
 }
 
+/// A token that says it is signed with this key.
+fn unknown_key(issued: &Issued, name: &str) -> String {
+    issued.es.sign(&json!({"alg": "ES256", "kid": name}).to_string(), &issued.claims().to_string())
+}
+
 #[tokio::test]
 async fn a_storm_of_unknown_keys_has_them_asked_for_once_in_a_cool_down() {
     let issued = Issued::start().await;
     assert!(issued.opens(&issued.es.token(&issued.claims())).await);
     for round in 0..3 {
         assert_eq!(issued.asked().await, 1 + round);
-        issued.pass(COOL_DOWN);
-        let storm = (0..40).map(|n| {
-            let header = json!({"alg": "ES256", "kid": format!("unknown-{n}")}).to_string();
-            issued.es.sign(&header, &issued.claims().to_string())
-        });
-        let tokens: Vec<String> = storm.collect();
+        issued.pass(COOL_DOWN - 1);
+        assert!(!issued.opens(&unknown_key(&issued, "unknown")).await);
+        assert_eq!(issued.asked().await, 1 + round, "a millisecond is missing");
+        issued.pass(1);
+        let tokens: Vec<String> = (0..40).map(|n| unknown_key(&issued, &format!("unknown-{n}"))).collect();
         let told = join_all(tokens.iter().map(|token| issued.told(token))).await;
         assert!(told.iter().all(|told| told.status == 401));
     }
@@ -260,7 +264,10 @@ async fn known_keys_go_on_being_believed_for_a_day_while_the_issuer_is_away() {
     issued.pass(COOL_DOWN);
     assert!(opens().await);
     assert_eq!(issued.asked().await, 3);
-    issued.pass(24 * 3_600_000);
+    // A day since they were read, which was before the first ten minutes.
+    issued.pass(24 * 3_600_000 - FRESH - COOL_DOWN - 1);
+    assert!(opens().await);
+    issued.pass(1);
     let told = issued.told(&issued.es.token(&issued.claims())).await;
     assert_eq!((told.status, told.retry_after, &told.body["code"]), (503, true, &json!("SERVICE_UNAVAILABLE")));
     issued.publish(published(&[&issued.es]));
@@ -272,13 +279,14 @@ async fn known_keys_go_on_being_believed_for_a_day_while_the_issuer_is_away() {
 async fn without_any_keys_a_token_is_answered_with_503_and_the_issuer_asked_every_five_seconds() {
     let issued = Issued::start().await;
     let redirect = ResponseTemplate::new(302).insert_header("location", format!("{}/keys", issued.server.uri()));
+    let keys = json!({"keys": [issued.es.jwk()]}).to_string();
     let many: Vec<Value> = (0..33).map(|_| issued.es.jwk()).collect();
     let answers = [
         ResponseTemplate::new(500),
         ResponseTemplate::new(404),
         redirect,
         ResponseTemplate::new(200).set_body_string("no JSON"),
-        ResponseTemplate::new(200).set_body_string(format!("{}{}", " ".repeat(65 * 1024), json!({"keys": [issued.es.jwk()]}))),
+        ResponseTemplate::new(200).set_body_string(format!("{}{keys}", " ".repeat(64 * 1024 + 1 - keys.len()))),
         ResponseTemplate::new(200).set_body_json(json!({"keys": many})),
     ];
     for (at, answer) in answers.into_iter().enumerate() {
@@ -288,9 +296,13 @@ async fn without_any_keys_a_token_is_answered_with_503_and_the_issuer_asked_ever
             assert_eq!((told.status, told.retry_after), (503, true), "{at}");
         }
         assert_eq!(issued.asked().await, at + 1, "{at}");
-        issued.pass(5_000);
+        issued.pass(4_999);
+        assert_eq!(issued.told(&issued.es.token(&issued.claims())).await.status, 503);
+        assert_eq!(issued.asked().await, at + 1, "{at}: a millisecond is missing");
+        issued.pass(1);
     }
-    issued.publish(published(&[&issued.es]));
+    // As long as it may be.
+    issued.publish(ResponseTemplate::new(200).set_body_string(format!("{}{keys}", " ".repeat(64 * 1024 - keys.len()))));
     assert!(issued.opens(&issued.es.token(&issued.claims())).await);
 }
 

@@ -187,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn a_token_has_so_many_bytes_at_most() {
+        let refused = |bytes: usize| Token::read(&"a".repeat(bytes)).err();
+        assert_eq!(refused(8 * 1024), Some("it has too few parts"), "it was looked at");
+        assert_eq!(refused(8 * 1024 + 1), Some("it is too long"));
+    }
+
+    #[test]
     fn an_audience_is_the_one_or_among_several_texts() {
         let good = [json!("us"), json!(["us"]), json!(["others", "us"]), json!(["us", "others"])];
         for audience in good {
