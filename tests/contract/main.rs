@@ -78,6 +78,7 @@ mod replays;
 mod resource_pages;
 mod retention;
 mod route_explain;
+mod route_rules;
 mod route_samples;
 mod routes;
 mod sealed_values;
