@@ -257,4 +257,9 @@ mod tests {
             assert!(key(&headers(wrong)).is_err(), "{wrong:?}");
         }
     }
+
+    #[test]
+    fn a_path_with_a_slash_at_its_end_is_the_one_without() {
+        assert_eq!(["/endpoints", "/endpoints/"].map(canonical), ["/endpoints"; 2]);
+    }
 }

@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::cloud::LocalCloud;
 use crate::layout::Layout;
 use crate::process::run_shown;
 use crate::progress::{Echo, Progress};
+use crate::python::Python;
 use crate::tools;
 
 /// Some files, and the tests that must notice what is wrong in them.
@@ -35,9 +37,8 @@ const TARGETS: [Target; 3] = [
             "shared/webhooks/src/guard/resolver.rs",
         ],
         packages: &[],
-        tests: &["api_key::", "allowed_ip::", "scope::", "member::", "guard::"],
+        tests: &["api_key::", "allowed_ip::", "scope::", "member::", "guard::", "guard_tests::"],
     },
-    // They need no cloud: a table in process is enough.
     Target {
         name: "gate",
         files: &[
@@ -53,15 +54,19 @@ const TARGETS: [Target; 3] = [
         ],
         packages: &["api", "tests"],
         tests: &[
-            "key_gate::",
+            "api_keys::",
+            "audit_trail::",
+            "auth::",
+            "cors::",
+            "hostile_",
             "isolation_matrix::",
+            "jwks::",
+            "jwt::",
+            "jwt_attacks::",
+            "key_gate::",
+            "rate_",
             "refusal_costs::",
             "routes::",
-            "hostile_headers::",
-            "auth::",
-            "jwt::",
-            "jwks::",
-            "jwt_attacks::",
             "users::",
             "users_access::",
         ],
@@ -92,14 +97,21 @@ const TARGETS: [Target; 3] = [
         packages: &["api", "call-events", "calls", "carrier-callbacks", "phone-numbers", "store", "tests"],
         tests: &[
             "api_keys::",
+            "audit_trail::",
+            "call_batches::",
+            "call_events::",
             "call_patterns::",
             "carrier_",
+            "costs::",
             "counted_limits::",
-            "cursors::",
+            "cursor",
+            "encryption_outages::",
             "endpoint_deletions::",
             "idempotency::",
             "isolation_matrix::",
             "key_gate::",
+            "least_privilege::",
+            "lifecycle::",
             "members::",
             "one_organization::",
             "operators_",
@@ -117,27 +129,39 @@ const TARGETS: [Target; 3] = [
 /// Runs all of it; fails if a fault was not noticed.
 pub(crate) async fn test(layout: &Layout) -> Result<ExitCode> {
     let progress = Progress::new();
+    let python = Python::find().await?;
     let step = progress.step("install what makes faults", Echo::Nothing);
     let program = tools::mutants(layout, &step).await?;
+    let environment = tools::cloud(layout, &python, &step).await?;
     progress.done(step);
-    let mut survivors = Vec::new();
-    for target in &TARGETS {
-        let step = progress.heading(target.name);
-        survivors.extend(run(layout, &program, target).await?);
-        progress.done(step);
-    }
+    tools::build(layout, &progress).await?;
+    let (folder, mut cloud) = LocalCloud::judged(layout, &environment, &progress).await?;
+    let stack = folder.stack_file();
+    let all = async {
+        let mut survivors = Vec::new();
+        for target in &TARGETS {
+            let step = progress.heading(target.name);
+            survivors.extend(run(layout, &program, target, &stack).await?);
+            progress.done(step);
+        }
+        Ok(survivors)
+    };
+    let survivors: Vec<String> = tokio::select! {
+        survivors = all => survivors,
+        failure = cloud.failure() => Err(failure),
+    }?;
     if survivors.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     bail!("no test noticed these faults:\n{}", survivors.join("\n"));
 }
 
-/// Tries every fault of some files; answers those that no test noticed.
-async fn run(layout: &Layout, program: &Path, target: &Target) -> Result<Vec<String>> {
+/// Tries every fault of some files, with this stack beside the tests; answers those that no test noticed.
+async fn run(layout: &Layout, program: &Path, target: &Target, stack: &Path) -> Result<Vec<String>> {
     let output = layout.tools().join("mutants").join(target.name);
     std::fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
     let mut command = layout.program(program);
-    command.args(["mutants", "--no-shuffle", "--colors", "never", "--output"]).arg(&output);
+    command.env("TRUNKLINE_STACK", stack).args(["mutants", "--no-shuffle", "--colors", "never", "--output"]).arg(&output);
     command.args(target.files.iter().flat_map(|file| ["--file", *file]));
     command.args(target.packages.iter().flat_map(|package| ["--test-package", *package]));
     let contract: &[&str] = if target.packages.is_empty() { &[] } else { &["--test", "contract"] };

@@ -72,6 +72,7 @@ fn a_revoked_or_expired_key_says_which() {
     assert_eq!(revoked.check(now, None), Err(KeyRefusal::Revoked));
     let at = now.plus_millis(1);
     assert_eq!(revoked, ApiKey { revoked_at: Some(at), updated_at: at, ..expired }, "revoked at the time of a new version");
+    assert_eq!(REVOKED_KEPT_SECONDS, 7_776_000, "90 days");
 }
 
 #[test]
